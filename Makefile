@@ -1,0 +1,52 @@
+# make setup | demo | test | slow | bench | docs | clean. Nothing needs to be done before any of them.
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3 python
+SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+# The first interpreter that is new enough and can make an environment; PYTHON=... chooses another.
+PYTHON ?= $(shell for p in $(CANDIDATES); do if $$p -c '$(SUITABLE)' 2>/dev/null; then echo $$p; break; fi; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: setup demo test lint types tests slow bench docs clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ]; then \
+	  echo "headroom needs Python 3.11 or newer with the modules venv and ensurepip (on Debian: the package python3-venv)." >&2; \
+	  echo "Tried: $(CANDIDATES). Name another with: make setup PYTHON=/path/to/python" >&2; exit 1; fi
+	@if ! "$(PYTHON)" -c '$(SUITABLE)'; then \
+	  echo "$(PYTHON) is not Python 3.11 or newer with the modules venv and ensurepip; found: $$("$(PYTHON)" --version 2>&1)" >&2; exit 1; fi
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/headroom run high-throughput-orchestration --out runs/demo
+
+test: lint types tests
+
+lint: setup
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy
+
+tests: setup
+	$(BIN)/pytest
+
+slow: setup
+	$(BIN)/pytest -m slow
+
+bench: setup
+	$(BIN)/pytest -m bench tests/benchmarks
+
+docs: setup
+	$(BIN)/python -m headroom.reference
+
+clean:
+	rm -rf runs dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	find . -name __pycache__ -not -path './$(VENV)/*' -type d -prune -exec rm -rf {} +
