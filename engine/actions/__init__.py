@@ -1,12 +1,32 @@
-"""The remediations of the engine: coroutines over typed effects, one a file, level-triggered and idempotent."""
+"""The remediations of the engine, one a file: coroutines over typed effects, level-triggered, idempotent."""
 
 from collections.abc import Mapping
 from typing import Final
 
-from engine.actions import restart_pod
+from engine.actions import (
+    log,
+    restart_pod,
+    rollback_deployment,
+    rollout_restart,
+    run_job,
+    scale_deployment,
+    update_counter,
+    wait,
+)
 from engine.core.action import ActionSpec
 
-CATALOGUE: Final[Mapping[str, ActionSpec]] = {spec.name: spec for spec in (restart_pod.SPEC,)}
+_MODULES = (
+    log,
+    restart_pod,
+    rollback_deployment,
+    rollout_restart,
+    run_job,
+    scale_deployment,
+    update_counter,
+    wait,
+)
+
+CATALOGUE: Final[Mapping[str, ActionSpec]] = {module.SPEC.name: module.SPEC for module in _MODULES}
 """Every action by name."""
 
 __all__ = ["CATALOGUE"]

@@ -14,6 +14,12 @@ class RolloutFailed(ActionError):
     reason = "ProgressDeadlineExceeded"
 
 
+class Superseded(ActionError):
+    """Somebody else changed what this action had set, before it was carried out."""
+
+    reason = "Superseded"
+
+
 async def get_deployment(namespace: str, name: str) -> Resource:
     """Read a Deployment; raises `TargetMissing`."""
     try:
@@ -61,12 +67,21 @@ def refuse_paused(deployment: Resource) -> None:
         )
 
 
-async def until_rolled_out(deployment: Resource, is_new: Callable[[Resource, Resource], bool]) -> None:
+def _never(_deployment: Resource) -> bool:
+    return False
+
+
+async def until_rolled_out(
+    deployment: Resource,
+    is_new: Callable[[Resource, Resource], bool],
+    is_superseded: Callable[[Resource], bool] = _never,
+) -> None:
     """Wait as ``kubectl rollout status`` does, and for the old pods to be gone.
 
-    `deployment` is what the API returned for the change: an older one in the watch cache says nothing yet.
-    `is_new(deployment, pod)` tells a pod of the wanted template from one of an older template.
-    Raises `RolloutFailed` when the progress deadline passes, `TargetMissing` when the Deployment is deleted.
+    `deployment` is what the API returned for the change: an older one in the watch cache says nothing
+    yet. `is_new(deployment, pod)` tells a pod of the wanted template from one of an older template.
+    Raises `RolloutFailed` when the progress deadline passes, `TargetMissing` when the Deployment is
+    deleted, `Superseded` when `is_superseded(deployment)` of a later generation.
     """
     metadata = deployment["metadata"]
     namespace, name = metadata["namespace"], metadata["name"]
@@ -76,18 +91,14 @@ async def until_rolled_out(deployment: Resource, is_new: Callable[[Resource, Res
         if not deployments:
             return "deleted"
         current = deployments[0]
-        status = current.get("status") or {}
         seen = current["metadata"].get("generation", 0)
-        if seen < generation or status.get("observedGeneration", 0) < seen:
+        if seen > generation and is_superseded(current):
+            return "superseded"
+        if seen < generation or (current.get("status") or {}).get("observedGeneration", 0) < seen:
             return None
         if _deadline_exceeded(current):
             return "stuck"
-        updated = status.get("updatedReplicas", 0)
-        if updated < replicas_wanted(current) or status.get("replicas", 0) > updated:
-            return None
-        if status.get("availableReplicas", 0) < updated:
-            return None
-        return "done" if all(is_new(current, pod) for pod in pods) else None
+        return "done" if _status_complete(current) and all(is_new(current, pod) for pod in pods) else None
 
     outcome = await WaitUntil(
         (by_name(namespace, name), pods_of(deployment)),
@@ -96,8 +107,20 @@ async def until_rolled_out(deployment: Resource, is_new: Callable[[Resource, Res
     )
     if outcome == "deleted":
         raise TargetMissing(f"Deployment {namespace}/{name} was deleted while it was being rolled out")
+    if outcome == "superseded":
+        raise Superseded(f"Deployment {namespace}/{name} was changed while it was being rolled out")
     if outcome == "stuck":
         raise RolloutFailed(f"Deployment {namespace}/{name} exceeded its progress deadline")
+
+
+def _status_complete(deployment: Resource) -> bool:
+    status = deployment.get("status") or {}
+    updated = int(status.get("updatedReplicas", 0))
+    return (
+        updated >= replicas_wanted(deployment)
+        and status.get("replicas", 0) <= updated
+        and status.get("availableReplicas", 0) >= updated
+    )
 
 
 def _deadline_exceeded(deployment: Resource) -> bool:

@@ -2,14 +2,15 @@
 
 from engine.core.effects import Resource
 
-FINISHED = ("Succeeded", "Failed")
+
+def is_finished(pod: Resource) -> bool:
+    """Say whether the pod has succeeded or failed, and only its record is left."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
 def is_live(pod: Resource) -> bool:
     """Say whether the pod is neither being deleted nor finished."""
-    return (
-        "deletionTimestamp" not in pod["metadata"] and (pod.get("status") or {}).get("phase") not in FINISHED
-    )
+    return "deletionTimestamp" not in pod["metadata"] and not is_finished(pod)
 
 
 def is_ready(pod: Resource) -> bool:

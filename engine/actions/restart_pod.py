@@ -21,11 +21,11 @@ async def restart_pod(context: ActionContext, parameters: Mapping[str, Any]) -> 
     """Restart one pod, chosen by ordinal among a Deployment's pods or named.
 
     Target missing (no such Deployment or pod, or no replicas wanted): `TargetMissing`. A pod that no
-    Deployment owns is refused, since nobody would create it anew.
-    Already gone when it is to be removed: somebody else restarted it, so another pod is chosen; a pod that was
-    named, or that an earlier attempt chose, counts as restarted.
-    A replacement that never becomes ready: the step's timeout ends the wait. An eviction that a budget forbids
-    is tried again every 5 s, as ``kubectl drain`` does, until the timeout.
+    Deployment owns is refused, since nobody would create it anew. Already gone when it is to be removed:
+    somebody else restarted it, so another pod is chosen; a pod that was named, or that an earlier attempt
+    chose, counts as restarted. A replacement that never becomes ready: the step's timeout ends the wait.
+    An eviction that a budget forbids is tried again every 5 s, as ``kubectl drain`` does, until the
+    timeout.
     """
     _check(parameters)
     victim = context.memory.get(_VICTIM)
