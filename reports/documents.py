@@ -1,0 +1,161 @@
+"""`summary.json` and `points.csv`: the summary for machines. Keys are stable; a change of meaning raises the schema."""
+
+import csv
+import io
+import json
+from typing import Any, Final
+
+from reports.exits import NAMES
+from reports.formats import coordinate, json_number, printed_unit, scaled
+from reports.judge import Judgement, TargetResult
+from reports.summary import MEASURES, PointSummary, Summary
+
+SUMMARY_SCHEMA: Final = 1
+
+
+def summary_json(summary: Summary) -> dict[str, Any]:
+    """Return the summary as JSON values."""
+    questions = summary.questions
+    return {
+        "schema": SUMMARY_SCHEMA,
+        "scenario": questions.name,
+        "requirement": questions.requirement,
+        "confidence": questions.confidence,
+        "looks": list(questions.looks),
+        "exit_code": summary.exit_code,
+        "exit_name": NAMES[summary.exit_code],
+        "causes": [
+            {"code": item.code, "name": item.name, "message": item.message} for item in summary.causes
+        ],
+        "targets": [_target(result) for result in summary.targets],
+        "points": [_point(point) for point in summary.points],
+        "comparisons": [item.to_json() for item in summary.comparisons],
+        "sensitivity": [dict(entry) for entry in summary.run.sensitivity],
+        "infeasible": [dict(entry) for entry in summary.run.infeasible],
+        "checks": [
+            {
+                "name": check.name,
+                "words": check.words,
+                "runs": check.runs,
+                "violations": check.violations,
+                "example": check.example,
+                "passed": check.passed,
+            }
+            for check in summary.checks
+        ],
+    }
+
+
+def summary_text(summary: Summary) -> str:
+    """Return `summary.json`."""
+    return json.dumps(summary_json(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _target(result: TargetResult) -> dict[str, Any]:
+    target, worst = result.target, result.worst
+    unit = worst.unit
+    return {
+        "id": target.id,
+        "requirement": target.requirement,
+        "metric": target.metric,
+        "stat": worst.stat,
+        "severity": target.severity,
+        "min": json_number(scaled(target.minimum, unit)),
+        "max": json_number(scaled(target.maximum, unit)),
+        "unit": printed_unit(unit),
+        "attainment": json_number(scaled(target.attainment, "ratio")),
+        "limit": worst.limit_text,
+        "where": dict(target.where),
+        "verdict": result.verdict.value,
+        "worst": _judgement(worst),
+        "points": [_judgement(item) for item in result.judgements],
+    }
+
+
+def _judgement(item: Judgement) -> dict[str, Any]:
+    unit = item.value_unit
+    return {
+        "point": item.point,
+        "coordinates": dict(item.coordinates),
+        "verdict": item.verdict.value,
+        "value": json_number(scaled(item.value, unit)),
+        "low": json_number(scaled(item.low, unit)),
+        "high": json_number(scaled(item.high, unit)),
+        "unit": printed_unit(unit),
+        "text": item.value_text,
+        "reached": json_number(scaled(item.reached, item.unit)),
+        "margin_percent": json_number(scaled(item.margin, "ratio")),
+        "n": item.n,
+        "method": item.method,
+        "confidence_of_a_bound": json_number(1 - item.error) if item.error else None,
+        "infeasible": item.infeasible,
+        "reason": item.reason,
+    }
+
+
+def _point(point: PointSummary) -> dict[str, Any]:
+    neck = point.bottleneck
+    return {
+        "point": point.index,
+        "coordinates": dict(point.coordinates),
+        "n": point.n,
+        "failed": point.failed,
+        "unfinished": point.unfinished,
+        "estimates": {name: value.to_json() for name, value in point.estimates.items()},
+        "bottleneck": None
+        if neck is None
+        else {
+            "cause": neck.cause,
+            "share": neck.share.to_json(),
+            "station": None if neck.station is None else neck.station.to_json(),
+        },
+        "causes": {
+            cause: {"share": share.to_json(), "seconds_per_execution": json_number(point.seconds[cause])}
+            for cause, share in point.shares.items()
+        },
+        "stations": [station.to_json() for station in point.stations],
+    }
+
+
+def points_csv(summary: Summary) -> str:
+    """Return `points.csv`: one row a point, three columns a measure (value, low, high), then the bottleneck."""
+    paths = list(dict.fromkeys(path for point in summary.points for path in point.coordinates))
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    measures = [(name, _csv_unit(summary, name)) for name in MEASURES]
+    heads = [f"{name}{unit}{end}" for name, unit in measures for end in ("", "_low", "_high")]
+    ends = ["failed", "unfinished", "bottleneck", "bottleneck_share_percent", "bottleneck_station"]
+    writer.writerow(["point", *paths, "n", *heads, *ends])
+    for point in summary.points:
+        neck = point.bottleneck
+        writer.writerow(
+            [
+                point.index,
+                *(coordinate(point.coordinates[path]) if path in point.coordinates else "" for path in paths),
+                point.n,
+                *(cell for name in MEASURES for cell in _cells(point, name)),
+                point.failed,
+                point.unfinished,
+                "" if neck is None else neck.cause,
+                "" if neck is None else _text(json_number(scaled(neck.share.value, "ratio"))),
+                "" if neck is None or neck.station is None else neck.station.name,
+            ]
+        )
+    return stream.getvalue()
+
+
+_CSV_UNITS = {"s": "_s", "1/s": "", "1/min": "", "ratio": "_percent", "count": ""}
+
+
+def _csv_unit(summary: Summary, name: str) -> str:
+    units = {point.estimates[name].unit for point in summary.points}
+    return _CSV_UNITS[units.pop()] if units else ""
+
+
+def _cells(point: PointSummary, name: str) -> list[str]:
+    value = point.estimates[name].to_json()
+    return [_text(value["value"]), _text(value["low"]), _text(value["high"])]
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else repr(value)

@@ -1,0 +1,264 @@
+"""Judging targets: bounds at the error that the looks leave over, against limits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reports.columns import Floats, PointRuns, RunData
+from reports.estimates import estimate, samples, value_of
+from reports.formats import interval, number, quantity, scaled
+from reports.intervals import Bounds, quantile, share_bounds, shares_bounds
+from reports.looks import passing_looks, replications_needed
+from reports.metrics import Metric, find_metric
+from reports.questions import Questions, Target, matches
+from reports.verdicts import Verdict, decide, margin, worst
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One target at one point. `value` is what was judged, `reached` the metric's own value behind it."""
+
+    target: Target
+    unit: str  # of the metric
+    point: int | None
+    coordinates: Mapping[str, Any]
+    verdict: Verdict
+    stat: str = ""  # "attainment" or the stat that was judged
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    method: str = "none"
+    error: float = 0.0  # of each bound
+    reached: float | None = None
+    margin: float | None = None
+    reason: str = ""
+    infeasible: bool = False
+
+    @property
+    def value_unit(self) -> str:
+        """The unit of what was judged."""
+        return "ratio" if self.stat == "attainment" else self.unit
+
+    @property
+    def value_text(self) -> str:
+        """The value that was judged, with unit and bounds."""
+        text = quantity(self.value, self.value_unit)
+        bounds = interval(self.low, self.high, self.value_unit)
+        return f"{text} {bounds}" if bounds else text
+
+    @property
+    def limit_text(self) -> str:
+        """The limit in words: `95 % within ≤ 30 s`, `mean ≤ 30 s`."""
+        parts = [] if self.target.minimum is None else [f"≥ {quantity(self.target.minimum, self.unit)}"]
+        if self.target.maximum is not None:
+            parts.append(f"≤ {quantity(self.target.maximum, self.unit)}")
+        if self.target.attainment is not None:
+            return f"{quantity(self.target.attainment, 'ratio')} of them {' and '.join(parts)}"
+        stat = {"min": "every one", "max": "every one"}.get(self.stat, self.stat)
+        return f"{stat} {' and '.join(parts)}".strip()
+
+    @property
+    def reached_text(self) -> str:
+        """The metric's value at the attainment asked, or the stat itself."""
+        return quantity(self.reached, self.unit)
+
+
+@dataclass(frozen=True)
+class TargetResult:
+    """A target over all its points."""
+
+    target: Target
+    judgements: tuple[Judgement, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of its points."""
+        return worst([item.verdict for item in self.judgements])
+
+    @property
+    def worst(self) -> Judgement:
+        """The point that decides: of the worst verdict, the smallest margin."""
+        candidates = [item for item in self.judgements if item.verdict is self.verdict]
+        return min(candidates, key=lambda item: np.inf if item.margin is None else item.margin)
+
+
+def judge_targets(questions: Questions, run: RunData) -> tuple[TargetResult, ...]:
+    """Judge every target at every point that it selects."""
+    return tuple(
+        TargetResult(target=target, judgements=tuple(_judgements(target, questions, run)))
+        for target in questions.targets
+    )
+
+
+def _judgements(target: Target, questions: Questions, run: RunData) -> list[Judgement]:
+    metric = find_metric(target.metric)
+    if metric is None:
+        reason = f"there is no metric {target.metric!r}"
+        return [Judgement(target, "", None, dict(target.where), Verdict.NO_DATA, reason=reason)]
+    chosen = [point for point in questions.points if matches(target.where, point[1])]
+    if not chosen:
+        reason = "no point of the sweep lies where this target looks"
+        return [Judgement(target, metric.unit, None, dict(target.where), Verdict.NO_DATA, reason=reason)]
+    return [judge(target, metric, index, coordinates, questions, run) for index, coordinates in chosen]
+
+
+def judge(
+    target: Target,
+    metric: Metric,
+    index: int,
+    coordinates: Mapping[str, Any],
+    questions: Questions,
+    run: RunData,
+) -> Judgement:
+    """Judge one target at one point."""
+    point = run.point(index)
+    blank = Judgement(target, metric.unit, index, coordinates, Verdict.NO_DATA)
+    proof = _infeasible(target, index, run)
+    if proof is not None:
+        return _with(blank, verdict=Verdict.FAIL, infeasible=True, reason=proof)
+    groups = samples(metric, point)
+    if point is None or not groups:
+        return _with(blank, reason="nothing was recorded here")
+    if target.attainment is not None:
+        result = _attainment(blank, target.attainment, _units(target, groups), questions)
+    else:
+        result = _stat(blank, metric, point, groups, questions)
+    if result.verdict is Verdict.PASS and result.n < questions.replications_min:
+        reason = f"{result.n} of at least {questions.replications_min} replications were recorded"
+        return _with(result, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    return result
+
+
+def _units(target: Target, groups: list[Floats]) -> list[Floats]:
+    """Return what an attainment counts: the values themselves, or with a stat that stat of each replication."""
+    if target.stat in (None, "per-execution"):
+        return groups
+    return [np.array([value_of(target.stat, group)]) for group in groups]
+
+
+def _with(item: Judgement, **changes: Any) -> Judgement:
+    return Judgement(**{**{name: getattr(item, name) for name in item.__dataclass_fields__}, **changes})
+
+
+def _infeasible(target: Target, index: int, run: RunData) -> str | None:
+    for entry in run.infeasible:
+        if entry.get("target") == target.id and entry.get("point") in (None, index):
+            return str(entry.get("because") or "a lower bound lies beyond the limit")
+    return None
+
+
+def _within(values: Floats, target: Target) -> Floats:
+    inside = np.isfinite(values)  # what failed is never within, whatever the limit
+    if target.maximum is not None:
+        inside &= values <= target.maximum
+    if target.minimum is not None:
+        inside &= values >= target.minimum
+    return inside.astype(np.float64)
+
+
+def _attainment(blank: Judgement, attainment: float, groups: list[Floats], questions: Questions) -> Judgement:
+    target = blank.target
+    n = len(groups)
+    shares = np.array([_within(group, target).mean() for group in groups])
+    passing = passing_looks(questions.looks, attainment, questions.alpha)
+    may_pass = n in passing
+    error = questions.alpha / (len(passing) if may_pass else len(questions.looks))
+    fail_error = questions.alpha / len(questions.looks)
+    if all(len(group) == 1 for group in groups):
+        low, method = share_bounds(float(shares.sum()), n, error), "exact"
+        high = share_bounds(float(shares.sum()), n, fail_error)
+    else:
+        low, method = shares_bounds(shares, error)
+        high, _ = shares_bounds(shares, fail_error)
+    verdict, reason = _attained(low.low, high.high, attainment, may_pass=may_pass), ""
+    if verdict is Verdict.INCONCLUSIVE:
+        reason = _why_open(n, attainment, passing, questions)
+    values = np.concatenate(groups)
+    level = 1 - attainment if target.maximum is None else attainment
+    reached = quantile(values, max(level, 1e-6)) if len(values) else None
+    return _with(
+        blank,
+        verdict=verdict,
+        stat="attainment",
+        value=float(shares.mean()),
+        low=low.low,
+        high=high.high,
+        n=n,
+        method=method,
+        error=error,
+        reached=reached,
+        margin=margin(reached, target.minimum, target.maximum),
+        reason=reason,
+    )
+
+
+def _attained(low: float | None, high: float | None, attainment: float, *, may_pass: bool) -> Verdict:
+    if attainment >= 1:  # one counterexample disproves "all"; none seen is all that can ever be seen
+        return Verdict.FAIL if high is not None and high < 1 else Verdict.PASS
+    verdict = decide(low, high, attainment, None)
+    return Verdict.INCONCLUSIVE if verdict is Verdict.PASS and not may_pass else verdict
+
+
+def _why_open(n: int, attainment: float, passing: tuple[int, ...], questions: Questions) -> str:
+    if not passing:
+        needed = replications_needed(attainment, questions.alpha)
+        least = (
+            "no number of replications shows" if needed is None else f"at least {needed} replications show"
+        )
+        asked = quantity(attainment, "ratio")
+        return f"{least} an attainment of {asked}; the experiment stops at {questions.looks[-1]}"
+    if n < passing[0]:
+        return f"needs {passing[0]} replications, there are {n}"
+    return f"the bounds hold the {quantity(attainment, 'ratio')} asked"
+
+
+def _stat(
+    blank: Judgement, metric: Metric, point: PointRuns, groups: list[Floats], questions: Questions
+) -> Judgement:
+    target = blank.target
+    stat = target.stat or metric.default_stat
+    error = questions.alpha / len(questions.looks)
+    found = estimate(metric, stat, point, error)
+    bounds = Bounds(found.value if found.value is not None else np.nan, found.low, found.high)
+    verdict, reason = _judged(metric, stat, bounds, groups, target, found.note)
+    if verdict is Verdict.PASS and found.note and stat == "mean":
+        verdict, reason = Verdict.INCONCLUSIVE, found.note
+    return _with(
+        blank,
+        verdict=verdict,
+        stat=stat,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        n=found.n,
+        method=found.method,
+        error=error,
+        reached=found.value,
+        margin=margin(found.value, target.minimum, target.maximum),
+        reason=reason,
+    )
+
+
+def _judged(
+    metric: Metric, stat: str, bounds: Bounds, groups: list[Floats], target: Target, note: str
+) -> tuple[Verdict, str]:
+    limits = (target.minimum, target.maximum)
+    if stat in ("min", "max") or (metric.bound is not None and metric.bound in limits):
+        # A limit on every value, or at the metric's own bound: one counterexample disproves it.
+        values = np.concatenate(groups)
+        misses = len(values) - int(_within(values, target).sum())
+        if misses:
+            return Verdict.FAIL, f"{misses} of {len(values)} values are beyond the limit"
+        return Verdict.PASS, f"all of {len(values)} values"
+    if bounds.value == np.inf:
+        return (Verdict.FAIL if target.maximum is not None else Verdict.INCONCLUSIVE), note
+    verdict = decide(bounds.low, bounds.high, *limits)
+    if verdict is not Verdict.INCONCLUSIVE:
+        return verdict, ""
+    if bounds.low is None:
+        return verdict, note or "one replication has no interval"
+    limit = number(scaled(target.maximum if target.maximum is not None else target.minimum, metric.unit))
+    return verdict, f"the bounds hold the limit {limit}"

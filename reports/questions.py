@@ -1,0 +1,115 @@
+"""What a scenario asks of its runs, in the units of the records: seconds and ratios."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reports.looks import planned_looks
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target. `attainment` is the share that must lie within the limits; without it the stat must."""
+
+    id: str
+    metric: str
+    stat: str | None
+    attainment: float | None
+    minimum: float | None
+    maximum: float | None
+    where: Mapping[str, Any]
+    severity: str  # "error" | "warn" | "info"
+    requirement: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One paired comparison: `path` takes the values `first` and `second`, everything else is equal."""
+
+    id: str
+    metric: str
+    stat: str | None
+    path: str
+    first: Any
+    second: Any
+    where: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Questions:
+    """All that a report needs to know of a scenario."""
+
+    name: str
+    requirement: str
+    description: str
+    confidence: float
+    replications_min: int
+    replications_max: int
+    targets: tuple[Target, ...]
+    comparisons: tuple[Comparison, ...]
+    points: tuple[tuple[int, Mapping[str, Any]], ...]  # index and coordinates of every point of the sweep
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of replications at which the experiment is looked at."""
+        return planned_looks(self.replications_min, self.replications_max)
+
+    @property
+    def alpha(self) -> float:
+        """The error probability of a verdict, over all looks."""
+        return 1 - self.confidence
+
+
+def matches(where: Mapping[str, Any], coordinates: Mapping[str, Any]) -> bool:
+    """Return whether a point lies where a target or a comparison asks.
+
+    A path that is not swept has one value at every point; the scenario's reader has compared it already.
+    """
+    return all(path not in coordinates or _same(coordinates[path], value) for path, value in where.items())
+
+
+def _same(found: Any, asked: Any) -> bool:
+    return bool(found == asked) or str(found) == str(asked)
+
+
+def questions_of(scenario: Any) -> Questions:
+    """Take the questions out of a scenario."""
+    experiment = scenario.experiment
+    return Questions(
+        name=scenario.name,
+        requirement=scenario.requirement or "",
+        description=scenario.description or "",
+        confidence=experiment.confidence,
+        replications_min=experiment.replications.min,
+        replications_max=experiment.replications.max,
+        targets=tuple(_target(target, scenario.requirement or "") for target in scenario.targets),
+        comparisons=tuple(_comparison(comparison) for comparison in scenario.comparisons),
+        points=tuple((point.index, point.coordinates) for point in scenario.points()),
+    )
+
+
+def _target(target: Any, requirement: str) -> Target:
+    return Target(
+        id=target.id,
+        metric=target.metric,
+        stat=target.stat,
+        attainment=target.attainment,
+        minimum=None if target.min is None else float(target.min.value),
+        maximum=None if target.max is None else float(target.max.value),
+        where=target.where,
+        severity=target.severity,
+        requirement=target.requirement or requirement,
+    )
+
+
+def _comparison(comparison: Any) -> Comparison:
+    [(path, (first, second))] = comparison.between.items()
+    return Comparison(
+        id=comparison.id,
+        metric=comparison.metric,
+        stat=comparison.stat,
+        path=path,
+        first=first,
+        second=second,
+        where=comparison.where,
+    )
