@@ -1,0 +1,95 @@
+"""What controllers create: the ReplicaSet of a Deployment, the pod of a ReplicaSet."""
+
+from typing import Any
+
+from engine.core.effects import Resource
+from simulator.cluster.naming import pod_suffix, template_hash
+from simulator.cluster.revisions import REVISION, TEMPLATE_HASH
+from simulator.cluster.slots import GENERATION_ANNOTATION, SLOT_ANNOTATION
+
+DESIRED_REPLICAS = "deployment.kubernetes.io/desired-replicas"
+# What a ReplicaSet does not take over from its Deployment (deployment_util.go annotationsToSkip).
+_NOT_INHERITED = (
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "deployment.kubernetes.io/revision-history",
+    "deployment.kubernetes.io/max-replicas",
+    "deprecated.deployment.rollback.to",
+    REVISION,
+    DESIRED_REPLICAS,
+)
+# The DefaultTolerationSeconds admission plug-in.
+_TOLERATED = tuple(
+    {
+        "key": f"node.kubernetes.io/{key}",
+        "operator": "Exists",
+        "effect": "NoExecute",
+        "tolerationSeconds": 300,
+    }
+    for key in ("not-ready", "unreachable")
+)
+
+
+def new_replicaset(deployment: Resource, replicas: int, revision: int) -> dict[str, Any]:
+    """Return the ReplicaSet for a Deployment's template, as its controller creates it (without uid)."""
+    metadata, spec = deployment["metadata"], deployment["spec"]
+    template, selector = spec["template"], spec["selector"]
+    digest = template_hash(template)
+    labels = {**(template["metadata"].get("labels") or {}), TEMPLATE_HASH: digest}
+    inherited = {k: v for k, v in (metadata.get("annotations") or {}).items() if k not in _NOT_INHERITED}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": f"{metadata['name']}-{digest}",
+            "namespace": metadata["namespace"],
+            "labels": labels,
+            "annotations": {**inherited, REVISION: str(revision), DESIRED_REPLICAS: str(spec["replicas"])},
+            "ownerReferences": [_owner(deployment, "apps/v1")],
+        },
+        "spec": {
+            "replicas": replicas,
+            "selector": {
+                **selector,
+                "matchLabels": {**(selector.get("matchLabels") or {}), TEMPLATE_HASH: digest},
+            },
+            "template": {**template, "metadata": {**template["metadata"], "labels": labels}},
+        },
+    }
+
+
+def new_pod(replicaset: Resource, slot: int, generation: int) -> dict[str, Any]:
+    """Return the pod that fills a ReplicaSet's slot for the `generation`-th time (without uid)."""
+    metadata, template = replicaset["metadata"], replicaset["spec"]["template"]
+    name, namespace = metadata["name"], metadata["namespace"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{name}-{pod_suffix(f'{namespace}/{name}', slot, generation)}",
+            "generateName": f"{name}-",
+            "namespace": namespace,
+            "labels": template["metadata"].get("labels") or {},
+            "annotations": {
+                **(template["metadata"].get("annotations") or {}),
+                SLOT_ANNOTATION: str(slot),
+                GENERATION_ANNOTATION: str(generation),
+            },
+            "ownerReferences": [_owner(replicaset, "apps/v1")],
+        },
+        "spec": {
+            **template["spec"],
+            "tolerations": [*(template["spec"].get("tolerations") or ()), *_TOLERATED],
+        },
+        "status": {"phase": "Pending"},
+    }
+
+
+def _owner(resource: Resource, api_version: str) -> dict[str, Any]:
+    return {
+        "apiVersion": api_version,
+        "kind": resource["kind"],
+        "name": resource["metadata"]["name"],
+        "uid": resource["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
