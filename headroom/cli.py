@@ -1,0 +1,201 @@
+"""The command line: verbs, their options, and one place where errors become exit codes."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from headroom.errors import HarnessError
+from reports import exits
+
+app = typer.Typer(
+    name="headroom",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="How much load does your workflow engine take before it misses its targets, what gives way first?",
+)
+
+Name = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of a shipped scenario.")
+]
+Directory = Annotated[Path, typer.Argument(metavar="RUN", help="A directory that `headroom run` wrote.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the scenario; may be repeated."),
+]
+Replications = Annotated[
+    int | None, typer.Option(min=1, max=100_000, help="Exactly so many replications at every point.")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Root seed of all randomness.")]
+Workers = Annotated[int | None, typer.Option(min=1, max=1024, help="Processes. Default: one for each core.")]
+
+
+@app.command()
+def run(
+    scenario: Name,
+    overrides: Overrides = None,
+    replications: Replications = None,
+    workers: Workers = None,
+    seed: Seed = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory. Default: runs/NAME.")] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Also write the engine's history of every run.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run even what is infeasible by configuration.")
+    ] = False,
+    allow_inconclusive: Annotated[
+        bool, typer.Option("--allow-inconclusive", help="Let inconclusive targets pass.")
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a sweep, judge it against its targets, and write the run directory."""
+    from headroom import verbs
+    from headroom.experiment import Settings
+    from headroom.progress import Teller
+
+    loaded = verbs.load(scenario, overrides, replications, seed)
+    directory = out or verbs.default_directory(
+        loaded, overridden=bool(overrides or replications or seed is not None)
+    )
+    settings = Settings(directory, workers or cores(), histories=history, force=force)
+    code = verbs.run(
+        loaded, settings, Teller(quiet=quiet), allow_inconclusive=allow_inconclusive, as_json=json
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def validate(scenario: Name, overrides: Overrides = None, json: Json = False) -> None:
+    """Check a scenario, with every problem at its line and column."""
+    from headroom import verbs
+
+    verbs.validate(verbs.load(scenario, overrides), as_json=json)
+
+
+@app.command()
+def schema(json: Json = False) -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from headroom import verbs
+
+    del json  # it is JSON in any case
+    verbs.schema()
+
+
+@app.command()
+def plan(
+    scenario: Name,
+    overrides: Overrides = None,
+    replications: Replications = None,
+    workers: Workers = None,
+    seed: Seed = None,
+    json: Json = False,
+) -> None:
+    """Say what `run` would do, without doing it: points, runs, estimated time, what cannot be met."""
+    from headroom import verbs
+
+    verbs.plan(verbs.load(scenario, overrides, replications, seed), workers or cores(), as_json=json)
+
+
+@app.command()
+def report(
+    directory: Directory,
+    allow_inconclusive: Annotated[
+        bool, typer.Option("--allow-inconclusive", help="Let inconclusive targets pass.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Judge a run directory again and write its documents anew."""
+    from headroom import verbs
+
+    raise typer.Exit(verbs.report(directory, allow_inconclusive=allow_inconclusive, as_json=json))
+
+
+@app.command()
+def replay(
+    directory: Directory,
+    point: Annotated[int, typer.Option(min=0, help="Number of the point.")],
+    replication: Annotated[int, typer.Option(min=0, help="Number of the replication.")] = 0,
+    history: Annotated[Path | None, typer.Option(help="Write the engine's history to this file.")] = None,
+    json: Json = False,
+) -> None:
+    """Compute one run of a run directory again and compare digests."""
+    from headroom import verbs
+
+    raise typer.Exit(verbs.replay(directory, point, replication, history, as_json=json))
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Check this installation: versions, cores, writing, and that equal runs give equal bytes."""
+    from headroom import verbs
+
+    raise typer.Exit(verbs.doctor(as_json=json))
+
+
+def version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        from headroom import identity
+
+        typer.echo(f"headroom {identity.version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Options before the verb."""
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def main() -> None:
+    """Run the command line and turn errors into exit codes."""
+    try:
+        app()
+    except HarnessError as error:
+        told = {"message": str(error), "hint": error.hint}
+        code: int = error.code
+    except Exception as error:
+        found = user_error(error)
+        if found is None:
+            raise
+        code, told = found
+    sys.exit(tell(code, told))
+
+
+def user_error(error: Exception) -> tuple[int, dict[str, Any]] | None:
+    """Return code and content of an error about what the user gave; None for a bug."""
+    import reports
+    import scenarios
+
+    if isinstance(error, scenarios.ScenarioError):
+        return error.exit_code, {"message": str(error), "problems": [it.to_json() for it in error.problems]}
+    if isinstance(error, reports.ReportError):
+        return exits.INVALID, {"message": str(error)}
+    return None
+
+
+def tell(code: int, told: dict[str, Any]) -> int:
+    """Print an error for a person on stderr, and for a program on stdout if it asked for JSON."""
+    if "--json" in sys.argv:
+        import json
+
+        typer.echo(json.dumps({"exit_code": code, "error": told}, indent=2, ensure_ascii=False))
+    hint = f"\n{told['hint']}" if told.get("hint") else ""
+    typer.echo(f"{told['message']}{hint}", err=True)
+    return code

@@ -1,0 +1,199 @@
+"""What each verb does with its result: print it for a person or as JSON, and choose the exit code."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+import scenarios
+from headroom import rundir
+from headroom.errors import HarnessError
+from headroom.experiment import Experiment, Settings
+from headroom.progress import Teller
+from headroom.rundir import RunDirectory
+from headroom.worker import Job
+from reports import exits
+from scenarios import Scenario
+
+
+def load(
+    name: str, overrides: Sequence[str] | None, replications: int | None = None, seed: int | None = None
+) -> Scenario:
+    """Load a scenario with what the command line overrides."""
+    given: dict[str, str] = {}
+    for override in overrides or ():
+        path, equals, value = override.partition("=")
+        if not equals or not path:
+            raise HarnessError(
+                f"--set {override}: expected PATH=VALUE", exits.USAGE, "for instance --set load.burst=20"
+            )
+        given[path.strip()] = value
+    if replications is not None:
+        given["experiment.replications"] = str(replications)
+    if seed is not None:
+        given["experiment.seed"] = str(seed)
+    return scenarios.load(name, given)
+
+
+def default_directory(scenario: Scenario, *, overridden: bool) -> Path:
+    """Return runs/NAME; with overrides, a directory of their own, so that no other result is replaced."""
+    if not overridden:
+        return Path("runs") / scenario.name
+    digest = hashlib.sha256(scenarios.to_yaml(scenario).encode()).hexdigest()
+    return Path("runs") / f"{scenario.name}-{digest[:8]}"
+
+
+def run(
+    scenario: Scenario, settings: Settings, teller: Teller, *, allow_inconclusive: bool, as_json: bool
+) -> int:
+    """Run, judge, write, print."""
+    for warning in scenario.warnings:
+        teller.say(f"warning: {warning}")
+    Experiment(scenario, settings, teller).perform()
+    return judge(settings.out, scenario, allow_inconclusive=allow_inconclusive, as_json=as_json)
+
+
+def report(path: Path, *, allow_inconclusive: bool, as_json: bool) -> int:
+    """Judge a run directory again."""
+    directory = RunDirectory.existing(path)
+    scenario = scenarios.load(directory.path / rundir.SCENARIO)
+    return judge(path, scenario, allow_inconclusive=allow_inconclusive, as_json=as_json)
+
+
+def judge(path: Path, scenario: Scenario, *, allow_inconclusive: bool, as_json: bool) -> int:
+    """Write the documents of a run directory and print the summary."""
+    import reports
+
+    run = reports.read_run(path)
+    crashed = rundir.read_json(path / rundir.FAILURES) if (path / rundir.FAILURES).is_file() else []
+    causes = [reports.ExitCause(exits.MODEL_ERROR, crash_of(path, row)) for row in crashed]
+    summary = reports.summarise(run, scenario, allow_inconclusive=allow_inconclusive, causes=causes)
+    if run.infeasible and not run.points:  # nothing was run, so nothing is missing
+        summary = replace(summary, causes=tuple(it for it in summary.causes if it.code != exits.NO_DATA))
+    reports.write(path, summary)
+    if as_json:
+        sys.stdout.write((path / "summary.json").read_text(encoding="utf-8"))
+    else:
+        reports.render_console(summary, console())
+    return summary.exit_code
+
+
+def crash_of(path: Path, row: Mapping[str, Any]) -> str:
+    """Say in one line which run crashed, with what, and how to see it again."""
+    error = row["error"].strip().splitlines()[-1]
+    command = f"headroom replay {path} --point {row['point']} --replication {row['replication']}"
+    return f"{Job(row['point'], row['replication'])} crashed: {error}; again: {command}"
+
+
+def validate(scenario: Scenario, *, as_json: bool) -> None:
+    """Say that the scenario is sound, and how large."""
+    points = scenario.points()
+    replications = scenario.experiment.replications
+    result = {
+        "ok": True,
+        "scenario": scenario.name,
+        "requirement": scenario.requirement,
+        "points": len(points),
+        "replications": {"min": replications.min, "max": replications.max},
+        "targets": [target.id for target in scenario.targets],
+        "warnings": [str(warning) for warning in scenario.warnings],
+    }
+    if as_json:
+        return print_json(result)
+    out = console()
+    for warning in result["warnings"]:
+        out.print(f"warning: {warning}", markup=False)
+    out.print(
+        f"ok: {scenario.name}, {len(points)} points x {replications.min} to {replications.max} replications,"
+        f" {len(scenario.targets)} targets",
+        markup=False,
+    )
+    return None
+
+
+def schema() -> None:
+    """Print the JSON Schema."""
+    print_json(scenarios.json_schema())
+
+
+def plan(scenario: Scenario, workers: int, *, as_json: bool) -> None:
+    """Print the plan."""
+    from headroom import planning
+
+    result = planning.plan(scenario, workers)
+    if as_json:
+        return print_json(result)
+    out = console()
+    out.print(f"{result['scenario']} {result['requirement']}".strip(), markup=False)
+    for path, values in result["sweep"].items():
+        out.print(f"  {path}: {', '.join(map(str, values))}", markup=False)
+    runs, seconds = result["runs"], result["estimated_s"]
+    out.print(f"points        {result['points']}")
+    out.print(f"replications  {spread(result['replications'])}")
+    out.print(f"runs          {spread(runs)}")
+    out.print(
+        f"time          about {spread(seconds)} s on {workers} workers ({len(result['probes'])} probed)"
+    )
+    for row in result["infeasible"]:
+        where = f"{row['target']} at {row['coordinates']}"
+        text = f"infeasible: {where}: {row['because']}; limit {row['limit_s']:g} s"
+        out.print(text, markup=False)
+    for warning in result["warnings"]:
+        out.print(f"warning: {warning}", markup=False)
+    return None
+
+
+def spread(limits: Mapping[str, Any]) -> str:
+    """Return `10` or `10 to 80`."""
+    low, high = limits["min"], limits["max"]
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def replay(path: Path, point: int, replication: int, history: Path | None, *, as_json: bool) -> int:
+    """Compute one run again and print whether it is the same."""
+    from headroom import replaying
+
+    result = replaying.replay(path, Job(point, replication), history)
+    if as_json:
+        print_json(result)
+    else:
+        out = console()
+        recorded, now = result["history_digest"]["recorded"], result["history_digest"]["now"]
+        out.print(f"recorded  {recorded}\nnow       {now}")
+        out.print("equal: the run is reproduced" if result["equal"] else "DIFFERENT", markup=False)
+        if not result["equal"] and not result["same_code"]:
+            out.print("the code has changed since the run was made")
+    return exits.OK if result["equal"] else exits.MODEL_ERROR
+
+
+def doctor(*, as_json: bool) -> int:
+    """Print what was found."""
+    from headroom import doctor as doctors
+
+    findings = doctors.examine()
+    bad = any(not finding.ok and not finding.optional for finding in findings)
+    if as_json:
+        print_json({"ok": not bad, "findings": [asdict(finding) for finding in findings]})
+    else:
+        table = Table("", "", "found", box=None, show_header=False)
+        for finding in findings:
+            mark = "ok" if finding.ok else "--" if finding.optional else "BAD"
+            table.add_row(mark, finding.name, finding.found)
+        console().print(table)
+    return exits.INVALID if bad else exits.OK
+
+
+def console() -> Console:
+    """Return where results for a person go."""
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def print_json(value: Any) -> None:
+    """Print a result for a program."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
