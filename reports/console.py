@@ -1,0 +1,168 @@
+"""The console's view of a run. Plain text where the output is no terminal; readable at 80 columns."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reports.compare import Finding
+from reports.formats import coordinate, percent
+from reports.phrases import (
+    ABSENT_NOTE,
+    POOLED_NOTE,
+    UNBOUNDED_NOTE,
+    behind_text,
+    counted,
+    finding_text,
+    headline,
+    margin_text,
+    place,
+    scope,
+    sensitivity_text,
+)
+from reports.summary import PointSummary, Summary
+from reports.verdicts import Verdict
+
+_STYLES = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.NO_DATA: "bold red",
+}
+_MOST_ROWS = 60
+_COLUMNS = (
+    ("exec/s", "executions_per_second"),
+    ("p50 s", "execution_duration_p50"),
+    ("p95 s", "execution_duration_p95"),
+    ("p99 s", "execution_duration_p99"),
+)
+
+
+def render_console(summary: Summary, console: Console, report: Path | str | None = None) -> None:
+    """Print the run: points, targets, sensitivity, comparisons, self-checks, the exit code with its causes."""
+    questions = summary.questions
+    title = Text(questions.name, style="bold")
+    title.append(f"  {questions.requirement}" if questions.requirement else "", style="not bold")
+    console.print(title)
+    console.print(Text(scope(summary), style="dim"))
+    _points(summary, console)
+    _targets(summary, console)
+    _sensitivity(summary, console)
+    _comparisons(summary, console)
+    _checks(summary, console)
+    _ending(summary, console, report)
+
+
+def _heading(console: Console, words: str) -> None:
+    console.print()
+    console.print(Text(words, style="bold"))
+
+
+def _points(summary: Summary, console: Console) -> None:
+    paths = list(dict.fromkeys(path for point in summary.points for path in point.coordinates))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for path in paths:
+        table.add_column(path.rpartition(".")[2], justify="right", no_wrap=True)
+    for head, _ in _COLUMNS:
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("bottleneck", overflow="fold")
+    table.add_column("n", justify="right", no_wrap=True)
+    for point in summary.points[:_MOST_ROWS]:
+        table.add_row(*_row(point, paths))
+    _heading(console, "POINTS")
+    console.print(table)
+    left = len(summary.points) - _MOST_ROWS
+    if left > 0:
+        console.print(f"... and {left} more, in points.csv")
+    cells = [point.estimates[name] for point in summary.points for _, name in _COLUMNS]
+    notes = [
+        (POOLED_NOTE, any(cell.method == "pooled" for cell in cells)),
+        (UNBOUNDED_NOTE, any(cell.value == float("inf") for cell in cells)),
+        (ABSENT_NOTE, any(cell.value is None for cell in cells)),
+    ]
+    for note, needed in notes:
+        if needed:
+            console.print(Text(note, style="dim"))
+
+
+def _row(point: PointSummary, paths: list[str]) -> list[Text]:
+    values = [point.estimates[name].text.replace(" ±", "±") for _, name in _COLUMNS]
+    neck = "" if point.bottleneck is None else point.bottleneck.text
+    trouble = [f"{point.failed} failed"] if point.failed else []
+    trouble += [f"{point.unfinished} unfinished"] if point.unfinished else []
+    cells = [coordinate(point.coordinates[path]) if path in point.coordinates else "" for path in paths]
+    return [Text(cell) for cell in [*cells, *values, "; ".join([neck, *trouble]), str(point.n)]]
+
+
+def _targets(summary: Summary, console: Console) -> None:
+    if not summary.targets:
+        return
+    _heading(console, "TARGETS")
+    for result in summary.targets:
+        target, item = result.target, result.worst
+        line = Text(f"{result.verdict.value.replace('_', ' '):<12} ", style=_STYLES[result.verdict])
+        line.append(target.id, style="bold not red not yellow not green")
+        line.append(f"  {target.requirement}" if target.requirement else "", style="default not bold")
+        line.append(f"  ({target.severity})" if target.severity != "error" else "", style="dim")
+        console.print(line)
+        details = f"{target.metric}: {item.value_text}, asked {item.limit_text}, n={item.n}"
+        further = [behind_text(item), margin_text(item)]
+        console.print(Text(f"             {details}"))
+        worst = f"worst of {len(result.judgements)} points" if len(result.judgements) > 1 else "at"
+        rest = "; ".join(part for part in [f"{worst} {place(item)}", *further, item.reason] if part)
+        console.print(Text(f"             {rest}", style="dim"))
+
+
+def _sensitivity(summary: Summary, console: Console) -> None:
+    if not summary.run.sensitivity:
+        return
+    _heading(console, "SENSITIVITY to the assumptions")
+    for entry in summary.run.sensitivity:
+        console.print(Text(f"{entry.get('target')}: {sensitivity_text(dict(entry))}, n={entry.get('replications')}"))
+
+
+def _comparisons(summary: Summary, console: Console) -> None:
+    if not summary.comparisons:
+        return
+    _heading(console, "COMPARISONS, paired")
+    for item in summary.comparisons:
+        known = item.finding not in (Finding.INCONCLUSIVE, Finding.NO_DATA)
+        line = Text(f"{finding_text(item)}: ", style="bold" if known else "yellow")
+        line.append(f"{item.comparison.id}  {item.comparison.metric} {item.stat} {item.change_text}, n={item.n}", style="default")
+        console.print(line)
+        shared = ", ".join(f"{path}={coordinate(value)}" for path, value in item.where.items())
+        console.print(Text("  " + "; ".join(part for part in [item.sides, shared, item.reason] if part), style="dim"))
+
+
+def _checks(summary: Summary, console: Console) -> None:
+    _heading(console, "SELF-CHECKS")
+    broken = [check for check in summary.checks if not check.passed]
+    made = [check for check in summary.checks if check.runs]
+    if not broken:
+        console.print(f"{len(made)} checks hold in {max((check.runs for check in made), default=0)} runs")
+    for check in broken:
+        console.print(Text(f"FAILED {check.name}: {check.violations} violations, first in {check.example}", style="bold red"))
+
+
+def _ending(summary: Summary, console: Console, report: Path | str | None) -> None:
+    console.print()
+    good = summary.exit_code == 0
+    line = Text(headline(summary), style="bold green" if good else "bold red")
+    line.append(f"  exit code {summary.exit_code}, {counted(summary)}", style="default not bold")
+    console.print(line)
+    for cause in summary.causes[:10]:
+        console.print(Text(f"  {cause.code} {cause.name}: {cause.message}"))
+    if len(summary.causes) > 10:  # noqa: PLR2004
+        console.print(f"  ... and {len(summary.causes) - 10} more causes, in summary.json")
+    if report is not None:
+        console.print(Text(f"report: {report}"), soft_wrap=True)
+
+
+def bottleneck_line(point: PointSummary) -> str:
+    """Return the bottleneck of a point with its station, for `explain`-like views."""
+    neck = point.bottleneck
+    if neck is None:
+        return "no time passed"
+    station = f", {neck.station_text}" if neck.station_text else ""
+    return f"{neck.cause} takes {percent(neck.share.value)} of the executions' time{station}"

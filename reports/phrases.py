@@ -1,0 +1,123 @@
+"""The sentences that several documents share, so that they say the same."""
+
+from reports.compare import Compared, Finding
+from reports.exits import NAMES
+from reports.formats import UNBOUNDED, coordinates, number, percent
+from reports.judge import Judgement
+from reports.summary import Summary
+from reports.verdicts import Verdict
+
+POOLED_NOTE = (
+    "p: quantile pooled over the replications, as one of them holds too few values; its interval is a bootstrap over replications."
+)
+UNBOUNDED_NOTE = f"{UNBOUNDED}: more executions failed or did not finish than the percentile leaves room for."
+ABSENT_NOTE = "A dash: too few observations for this percentile (59 for p95, 299 for p99)."
+
+
+def headline(summary: Summary) -> str:
+    """Return the verdict of the run in a few words."""
+    code = summary.exit_code
+    return "PASS" if code == 0 else NAMES[code].upper()
+
+
+def counted(summary: Summary) -> str:
+    """Return how the targets stand: `3 of 4 targets pass, 1 fails`."""
+    verdicts = [result.verdict for result in summary.targets if result.target.severity == "error"]
+    if not verdicts:
+        return "no target that could fail is set"
+    words = {
+        Verdict.PASS: "pass",
+        Verdict.FAIL: "fail",
+        Verdict.INCONCLUSIVE: "inconclusive",
+        Verdict.NO_DATA: "without data",
+    }
+    parts = [f"{verdicts.count(verdict)} {word}" for verdict, word in words.items() if verdict in verdicts]
+    return f"{len(verdicts)} target{'s' if len(verdicts) > 1 else ''}: " + ", ".join(parts)
+
+
+def scope(summary: Summary) -> str:
+    """Return what was run: points, replications, world."""
+    counts = sorted({point.n for point in summary.points})
+    each = "no replications" if not counts else f"{counts[0]} replications each"
+    if len(counts) > 1:
+        each = f"{counts[0]} to {counts[-1]} replications each"
+    points = len(summary.points)
+    world = summary.run.manifest.get("world") or "simulated"
+    return f"{points} point{'s' if points != 1 else ''}, {each}, {world}"
+
+
+def margin_text(item: Judgement) -> str:
+    """Return how far the value lies from its limit: `72 % below`, `12 % beyond`."""
+    if item.margin is None:
+        return ""
+    if item.margin == 0:
+        return "at the limit"
+    if item.margin < 0 and abs(item.margin) == float("inf"):
+        return "unbounded"
+    return f"{percent(abs(item.margin))} {'spare' if item.margin > 0 else 'beyond'}"
+
+
+def behind_text(item: Judgement) -> str:
+    """Return the metric's value behind an attainment: `95 % within 8.41 s`; empty for other stats."""
+    if item.stat != "attainment" or item.target.attainment is None or item.reached is None:
+        return ""
+    side = "within" if item.target.maximum is not None else "at least"
+    return f"{percent(item.target.attainment)} {side} {item.reached_text}"
+
+
+def finding_text(item: Compared) -> str:
+    """Return what a comparison shows."""
+    if item.finding is Finding.EQUIVALENT:
+        return "equivalent (within 3 %)"
+    if item.finding in (Finding.LOWER, Finding.HIGHER):
+        return f"{item.finding.value} by more than 3 %"
+    return item.finding.value
+
+
+def sensitivity_text(entry: dict[str, object]) -> str:
+    """Return a row of sensitivity as a sentence."""
+    what = str(entry.get("what") or entry.get("parameter"))
+    flips = entry.get("flips_at")
+    if flips is None:
+        return f"{what}: holds up to {_factor(entry.get('held_up_to'))} the assumed value"
+    values = entry.get("flips_at_values")
+    listed = ""
+    if isinstance(values, dict) and values:
+        shown = ", ".join(f"{name} {number(float(value))} s" for name, value in list(values.items())[:4])
+        listed = f" ({shown}{', ...' if len(values) > 4 else ''})"  # noqa: PLR2004
+    return f"{what}: flips at {_factor(flips)} the assumed value{listed}"
+
+
+def _factor(value: object) -> str:
+    return f"{number(float(value))}x" if isinstance(value, int | float) else "?"
+
+
+def place(item: Judgement) -> str:
+    """Return where a judgement was made."""
+    return coordinates(item.coordinates)
+
+
+def method_paragraphs(summary: Summary) -> list[str]:
+    """Return how the numbers were made, in words."""
+    questions = summary.questions
+    confidence = percent(questions.confidence)
+    looks = ", ".join(str(look) for look in questions.looks)
+    several = len(questions.looks) > 1
+    return [
+        "Replications are the sample: every statistic is taken within each replication first, and its interval is "
+        f"Student's t over the replications at {confidence}. n is the number of replications.",
+        "A percentile is taken per replication where each holds at least 59 values (p95) or 299 (p99), so that a value "
+        "beyond it was probably seen. Otherwise it is taken over all replications pooled, with a bootstrap over the "
+        "replications, and marked p; where even these are too few, there is no number.",
+        "The share of batches or executions within a limit (attainment) has exact Clopper-Pearson bounds that count each "
+        "replication once; a share per replication has Student's t where at least five replications miss. An execution "
+        "that failed or did not finish is never within a limit.",
+        f"A verdict is PASS or FAIL when the whole interval lies on one side of the limit, with an error of at most "
+        f"{percent(1 - questions.confidence)} each way"
+        + (f", divided over the planned looks at {looks} replications" if several else "")
+        + "; otherwise it is INCONCLUSIVE. Nothing measured is NO DATA, never a pass.",
+        "Time is charged to exactly one cause at every instant, following back the last thing waited for; the bottleneck "
+        "is the cause with the greatest share of the executions' time along their critical paths.",
+        "Comparisons pair the replications of two settings, which share their random numbers; the interval is of the "
+        "log ratio, the equivalence margin is 3 %, and several comparisons are corrected after Holm.",
+    ]
