@@ -1,0 +1,149 @@
+"""Limits as plain state: slots with their queue, and mutexes. Nothing here knows the time but what it is told.
+
+A queue is a heap by rank; an entry whose owner has meanwhile been stopped is dropped when it surfaces.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+Rank = tuple[int, int, int]  # unique among the waiting, so that owners are never compared
+
+
+@dataclass(slots=True)
+class StationTotals:
+    """What a limit has seen so far: the fields of a sample row."""
+
+    seats: int  # 0: unlimited
+    arrivals_count: int = 0
+    busy_ns: int = 0
+    wait_ns: int = 0
+    queue_length_max: int = 0
+
+
+class Queue(Generic[T]):
+    """Waiting owners by rank; those for whom `is_waiting` no longer holds are passed over."""
+
+    __slots__ = ("_heap", "_is_waiting", "_length", "length_max")
+
+    def __init__(self, is_waiting: Callable[[T], bool]) -> None:
+        """Start empty."""
+        self._heap: list[tuple[Rank, T]] = []
+        self._is_waiting = is_waiting
+        self._length = 0
+        self.length_max = 0
+
+    def push(self, rank: Rank, owner: T) -> None:
+        """Let `owner` wait."""
+        heappush(self._heap, (rank, owner))
+        self._length = length = self._length + 1
+        if length > self.length_max:
+            self.length_max = length
+
+    def pop(self) -> T | None:
+        """Return who is next and no longer waits, or None."""
+        while self._heap:
+            owner = heappop(self._heap)[1]
+            if self._is_waiting(owner):
+                self._length -= 1
+                return owner
+        return None
+
+    def leave(self) -> None:
+        """Note that one owner has stopped waiting by itself."""
+        self._length -= 1
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return self._length
+
+
+class Slots(Generic[T]):
+    """A limit on how many owners are busy at once (None: no limit), and the queue for it."""
+
+    __slots__ = ("_busy_count", "_capacity", "_changed_ns", "busy_count_max", "queue", "totals")
+
+    def __init__(self, capacity: int | None, is_waiting: Callable[[T], bool]) -> None:
+        """Start with all slots free."""
+        self._capacity = capacity
+        self._busy_count = 0
+        self._changed_ns = 0
+        self.busy_count_max = 0
+        self.queue: Queue[T] = Queue(is_waiting)
+        self.totals = StationTotals(seats=capacity or 0)
+
+    @property
+    def busy_count(self) -> int:
+        """How many slots are taken."""
+        return self._busy_count
+
+    @property
+    def is_free(self) -> bool:
+        """Whether one more may start."""
+        return self._capacity is None or self._busy_count < self._capacity
+
+    def take(self, waited_ns: int, now: int) -> None:
+        """Take a slot for somebody who has waited `waited_ns` for it."""
+        totals = self.totals
+        totals.arrivals_count += 1
+        totals.wait_ns += waited_ns
+        totals.busy_ns += (now - self._changed_ns) * self._busy_count
+        self._changed_ns = now
+        self._busy_count = busy_count = self._busy_count + 1
+        if busy_count > self.busy_count_max:
+            self.busy_count_max = busy_count
+
+    def release(self, now: int) -> None:
+        """Give a slot back."""
+        self.totals.busy_ns += (now - self._changed_ns) * self._busy_count
+        self._changed_ns = now
+        self._busy_count -= 1
+
+    def totals_at(self, now: int) -> StationTotals:
+        """Return the totals up to `now`."""
+        totals = self.totals
+        totals.busy_ns += (now - self._changed_ns) * self._busy_count
+        self._changed_ns = now
+        totals.queue_length_max = self.queue.length_max
+        return totals
+
+
+class Locks(Generic[T]):
+    """Mutexes by name. A lock that nobody holds does not exist."""
+
+    __slots__ = ("_held", "_is_waiting")
+
+    def __init__(self, is_waiting: Callable[[T], bool]) -> None:
+        """Start with no lock held."""
+        self._held: dict[str, tuple[T, Queue[T]]] = {}
+        self._is_waiting = is_waiting
+
+    def acquire(self, name: str, rank: Rank, owner: T) -> bool:
+        """Take the lock and return True, or let `owner` wait for it and return False."""
+        held = self._held.get(name)
+        if held is None:
+            self._held[name] = (owner, Queue(self._is_waiting))
+            return True
+        held[1].push(rank, owner)
+        return False
+
+    def release(self, name: str) -> T | None:
+        """Give the lock to the next who waits, and return them, or None where nobody does."""
+        queue = self._held[name][1]
+        following = queue.pop()
+        if following is None:
+            del self._held[name]
+        else:
+            self._held[name] = (following, queue)
+        return following
+
+    def leave(self, name: str) -> None:
+        """Note that an owner has stopped waiting for the lock by itself."""
+        self._held[name][1].leave()
+
+    def holder(self, name: str) -> T | None:
+        """Return who holds the lock, or None."""
+        held = self._held.get(name)
+        return held[0] if held else None

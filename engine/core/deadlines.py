@@ -1,0 +1,78 @@
+"""The instants at which the engine must be woken: one heap; what is no longer wanted is dropped when it surfaces."""
+
+from enum import IntEnum
+from heapq import heapify, heappop, heappush
+from typing import Final
+
+from engine.core.facts import ExecutionFacts, StepFacts
+from engine.core.states import ExecutionState, StepState
+
+
+class DeadlineKind(IntEnum):
+    """Why the engine wants to be woken."""
+
+    ATTEMPT_TIMEOUT = 0
+    BACKOFF_END = 1
+    WAIT_END = 2
+    EXECUTION_TIMEOUT = 3
+
+
+# instant, order of arming, kind, execution, step (None for an execution's), attempt
+Deadline = tuple[int, int, DeadlineKind, ExecutionFacts, StepFacts | None, int]
+
+_STATE_WANTED: Final = (StepState.RUNNING, StepState.BACKING_OFF, StepState.WAITING)
+_RUNNING: Final = ExecutionState.RUNNING
+_COMPACT_ABOVE: Final = 64
+
+
+def _is_wanted(deadline: Deadline) -> bool:
+    step = deadline[4]
+    if step is None:
+        return deadline[3].state is _RUNNING
+    return step.state is _STATE_WANTED[deadline[2]] and len(step.attempts) == deadline[5]
+
+
+class Deadlines:
+    """A heap by instant, then by order of arming."""
+
+    __slots__ = ("_armed_count", "_heap", "_stale_count")
+
+    def __init__(self) -> None:
+        """Start with nothing armed."""
+        self._heap: list[Deadline] = []
+        self._armed_count = 0
+        self._stale_count = 0
+
+    def arm(
+        self, at_ns: int, kind: DeadlineKind, execution: ExecutionFacts, step: StepFacts | None, attempt: int
+    ) -> None:
+        """Ask to be woken at `at_ns` unless execution and step have moved on by then."""
+        self._armed_count = order = self._armed_count + 1
+        heappush(self._heap, (at_ns, order, kind, execution, step, attempt))
+
+    def mark_stale(self) -> None:
+        """Note that an armed deadline is no longer wanted; when half of them are not, they are swept out."""
+        self._stale_count += 1
+        if self._stale_count > _COMPACT_ABOVE and self._stale_count * 2 > len(self._heap):
+            self._heap = [deadline for deadline in self._heap if _is_wanted(deadline)]
+            heapify(self._heap)
+            self._stale_count = 0
+
+    def first_ns(self) -> int | None:
+        """Return the earliest instant that is still wanted."""
+        heap = self._heap
+        while heap:
+            if _is_wanted(heap[0]):
+                return heap[0][0]
+            heappop(heap)
+            self._stale_count -= 1
+        return None
+
+    def pop_due(self, now: int) -> Deadline | None:
+        """Remove and return the earliest deadline if it is still wanted and due at `now`."""
+        first_ns = self.first_ns()
+        return heappop(self._heap) if first_ns is not None and first_ns <= now else None
+
+    def __len__(self) -> int:
+        """Return how many are armed, stale ones included."""
+        return len(self._heap)

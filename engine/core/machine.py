@@ -1,0 +1,334 @@
+"""The engine: told what happened and when, it changes state and says what to do next. It never waits.
+
+`handle(event, now)` follows one event through all its consequences. The world answers commands with further events and
+wakes the engine at `next_deadline()`. `now` is in integer nanoseconds and never goes back.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from engine.core import plan as plans
+from engine.core.admission import StationTotals
+from engine.core.commands import CancelAttempt, Command, ReportExecution
+from engine.core.deadlines import DeadlineKind
+from engine.core.definition import Workflow
+from engine.core.errors import DefinitionError, ProtocolError
+from engine.core.events import (
+    AttemptFailed,
+    AttemptSucceeded,
+    ConditionEvaluated,
+    DeadlineReached,
+    Event,
+    ExecutionSubmitted,
+    Failure,
+    Remembered,
+    WorkflowRegistered,
+)
+from engine.core.facts import NOTHING, ExecutionFacts, StepFacts
+from engine.core.limits import Limits
+from engine.core.states import EXECUTION, AttemptInput, ExecutionInput, StepState
+from engine.core.steps import StepMachine
+
+_RUNNING: Final = StepState.RUNNING
+_EVALUATING: Final = StepState.EVALUATING
+_SUCCEED: Final = AttemptInput.SUCCEED
+_LIVE: Final = (
+    StepState.EVALUATING,
+    StepState.LOCKING,
+    StepState.QUEUED,
+    StepState.RUNNING,
+    StepState.BACKING_OFF,
+    StepState.WAITING,
+)
+
+
+class WorkflowEngine(StepMachine):
+    """The state machine of many executions. One per engine process; not shared between threads."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Start with no workflow and no execution."""
+        super().__init__(limits)
+        self._plans: dict[str, plans.Plan] = {}
+        self._executions: dict[str, ExecutionFacts] = {}
+        self._submitted_count = 0
+        self._now = 0
+        self._handlers: Mapping[type, Callable[[Any, int], None]] = {
+            WorkflowRegistered: self._on_workflow_registered,
+            ExecutionSubmitted: self._on_execution_submitted,
+            AttemptSucceeded: self._on_attempt_succeeded,
+            AttemptFailed: self._on_attempt_failed,
+            ConditionEvaluated: self._on_condition_evaluated,
+            Remembered: self._on_remembered,
+            DeadlineReached: self._on_deadline_reached,
+        }
+
+    # -- what the world calls
+
+    def handle(self, event: Event, now: int) -> tuple[Command, ...]:
+        """Take in what happened at `now` and return what to do, in order; raises `ProtocolError` for the impossible."""
+        if now < self._now:
+            message = f"time went back from {self._now} to {now} ns"
+            raise ProtocolError(message)
+        handler = self._handlers.get(type(event))
+        if handler is None:
+            message = f"not an event: {event!r}"
+            raise ProtocolError(message)
+        self._now = now
+        handler(event, now)
+        self._settle(now)
+        commands = tuple(self._commands)
+        self._commands.clear()
+        return commands
+
+    def next_deadline(self) -> int | None:
+        """Return the instant at which the engine next wants `handle_deadline`, or None."""
+        return self._deadlines.first_ns()
+
+    def handle_deadline(self, now: int) -> tuple[Command, ...]:
+        """Take in that `next_deadline()` has come."""
+        return self.handle(DeadlineReached(), now)
+
+    # -- what anybody may read
+
+    def workflow(self, name: str) -> Workflow:
+        """Return a registered workflow; raises `ProtocolError` where there is none."""
+        return self._plan(name).workflow
+
+    def execution(self, execution_id: str) -> ExecutionFacts:
+        """Return what is known of an execution that has not been forgotten; it must not be written to."""
+        execution = self._executions.get(execution_id)
+        if execution is None:
+            message = f"no such execution: {execution_id!r}"
+            raise ProtocolError(message)
+        return execution
+
+    def executions(self) -> tuple[ExecutionFacts, ...]:
+        """Return all executions that have not been forgotten, in order of submission."""
+        return tuple(self._executions.values())
+
+    def awaits_condition(self, execution_id: str, step_id: str) -> bool:
+        """Tell whether an `EvaluateCondition` of that step is still to be answered."""
+        execution = self._executions.get(execution_id)
+        step = execution.steps.get(step_id) if execution else None
+        return step is not None and step.state is _EVALUATING
+
+    def forget(self, execution_id: str) -> None:
+        """Drop the facts of an execution that has ended."""
+        if EXECUTION[self.execution(execution_id).state]:
+            message = f"execution {execution_id!r} has not ended"
+            raise ProtocolError(message)
+        del self._executions[execution_id]
+
+    @property
+    def submitted_count(self) -> int:
+        """How many executions were ever submitted."""
+        return self._submitted_count
+
+    @property
+    def active_count(self) -> int:
+        """How many executions are admitted and have not ended."""
+        return self._admission.busy_count
+
+    @property
+    def active_count_max(self) -> int:
+        """The most executions that were ever active at once."""
+        return self._admission.busy_count_max
+
+    @property
+    def queued_count(self) -> int:
+        """How many executions wait for admission."""
+        return len(self._admission.queue)
+
+    @property
+    def running_attempts_count(self) -> int:
+        """How many attempts run."""
+        return self._slots.busy_count
+
+    def lock_holder(self, name: str) -> tuple[str, str] | None:
+        """Return the execution and step that hold a lock, or None."""
+        holder = self._locks.holder(name)
+        return (holder[0].execution_id, holder[1].id) if holder else None
+
+    def stations(self, now: int) -> dict[str, StationTotals]:
+        """Return the totals of the limits on executions and on steps up to `now`."""
+        return {
+            "engine.executions": self._admission.totals_at(now),
+            "engine.steps": self._slots.totals_at(now),
+        }
+
+    # -- events
+
+    def _on_workflow_registered(self, event: WorkflowRegistered, _now: int) -> None:
+        workflow = event.workflow
+        known = self._plans.get(workflow.name)
+        if known is not None:
+            if known.workflow != workflow:
+                message = f"workflow {workflow.name!r} is registered already, and differs"
+                raise ProtocolError(message)
+            return
+        plan = plans.build(workflow)
+        if len(plan.steps) > self.limits.max_steps_per_workflow:
+            message = (
+                f"workflow {workflow.name!r} has {len(plan.steps)} steps; "
+                f"the engine's limit is {self.limits.max_steps_per_workflow}"
+            )
+            raise DefinitionError(message)
+        self._plans[workflow.name] = plan
+
+    def _on_execution_submitted(self, event: ExecutionSubmitted, now: int) -> None:
+        plan = self._plan(event.workflow)
+        if event.execution_id in self._executions:
+            message = f"execution id {event.execution_id!r} is taken"
+            raise ProtocolError(message)
+        index = self._submitted_count
+        execution = ExecutionFacts(
+            event.execution_id, index, event.workflow, event.variables, event.priority, now, plan=plan
+        )
+        execution.progress_ns = now
+        self._executions[event.execution_id] = execution
+        self._submitted_count = index + 1
+        if not self._admission.is_free and len(self._admission.queue) >= self.limits.max_queue:
+            execution.state = EXECUTION[execution.state][ExecutionInput.REFUSE]
+            execution.ended_ns = now
+            message = f"{self.limits.max_queue} executions are waiting already"
+            execution.failure = Failure("QueueFull", message, retryable=True)
+            self._commands.append(ReportExecution(execution.execution_id))
+            return
+        self._admission.queue.push((-event.priority, index, 0), execution)
+
+    def _on_attempt_succeeded(self, event: AttemptSucceeded, now: int) -> None:
+        execution, step = self._running(event)
+        self._deadlines.mark_stale()
+        self._close_attempt(execution, step.attempts[-1], _SUCCEED, now)
+        self._complete(execution, step, event.outputs, now)
+
+    def _on_attempt_failed(self, event: AttemptFailed, now: int) -> None:
+        execution, step = self._running(event)
+        self._deadlines.mark_stale()
+        self._attempt_failed(execution, step, event.failure, now)
+
+    def _on_condition_evaluated(self, event: ConditionEvaluated, now: int) -> None:
+        execution, step = self._step(event.execution_id, event.step_id)
+        if step.state is not _EVALUATING:
+            message = (
+                f"step {event.step_id!r} of {event.execution_id!r} is {step.state} and awaits no condition"
+            )
+            raise ProtocolError(message)
+        if event.error:
+            self._fail(execution, step, Failure("ConditionError", event.error, retryable=False), now)
+        else:
+            self._answer(execution, step, now, outcome=event.outcome)
+
+    def _on_remembered(self, event: Remembered, _now: int) -> None:
+        _, step = self._running(event)
+        step.memory = {**step.memory, event.key: event.value}
+
+    def _on_deadline_reached(self, _event: DeadlineReached, now: int) -> None:
+        due = self._deadlines.pop_due(now)
+        if due is None:
+            message = f"no deadline is due at {now} ns; the next is {self.next_deadline()}"
+            raise ProtocolError(message)
+        while due is not None:
+            self._expire(due[2], due[3], due[4], now)
+            self._settle(now)  # each is followed through before the next is looked at
+            due = self._deadlines.pop_due(now)
+
+    def _expire(
+        self, kind: DeadlineKind, execution: ExecutionFacts, step: StepFacts | None, now: int
+    ) -> None:
+        if step is None:
+            execution.timeout_armed = False
+            last_step = next(step.id for step in execution.steps_by_number if step.state in _LIVE)
+            message = f"not ended after {_seconds(now - execution.admitted_ns)}"
+            self._fail_execution(
+                execution, last_step, Failure("ExecutionTimeout", message, retryable=False), now
+            )
+        elif kind is DeadlineKind.WAIT_END:
+            self._complete(execution, step, {}, now)
+        elif kind is DeadlineKind.BACKOFF_END:
+            self._begin_attempt(execution, step, now)
+        else:
+            attempt = step.attempts[-1]
+            self._commands.append(CancelAttempt(execution.execution_id, step.id, attempt.number))
+            message = f"attempt {attempt.number} not ended after {_seconds(now - attempt.started_ns)}"
+            self._attempt_failed(execution, step, Failure("Timeout", message, retryable=True), now)
+
+    # -- consequences
+
+    def _settle(self, now: int) -> None:
+        """Follow everything that became possible until nothing does."""
+        ready, granted = self._ready, self._granted
+        admission, slots = self._admission, self._slots
+        while True:
+            if ready:
+                execution, step, ready_by = ready.popleft()
+                self._make_ready(execution, step, ready_by, now)
+            elif granted:
+                execution, step = granted.popleft()
+                if step.state is StepState.LOCKING:  # else it was stopped, and has passed the lock on
+                    self._queue_attempt(execution, step, step.attempts[-1], now)
+            elif len(admission.queue) and admission.is_free:
+                self._admit(now)
+            elif len(slots.queue) and slots.is_free:
+                owner = slots.queue.pop()
+                if owner is not None:
+                    self._start_attempt(owner[0], owner[1], now)
+            else:
+                return
+
+    def _admit(self, now: int) -> None:
+        execution = self._admission.queue.pop()
+        if execution is None:
+            return
+        plan = execution.plan
+        execution.state = EXECUTION[execution.state][ExecutionInput.ADMIT]
+        execution.admitted_ns = now
+        self._admission.take(now - execution.submitted_ns, now)
+        steps = [StepFacts(planned, planned.parent_id, NOTHING, NOTHING) for planned in plan.steps]
+        for step in steps:
+            step.waits_for_count = step.plan.waits_for_count
+            step.children_left_count = step.plan.children_count
+        execution.steps_by_number = steps
+        execution.steps = {step.plan.id: step for step in steps}
+        execution.top_level_left_count = plan.top_level_count
+        timeout_ns = plan.workflow.timeout_ns
+        if timeout_ns is None:
+            timeout_ns = self.limits.execution_timeout_ns
+        if timeout_ns is not None:
+            execution.timeout_armed = True
+            self._deadlines.arm(now + timeout_ns, DeadlineKind.EXECUTION_TIMEOUT, execution, None, 0)
+        self._ready.extend((execution, steps[root], "") for root in plan.roots)
+
+    # -- look-ups
+
+    def _plan(self, name: str) -> plans.Plan:
+        plan = self._plans.get(name)
+        if plan is None:
+            message = f"no such workflow: {name!r}; registered are {', '.join(self._plans) or 'none'}"
+            raise ProtocolError(message)
+        return plan
+
+    def _step(self, execution_id: str, step_id: str) -> tuple[ExecutionFacts, StepFacts]:
+        execution = self.execution(execution_id)
+        step = execution.steps.get(step_id)
+        if step is None:
+            message = f"execution {execution_id!r} has no step {step_id!r}"
+            raise ProtocolError(message)
+        return execution, step
+
+    def _running(
+        self, event: AttemptSucceeded | AttemptFailed | Remembered
+    ) -> tuple[ExecutionFacts, StepFacts]:
+        """Return whom an event of an attempt is about; the attempt must be the one that runs."""
+        execution, step = self._step(event.execution_id, event.step_id)
+        if step.state is not _RUNNING or len(step.attempts) != event.attempt:
+            message = (
+                f"attempt {event.attempt} of step {event.step_id!r} of {event.execution_id!r} does not run; "
+                f"the step is {step.state} after {len(step.attempts)} attempts"
+            )
+            raise ProtocolError(message)
+        return execution, step
+
+
+def _seconds(duration_ns: int) -> str:
+    return f"{duration_ns / 1e9:g} s"

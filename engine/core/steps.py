@@ -1,0 +1,419 @@
+"""The life of steps: from ready to ended, with every consequence inside the same instant.
+
+`WorkflowEngine` (`engine.core.machine`) adds what comes from outside: events, admission and deadlines. Both only ever
+change a state by looking its table up (`engine.core.states`).
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from engine.core import optimizer
+from engine.core.admission import Locks, Rank, Slots
+from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution, StartAttempt
+from engine.core.deadlines import DeadlineKind, Deadlines
+from engine.core.definition import StepKind
+from engine.core.errors import ProtocolError
+from engine.core.events import Failure
+from engine.core.facts import AttemptFacts, ExecutionFacts, StepFacts
+from engine.core.limits import Limits
+from engine.core.parameters import UnknownVariable
+from engine.core.states import (
+    ATTEMPT,
+    EXECUTION,
+    STEP,
+    AttemptInput,
+    ExecutionInput,
+    ExecutionState,
+    StepInput,
+    StepState,
+)
+
+# Bound once: looking a member up on an enum class costs more than a table look-up.
+_PENDING: Final = StepState.PENDING
+_LOCKING: Final = StepState.LOCKING
+_QUEUED: Final = StepState.QUEUED
+_COMPLETED: Final = StepState.COMPLETED
+_SKIPPED: Final = StepState.SKIPPED
+_START: Final = StepInput.START
+_COMPLETE: Final = StepInput.COMPLETE
+_ATTEMPT_START: Final = AttemptInput.START
+_ATTEMPT_FAIL: Final = AttemptInput.FAIL
+_ATTEMPT_CANCEL: Final = AttemptInput.CANCEL
+_ATTEMPT_TIMEOUT: Final = DeadlineKind.ATTEMPT_TIMEOUT
+_CONDITION: Final = StepKind.CONDITION
+_EXECUTION_QUEUED: Final = ExecutionState.QUEUED
+
+_ARMED: Final = (
+    StepState.RUNNING,
+    StepState.BACKING_OFF,
+    StepState.WAITING,
+)  # states with a deadline of their own
+
+Owner = tuple[ExecutionFacts, StepFacts]
+
+
+class StepMachine:
+    """Executions and their steps, and what follows when one of them moves."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Start empty."""
+        self.limits = limits
+        self._commands: list[Command] = []
+        self._ready: deque[tuple[ExecutionFacts, StepFacts, str]] = deque()  # and by which step's end
+        self._granted: deque[Owner] = deque()  # has just been given its lock
+        self._deadlines = Deadlines()
+        self._admission: Slots[ExecutionFacts] = Slots(
+            limits.max_concurrency, lambda execution: execution.state is _EXECUTION_QUEUED
+        )
+        self._slots: Slots[Owner] = Slots(limits.step_slots, lambda owner: owner[1].state is _QUEUED)
+        self._locks: Locks[Owner] = Locks(lambda owner: owner[1].state is _LOCKING)
+        self._queues_for_slots = limits.step_slots is not None
+        self._begin_by_kind: Mapping[StepKind, Callable[[ExecutionFacts, StepFacts, int], None]] = {
+            StepKind.ACTION: self._begin_attempt,
+            StepKind.CONDITION: self._begin_condition,
+            StepKind.DECISION: self._begin_decision,
+            StepKind.WAIT: self._begin_wait,
+            StepKind.PARALLEL: self._begin_group,
+            StepKind.SEQUENTIAL: self._begin_group,
+        }
+
+    # -- ready
+
+    def _make_ready(self, execution: ExecutionFacts, step: StepFacts, ready_by: str, now: int) -> None:
+        if step.state is not _PENDING:  # its execution has failed since
+            return
+        step.ready_ns = now
+        step.ready_by = ready_by
+        if execution.detours and _is_passed_over(execution, step):
+            self._skip(execution, step, now)
+        elif step.plan.when:
+            self._ask(execution, step, -1, step.plan.when)
+        else:
+            self._begin_by_kind[step.plan.kind](execution, step, now)
+
+    def _ask(self, execution: ExecutionFacts, step: StepFacts, asked: int, expression: str) -> None:
+        step.state = _move(step, StepInput.ASK)
+        step.asked = asked
+        values = execution.values
+        if values is None:
+            values = execution.values = _values(execution)
+        self._commands.append(EvaluateCondition(execution.execution_id, step.id, expression, values))
+
+    def _answer(self, execution: ExecutionFacts, step: StepFacts, now: int, *, outcome: bool) -> None:
+        """Go on from the outcome of the expression that was asked."""
+        plan = step.plan
+        if step.asked < 0:
+            if outcome:
+                self._begin_by_kind[plan.kind](execution, step, now)
+            else:
+                self._skip(execution, step, now)
+        elif plan.kind is _CONDITION:
+            if not outcome:
+                execution.detours = True
+                if plan.in_sequence:
+                    execution.steps_by_number[plan.parent].halted = True
+            self._complete(execution, step, {"outcome": outcome}, now)
+        elif outcome:
+            self._take_branch(execution, step, step.asked, now)
+        else:
+            self._try_branch(execution, step, step.asked + 1, now)
+
+    # -- begin, by kind
+
+    def _begin_condition(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+        _mark_started(execution, step, now)
+        self._ask(execution, step, 0, step.plan.expressions[0])
+
+    def _begin_decision(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+        _mark_started(execution, step, now)
+        self._try_branch(execution, step, 0, now)
+
+    def _try_branch(self, execution: ExecutionFacts, step: StepFacts, number: int, now: int) -> None:
+        expressions = step.plan.expressions
+        if number == len(expressions):
+            self._take_branch(execution, step, -1, now)
+        elif expressions[number]:
+            self._ask(execution, step, number, expressions[number])
+        else:
+            self._take_branch(execution, step, number, now)
+
+    def _take_branch(self, execution: ExecutionFacts, step: StepFacts, number: int, now: int) -> None:
+        execution.detours = True
+        self._complete(execution, step, {"branch": number}, now)
+
+    def _begin_wait(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+        _mark_started(execution, step, now)
+        step.state = _move(step, StepInput.WAIT)
+        self._deadlines.arm(now + step.plan.wait_ns, DeadlineKind.WAIT_END, execution, step, 0)
+
+    def _begin_group(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+        _mark_started(execution, step, now)
+        step.state = _move(step, StepInput.OPEN)
+        steps = execution.steps_by_number
+        self._ready.extend((execution, steps[root], step.id) for root in step.plan.roots)
+
+    # -- attempts
+
+    def _begin_attempt(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+        attempt = AttemptFacts(len(step.attempts) + 1, now)
+        step.attempts.append(attempt)
+        plan = step.plan
+        if plan.lock and not step.lock:
+            try:
+                step.lock = str(plan.resolve_lock(execution.variables)) if plan.resolve_lock else plan.lock
+            except UnknownVariable as error:
+                self._refuse_attempt(execution, step, attempt, error, now)
+                return
+            if not self._locks.acquire(step.lock, (now, execution.index, plan.index), (execution, step)):
+                step.state = _move(step, StepInput.LOCK)
+                return
+        self._queue_attempt(execution, step, attempt, now)
+
+    def _queue_attempt(
+        self, execution: ExecutionFacts, step: StepFacts, attempt: AttemptFacts, now: int
+    ) -> None:
+        attempt.locked_ns = now
+        if self._queues_for_slots:
+            step.state = _move(step, StepInput.QUEUE)
+            rank = optimizer.dispatch_rank(step.plan, self.limits.dispatch, attempt.runnable_ns)
+            key: Rank = (rank, execution.index, step.plan.index)
+            self._slots.queue.push(key, (execution, step))
+        else:
+            self._start_attempt(execution, step, now)
+
+    def _start_attempt(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+        plan = step.plan
+        attempt = step.attempts[-1]
+        parameters = plan.parameters
+        if plan.resolve_parameters is not None:
+            try:
+                parameters = plan.resolve_parameters(execution.variables)
+            except UnknownVariable as error:
+                self._refuse_attempt(execution, step, attempt, error, now)
+                return
+        step.state = STEP[step.state][_START]
+        attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_START]
+        attempt.started_ns = now
+        _mark_started(execution, step, now)
+        self._slots.take(now - attempt.locked_ns, now)
+        number = attempt.number
+        timeout_ns = plan.timeout_ns if plan.timeout_ns is not None else self.limits.step_timeout_ns
+        self._deadlines.arm(now + timeout_ns, _ATTEMPT_TIMEOUT, execution, step, number)
+        self._commands.append(
+            StartAttempt(execution.execution_id, plan.id, number, plan.action, parameters, step.memory)
+        )
+
+    def _close_attempt(
+        self, execution: ExecutionFacts, attempt: AttemptFacts, put: AttemptInput, now: int
+    ) -> None:
+        attempt.outcome = ATTEMPT[attempt.outcome][put]
+        attempt.ended_ns = now
+        self._slots.release(now)
+        gap_ns = now - execution.progress_ns
+        if gap_ns > execution.progress_gap_ns_max:
+            execution.progress_gap_ns_max = gap_ns
+        execution.progress_ns = now
+
+    def _attempt_failed(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
+        attempt = step.attempts[-1]
+        attempt.failure = failure
+        self._close_attempt(execution, attempt, _ATTEMPT_FAIL, now)
+        retry = step.plan.retry
+        if not failure.retryable or attempt.number >= retry.max_attempts:
+            self._fail(execution, step, failure, now)
+            return
+        step.state = _move(step, StepInput.BACK_OFF)
+        at_ns = now + retry.delay_after_ns(attempt.number)
+        self._deadlines.arm(at_ns, DeadlineKind.BACKOFF_END, execution, step, attempt.number)
+
+    def _refuse_attempt(
+        self, execution: ExecutionFacts, step: StepFacts, attempt: AttemptFacts, error: Exception, now: int
+    ) -> None:
+        """Fail a step whose lock or parameters cannot be resolved, before its attempt starts."""
+        attempt.failure = Failure("UnknownVariable", str(error), retryable=False)
+        attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_FAIL]
+        attempt.ended_ns = now
+        self._fail(execution, step, attempt.failure, now)
+
+    # -- end
+
+    def _complete(
+        self, execution: ExecutionFacts, step: StepFacts, outputs: Mapping[str, Any], now: int
+    ) -> None:
+        step.state = STEP[step.state][_COMPLETE]
+        step.outputs = outputs
+        step.ended_ns = now
+        if step.lock:
+            self._release_lock(step)
+        self._follow(execution, step, now)
+
+    def _skip(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+        execution.detours = True
+        step.state = _move(step, StepInput.SKIP)
+        step.ended_ns = now
+        for number in step.plan.descendants:
+            inner = execution.steps_by_number[number]
+            inner.state = _move(inner, StepInput.SKIP)
+            inner.ended_ns = now
+            if execution.values is not None:
+                execution.values["steps"][inner.id] = _value(inner)
+        self._follow(execution, step, now)
+
+    def _follow(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+        """Make ready what waited for a step that ended well, and end the groups that it was the last child of."""
+        _mark_progress(execution, now)
+        steps = execution.steps_by_number
+        while True:
+            plan = step.plan
+            if execution.values is not None:
+                execution.values["steps"][plan.id] = _value(step)
+            for number in plan.dependents:
+                dependent = steps[number]
+                dependent.waits_for_count -= 1
+                if not dependent.waits_for_count:
+                    self._ready.append((execution, dependent, plan.id))
+            if plan.parent < 0:
+                execution.top_level_left_count -= 1
+                if not execution.top_level_left_count:
+                    self._end_execution(execution, ExecutionInput.COMPLETE, plan.id, None, now)
+                return
+            group = steps[plan.parent]
+            group.children_left_count -= 1
+            if group.children_left_count:
+                return
+            group.state = _move(group, _COMPLETE)
+            group.ended_ns = now
+            group.ended_by = plan.id
+            step = group
+
+    def _fail(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
+        """End a step for good, and with it its groups and its execution."""
+        last_step = step.id
+        step.state = _move(step, StepInput.FAIL)
+        step.failure = failure
+        step.ended_ns = now
+        if step.lock:
+            self._release_lock(step)
+        while step.plan.parent >= 0:
+            group = execution.steps_by_number[step.plan.parent]
+            group.state = _move(group, StepInput.FAIL)
+            group.failure = failure
+            group.ended_ns = now
+            group.ended_by = step.id
+            step = group
+        self._fail_execution(execution, last_step, failure, now)
+
+    def _fail_execution(self, execution: ExecutionFacts, last_step: str, failure: Failure, now: int) -> None:
+        _mark_progress(execution, now)
+        for step in execution.steps_by_number:
+            if STEP[step.state]:
+                self._stop(execution, step, now)
+        self._end_execution(execution, ExecutionInput.FAIL, last_step, failure, now)
+
+    def _stop(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+        """End a step whose execution has failed: cancel what is under way, omit what has not started."""
+        state = step.state
+        attempt = step.attempts[-1] if step.attempts else None
+        if state in _ARMED:
+            self._deadlines.mark_stale()
+        if attempt is not None and ATTEMPT[attempt.outcome]:
+            if state is StepState.RUNNING:
+                self._commands.append(CancelAttempt(execution.execution_id, step.id, attempt.number))
+                self._close_attempt(execution, attempt, _ATTEMPT_CANCEL, now)
+            else:
+                attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_CANCEL]
+                attempt.ended_ns = now
+        if state is _QUEUED:
+            self._slots.queue.leave()
+        under_way = (
+            state in _ARMED or state is StepState.OPEN or (state is _QUEUED and len(step.attempts) > 1)
+        )
+        step.state = _move(step, StepInput.CANCEL if under_way else StepInput.OMIT)
+        if state is not _PENDING:
+            step.ended_ns = now
+        if step.lock:
+            self._release_lock(step)
+
+    def _release_lock(self, step: StepFacts) -> None:
+        holder = self._locks.holder(step.lock)
+        if holder is None or holder[1] is not step:
+            self._locks.leave(step.lock)
+            return
+        following = self._locks.release(step.lock)
+        if following is not None:
+            self._granted.append(following)
+
+    def _end_execution(
+        self,
+        execution: ExecutionFacts,
+        put: ExecutionInput,
+        last_step: str,
+        failure: Failure | None,
+        now: int,
+    ) -> None:
+        execution.state = EXECUTION[execution.state][put]
+        execution.last_step = last_step
+        execution.failure = failure
+        execution.ended_ns = now
+        self._admission.release(now)
+        if execution.timeout_armed:
+            self._deadlines.mark_stale()
+        self._commands.append(ReportExecution(execution.execution_id))
+
+
+def _move(step: StepFacts, put: StepInput) -> StepState:
+    """Look the next state of a step up."""
+    try:
+        return STEP[step.state][put]
+    except KeyError:
+        message = f"step {step.id!r} is {step.state}: it cannot {put}"
+        raise ProtocolError(message) from None
+
+
+def _mark_started(execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+    if step.started_ns < 0:
+        step.started_ns = now
+    if execution.started_ns < 0:
+        execution.started_ns = now
+    _mark_progress(execution, now)
+
+
+def _mark_progress(execution: ExecutionFacts, now: int) -> None:
+    gap_ns = now - execution.progress_ns
+    if gap_ns > execution.progress_gap_ns_max:
+        execution.progress_gap_ns_max = gap_ns
+    execution.progress_ns = now
+
+
+def _is_passed_over(execution: ExecutionFacts, step: StepFacts) -> bool:
+    """Tell whether a ready step is skipped because of how what it waited for came out."""
+    plan = step.plan
+    steps = execution.steps_by_number
+    if plan.in_sequence and steps[plan.parent].halted:
+        return True
+    if plan.deciders and not any(_took(steps[number], plan.index) for number in plan.deciders):
+        return True
+    needs = [steps[number] for number in plan.needs]
+    if any(need.plan.kind is _CONDITION and need.outputs.get("outcome") is False for need in needs):
+        return True
+    return bool(needs) and all(need.state is _SKIPPED for need in needs)
+
+
+def _took(decision: StepFacts, number: int) -> bool:
+    if decision.state is not _COMPLETED:
+        return False
+    branch = decision.outputs["branch"]
+    return branch >= 0 and number in decision.plan.branches[branch]
+
+
+def _values(execution: ExecutionFacts) -> dict[str, Any]:
+    return {
+        "variables": execution.variables,
+        "steps": {step.id: _value(step) for step in execution.steps_by_number},
+    }
+
+
+def _value(step: StepFacts) -> dict[str, Any]:
+    state = step.state if not STEP[step.state] else _PENDING
+    return {"state": state.value, "outputs": step.outputs}
