@@ -1,8 +1,8 @@
 """Conditions in CEL, the Common Expression Language that Kubernetes users write.
 
-An expression sees ``variables`` and ``steps`` (see `engine.core.conditions`). It cannot reach Python, and its cost is limited:
-its length here, its loops by the library's own budget. Templates (``{{ expression }}`` inside text) are for
-whoever compiles files.
+An expression sees ``variables`` and ``steps`` (see `engine.core.conditions`). It cannot reach Python, and
+its cost is limited: its length here, its loops by the library's own budget. Templates (``{{ expression }}``
+inside text) are for whoever compiles files.
 """
 
 import re
@@ -50,7 +50,7 @@ class CelConditions:
         self._programs: dict[str, CelProgram] = {}
 
     def compile(self, text: str) -> CelProgram:
-        """Compile `text`; raises `ConditionError` where it is too long, is no CEL, or cannot give a boolean."""
+        """Compile `text`; raises `ConditionError` where it is too long, no CEL, or cannot give a boolean."""
         program = self._programs.get(text)
         if program is None:
             expression = _compile(self._environment, text, EXPRESSION_LENGTH_MAX)

@@ -1,4 +1,7 @@
-"""The engine core: workflows, their state machine, its history. Standard library only; no clock, no randomness, no I/O."""
+"""The engine core: workflows, their state machine, its history.
+
+Standard library only; no clock, no randomness, no I/O.
+"""
 
 from engine.core.action import (
     ActionContext,

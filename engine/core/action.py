@@ -1,7 +1,7 @@
 """What an action is to the engine: a named coroutine function with declared parameters.
 
-The catalogue (`engine.actions`) is a mapping of name to `ActionSpec`. Parameters are checked by `bind` when an attempt
-starts; what does not fit fails the attempt with ``InvalidParameters``, which no retry can help.
+The catalogue (`engine.actions`) is a mapping of name to `ActionSpec`. Parameters are checked by `bind` when
+an attempt starts; what does not fit fails the attempt with ``InvalidParameters``, which no retry can help.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
@@ -66,7 +66,7 @@ class ActionSpec:
     summary: str
 
     def bind(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return `given` with the defaults filled in; raises `ActionError` (InvalidParameters) for what does not fit."""
+        """Return `given` with the defaults filled in; raises `InvalidParameters` for what does not fit."""
         bound: dict[str, Any] = {}
         for name, value in given.items():
             parameter = self.parameters.get(name)

@@ -1,4 +1,4 @@
-"""Limits as plain state: slots with their queue, and mutexes. Nothing here knows the time but what it is told.
+"""Limits as plain state: slots with their queue, and mutexes. They know the time only as they are told it.
 
 A queue is a heap by rank; an entry whose owner has meanwhile been stopped is dropped when it surfaces.
 """
@@ -39,8 +39,7 @@ class Queue(Generic[T]):
         """Let `owner` wait."""
         heappush(self._heap, (rank, owner))
         self._length = length = self._length + 1
-        if length > self.length_max:
-            self.length_max = length
+        self.length_max = max(self.length_max, length)
 
     def pop(self) -> T | None:
         """Return who is next and no longer waits, or None."""
@@ -92,8 +91,7 @@ class Slots(Generic[T]):
         totals.busy_ns += (now - self._changed_ns) * self._busy_count
         self._changed_ns = now
         self._busy_count = busy_count = self._busy_count + 1
-        if busy_count > self.busy_count_max:
-            self.busy_count_max = busy_count
+        self.busy_count_max = max(self.busy_count_max, busy_count)
 
     def release(self, now: int) -> None:
         """Give a slot back."""

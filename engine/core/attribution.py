@@ -1,9 +1,9 @@
 """Where the time of steps and executions went: pure functions from facts and spans to rows.
 
-A step's time is made of: waiting for its lock, waiting for a slot, the spans of its attempts (which its world recorded),
-back-off between attempts, and declared waits. A group's is that of its critical chain of children; an execution's is
-its admission and then its critical chain of steps, followed back from the step whose end ended it along `ready_by`.
-Every sum is exact, or `ProtocolError` is raised: there is no residual.
+A step's time is made of: waiting for its lock, waiting for a slot, the spans of its attempts (which its
+world recorded), back-off between attempts, and declared waits. A group's is that of its critical chain of
+children; an execution's is its admission and then its critical chain of steps, followed back from the step
+whose end ended it along `ready_by`. Every sum is exact, or `ProtocolError` is raised: there is no residual.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ class _Ledger:
         return step.ended_ns if step.state in ENDED_STEPS else self.until_ns
 
     def causes(self, step: StepFacts) -> Causes:
-        """Charge a step from its `ready_ns` to its end; nothing for one that never became ready, or was skipped."""
+        """Charge a step from its `ready_ns` to its end; nothing if it never became ready, or was skipped."""
         charged: Causes = {}
         if step.ready_ns < 0:
             return charged
@@ -136,9 +136,10 @@ def execution_rows(
     detail: bool = False,
     effects: Mapping[tuple[str, int], Sequence[EffectRow]] | None = None,
 ) -> list[ExecutionRow | StepRow | AttemptRow | EffectRow]:
-    """Return the rows of one execution: its own, then its steps in order, with `detail` their attempts and effects.
+    """Return the rows of one execution: its own, then its steps in order.
 
-    `until_ns` is the present: what has not ended is charged, and written as ended, up to there, its state ``unfinished``.
+    With `detail` each step is followed by its attempts and their effects. `until_ns` is the present: what has not ended is charged, and written as ended, up to there, its state
+    ``unfinished``.
     """
     ledger = _Ledger(execution, spans, until_ns)
     leaves: dict[str, Causes] = {}
@@ -178,7 +179,10 @@ def _execution_row(ledger: _Ledger, leaves: Mapping[str, Causes]) -> ExecutionRo
         _add(charged, causes)
     duration_ns = ended_ns - execution.submitted_ns
     if sum(charged.values()) != duration_ns:
-        message = f"execution {execution.execution_id!r}: {sum(charged.values())} ns charged of {duration_ns}: {charged}"
+        total_ns = sum(charged.values())
+        message = (
+            f"execution {execution.execution_id!r}: {total_ns} ns charged of {duration_ns} ns: {charged}"
+        )
         raise ProtocolError(message)
     steps = execution.steps_by_number
     gap_ns = execution.progress_gap_ns_max

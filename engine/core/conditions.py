@@ -1,8 +1,8 @@
 """The port for conditions: compile once, evaluate over recorded values only.
 
-`engine.cel` implements it with a CEL library. The values are ``variables`` (the execution's) and ``steps`` (id ->
-``state`` and ``outputs`` of every step; ``pending`` until it has ended). An outcome is an event in the history
-and is never evaluated again on replay.
+`engine.cel` implements it with a CEL library. The values are ``variables`` (the execution's) and ``steps``
+(id -> ``state`` and ``outputs`` of every step; ``pending`` until it has ended). An outcome is an event in
+the history and is never evaluated again on replay.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""The instants at which the engine must be woken: one heap; what is no longer wanted is dropped when it surfaces."""
+"""The instants at which the engine must be woken.
+
+One heap; what is no longer wanted is dropped when it surfaces.
+"""
 
 from enum import IntEnum
 from heapq import heapify, heappop, heappush

@@ -1,9 +1,10 @@
 """What a workflow is: frozen definitions, validated when built.
 
-A `Workflow` is a set of `Step`s ordered by `needs`. Group steps (`parallel`, `sequential`) hold children of their own;
-ids are unique in the whole workflow, and `needs` name steps of the same level. Parameters may refer to the execution's
-variables with ``${path.to.value}``, resolved when an attempt starts; conditions are expressions over recorded values
-(see `engine.core.conditions`). The rules of validation are in `engine.core.validation`.
+A `Workflow` is a set of `Step`s ordered by `needs`. Group steps (`parallel`, `sequential`) hold children of
+their own; ids are unique in the whole workflow, and `needs` name steps of the same level. Parameters may
+refer to the execution's variables with ``${path.to.value}``, resolved when an attempt starts; conditions
+are expressions over recorded values (see `engine.core.conditions`). The rules of validation are in
+`engine.core.validation`.
 """
 
 import dataclasses
@@ -33,7 +34,10 @@ class StepKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a failed attempt is tried again: `delay_ns` x `backoff` ^ (attempt - 1), at most `delay_ns_max`."""
+    """How often a failed attempt is tried again.
+
+    The delay after it is `delay_ns` x `backoff` ^ (attempt - 1), at most `delay_ns_max`.
+    """
 
     max_attempts: int = 1
     delay_ns: int = SECOND_NS
@@ -54,7 +58,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One way out of a decision: the steps that run if `when` is true (an empty `when` is the default branch).
+    """One way out of a decision: the steps that run if `when` is true (empty: the default branch).
 
     The steps are of the decision's own level and need it, whether they say so or not.
     """

@@ -4,9 +4,9 @@ An action is an ``async def`` coroutine that awaits effects::
 
     pod = await Get(Ref("Pod", "web-1", "default"))
 
-Awaiting an effect yields it to whoever drives the coroutine (`engine.core.attempts.Attempt`); the driver hands it to its
-world's performer and later sends the result, or throws an `ActionError`, back in. No event loop is involved,
-so the same action runs on the modelled and on a live cluster.
+Awaiting an effect yields it to whoever drives the coroutine (`engine.core.attempts.Attempt`); the driver
+hands it to its world's performer and later sends the result, or throws an `ActionError`, back in. No event
+loop is involved, so the same action runs on the modelled and on a live cluster.
 
 Resources are plain JSON-shaped mappings exactly as the Kubernetes API writes them. They are shared and must
 not be modified: build a new one, or send a patch.
@@ -77,8 +77,8 @@ class Create(Effect[Resource]):
 class Patch(Effect[Resource]):
     """JSON merge patch (RFC 7386) of one object.
 
-    With `resource_version` the patch applies only to that version (`Conflict` otherwise). `subresource` may be
-    ``scale`` or ``status``. `manager` names the writer in the object's managed fields.
+    With `resource_version` the patch applies only to that version (`Conflict` otherwise). `subresource` may
+    be ``scale`` or ``status``. `manager` names the writer in the object's managed fields.
     """
 
     ref: Ref
@@ -109,8 +109,9 @@ class Evict(Effect[None]):
 class WaitUntil(Effect[T], Generic[T]):
     """Wait, on a watch and without polling, until `ready` gives something other than None.
 
-    `ready` gets one sequence of resources per selection, as the watch cache has them; it must be pure. It is asked
-    at once, and again whenever an object of a selection changes. `purpose` is what a person reads when it never comes.
+    `ready` gets one sequence of resources per selection, as the watch cache has them; it must be pure. It
+    is asked at once, and again whenever an object of a selection changes. `purpose` is what a person reads
+    when it never comes.
     """
 
     selections: tuple[Selection, ...]
@@ -128,7 +129,7 @@ class Sleep(Effect[None]):
 
 @dataclass(slots=True)
 class Remember(Effect[None]):
-    """Record `value` (JSON) under `key` in the history, so that a restarted attempt finds it in its memory."""
+    """Record `value` (JSON) under `key` in the history: a restarted attempt finds it in its memory."""
 
     key: str
     value: Any

@@ -1,4 +1,7 @@
-"""Everything that can happen to the engine, in the past tense. A history is a sequence of these with their instants."""
+"""Everything that can happen to the engine, in the past tense.
+
+A history is a sequence of these with their instants.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""What the engine knows of an execution: readable until it is forgotten, and never to be written to from outside.
+"""What the engine knows of an execution: readable until it is forgotten, never written to from outside.
 
-Instants are integer nanoseconds; those that have not come are -1. What stands below a line ``# Book-keeping`` serves the
-machine alone.
+Instants are integer nanoseconds; those that have not come are -1. What stands below a line ``#
+Book-keeping`` serves the machine alone.
 """
 
 from collections.abc import Mapping
@@ -33,8 +33,9 @@ class AttemptFacts:
 class StepFacts:
     """One step of an execution.
 
-    `ready_ns` is the `ended_ns` of `ready_by`: the id of the need that ended last, of the group for its first children
-    (then the group's `started_ns`), or empty for what admission made ready. A skipped step ended when it became ready.
+    `ready_ns` is the `ended_ns` of `ready_by`: the id of the need that ended last, of the group for its
+    first children (then the group's `started_ns`), or empty for what admission made ready. A skipped step
+    ended when it became ready.
     """
 
     plan: PlanStep = field(repr=False, compare=False)

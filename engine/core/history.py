@@ -6,8 +6,9 @@ A history written as lines is
     {"at":0,"event":"ExecutionSubmitted",...,"chain":"9f3c..."}       one line an event, canonical JSON
     {"digest":"...","events_count":2}                                 the footer
 
-`chain` is the start of the running SHA-256 over all events so far, so that the first line that was altered, lost or
-inserted is named, and the footer tells a whole history from one that was cut. Histories of older versions are read.
+`chain` is the start of the running SHA-256 over all events so far, so that the first line that was altered,
+lost or inserted is named, and the footer tells a whole history from one that was cut. Histories of older
+versions are read.
 """
 
 import hashlib
@@ -143,7 +144,7 @@ class History:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the canonical lines of all events, as 64 hex digits; what is new is digested when asked."""
+        """SHA-256 over the canonical lines of all events, in hex; what is new is digested when asked."""
         for now, event in self._entries[self._digested_count :]:
             self._sha.update(_line(now, event).encode())
         self._digested_count = len(self._entries)
@@ -185,7 +186,9 @@ class History:
         chain = row.pop("chain", "")
         self._sha.update(_encode(row).encode())
         if chain != self._sha.hexdigest()[:_CHAIN_LENGTH]:
-            message = f"line {number}: altered, or a line before it is missing; the {len(self)} events before are sound"
+            message = (
+                f"line {number}: altered, or one before it is missing; {len(self)} events before it are sound"
+            )
             raise HistoryError(message)
         at_ns = row.pop("at", None)
         if not isinstance(at_ns, int):

@@ -1,8 +1,8 @@
 """What both worlds share: the host carries the engine's commands out, steps actions, and keeps the history.
 
-A world gives it a clock, a `Performer` (effects in, results out) and a sink for rows, and calls `feed`, `resume` and
-`throw`. Nothing here waits and nothing recurses: whatever happens while the host is busy queues up and is
-worked off in order, all in the same instant.
+A world gives it a clock, a `Performer` (effects in, results out) and a sink for rows, and calls `feed`,
+`resume` and `throw`. Nothing here waits and nothing recurses: whatever happens while the host is busy
+queues up and is worked off in order, all in the same instant.
 """
 
 from collections import deque
@@ -84,7 +84,7 @@ class Performer(Protocol):
         ...
 
     def cancel(self, attempt: Attempt) -> None:
-        """Stop what is being performed, answer no more, and close the attempt's spans at the present instant."""
+        """Stop what is being performed, answer no more, and close the attempt's spans at this instant."""
         ...
 
     def finish(self, attempt: Attempt) -> None:
@@ -107,7 +107,7 @@ class Host:
         *,
         detail: bool = False,
     ) -> None:
-        """Bind the parts. `clock` gives integer nanoseconds; `sink` gets rows, executions in order of submission."""
+        """Bind the parts. `clock` gives ns; `sink` gets rows, executions in order of submission."""
         self.engine = engine
         self.history = History()
         self.on_deadline: Callable[[int | None], None] = lambda _at_ns: None  # the next deadline has changed
@@ -154,7 +154,7 @@ class Host:
         self._take_answer(attempt, None, error)
 
     def close(self) -> None:
-        """End at the present instant: cancel what runs, write what has not finished. Nothing may be fed afterwards."""
+        """Cancel what runs and write what has not finished. Nothing may be fed afterwards."""
         self._is_busy = True
         now = self._clock()
         for attempt in list(self.attempts.values()):
@@ -165,7 +165,7 @@ class Host:
     # -- the loop
 
     def _work(self) -> None:
-        """Work off answers of conditions, then events, then attempts that can go on, until there is nothing left."""
+        """Work off answers of conditions, then events, then attempts that can go on, until none is left."""
         self._is_busy = True
         answers, events, resumed = self._answers, self._events, self._resumed
         try:

@@ -1,7 +1,7 @@
 """The engine: told what happened and when, it changes state and says what to do next. It never waits.
 
-`handle(event, now)` follows one event through all its consequences. The world answers commands with further events and
-wakes the engine at `next_deadline()`. `now` is in integer nanoseconds and never goes back.
+`handle(event, now)` follows one event through all its consequences. The world answers commands with further
+events and wakes the engine at `next_deadline()`. `now` is in integer nanoseconds and never goes back.
 """
 
 from collections.abc import Callable, Mapping
@@ -65,7 +65,10 @@ class WorkflowEngine(StepMachine):
     # -- what the world calls
 
     def handle(self, event: Event, now: int) -> tuple[Command, ...]:
-        """Take in what happened at `now` and return what to do, in order; raises `ProtocolError` for the impossible."""
+        """Take in what happened at `now` and return what to do, in order.
+
+        Raises `ProtocolError` for the impossible.
+        """
         if now < self._now:
             message = f"time went back from {self._now} to {now} ns"
             raise ProtocolError(message)

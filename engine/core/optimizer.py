@@ -1,8 +1,8 @@
 """Making a workflow set cheaper: which of the waiting steps gets a free step slot.
 
-``critical-path``: the step with the longest expected path to the end of its workflow goes first, as everything on a
-shorter path can still be done beside it (Graham 1969, list scheduling by levels). Ties, and ``fifo``, go by order of
-submission, then of definition.
+``critical-path``: the step with the longest expected path to the end of its workflow goes first, as
+everything on a shorter path can still be done beside it (Graham 1969, list scheduling by levels). Ties, and
+``fifo``, go by order of submission, then of definition.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ def expected_ns(step: Step) -> int:
 def set_remaining(steps: Sequence["PlanStep"]) -> None:
     """Set `remaining_ns` of a plan's steps.
 
-    A step's remaining path is its own time and the longest of what waits for it; for the last steps of a group, of
-    what waits for the group. A group's is that of its longest child chain.
+    A step's remaining path is its own time and the longest of what waits for it; for the last steps of a
+    group, of what waits for the group. A group's is that of its longest child chain.
     """
     by_level: dict[int, list[PlanStep]] = {}
     for step in steps:

@@ -1,7 +1,8 @@
 """References to an execution's variables: ``${path.to.value}`` in a step's parameters and locks.
 
-A text that is one reference and nothing else keeps the type of what it refers to; a reference inside a longer text is
-written into it, as JSON where it is not text. A path steps through mappings by key and through lists by position.
+A text that is one reference and nothing else keeps the type of what it refers to; a reference inside a
+longer text is written into it, as JSON where it is not text. A path steps through mappings by key and
+through lists by position.
 """
 
 import json

@@ -1,10 +1,12 @@
 """A workflow as the machine reads it: flattened, indexed and computed once when it is registered.
 
-Steps are numbered in order of definition, groups before their children. All references between steps are numbers.
+Steps are numbered in order of definition, groups before their children. All references between steps are
+numbers.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from engine.core import optimizer
@@ -107,7 +109,7 @@ def _add_level(
 def _waits_for(level: Sequence[Step], *, in_sequence: bool) -> dict[str, list[str]]:
     order = {step_id: list(needs) for step_id, needs in dependencies(level).items()}
     if in_sequence:
-        for before, after in zip(level, level[1:], strict=False):
+        for before, after in pairwise(level):
             if before.id not in order[after.id]:
                 order[after.id].append(before.id)
     return order

@@ -1,8 +1,9 @@
 """The one flat, versioned schema of a run's records, written by both worlds and read by every report.
 
-A records file is JSON lines; each row has a `type` and the fields of the TypedDict of that name here. Times are integer
-nanoseconds since the start of the run. Rows are ordered: run, then executions by index (each followed by its
-steps in order of definition, each followed by its attempts and their effects), then samples.
+A records file is JSON lines; each row has a `type` and the fields of the TypedDict of that name here. Times
+are integer nanoseconds since the start of the run. Rows are ordered: run, then executions by index (each
+followed by its steps in order of definition, each followed by its attempts and their effects), then
+samples.
 """
 
 from typing import Any, Final, Literal, NotRequired, TypedDict
@@ -40,7 +41,11 @@ class RunRow(TypedDict):
 
 
 class ExecutionRow(TypedDict):
-    """One per execution."""
+    """One per execution.
+
+    One that has not ended when its run does is ``unfinished``: its `ended_ns` is then the horizon, up to which
+    its causes are charged. The same holds for unfinished steps and attempts.
+    """
 
     type: Literal["execution"]
     execution: str
@@ -80,7 +85,7 @@ class StepRow(TypedDict):
 
 
 class AttemptRow(TypedDict):
-    """Detail: one per attempt. `spans` are contiguous [cause, start_ns, end_ns] from started_ns to ended_ns."""
+    """Detail: one per attempt. `spans`: contiguous [cause, start_ns, end_ns], started_ns to ended_ns."""
 
     type: Literal["attempt"]
     execution: str
@@ -110,8 +115,8 @@ class EffectRow(TypedDict):
 class SampleRow(TypedDict):
     """A station or cluster quantity: totals since the start of the run up to `at_ns`.
 
-    Every run has one row per station at its end; with detail also one per second of virtual time at most 600 per
-    station.
+    Every run has one row per station at its end; with detail also one per second of virtual time at most
+    600 per station.
     """
 
     type: Literal["sample"]

@@ -3,29 +3,31 @@
 Rules
 =====
 1. A state names a recorded fact. Nothing is in a state that the history does not imply.
-2. A table gives, for a state and an input, the next state. What a table does not hold cannot happen: `ProtocolError`.
+2. A table gives, for a state and an input, the next state. What a table does not hold cannot happen:
+   `ProtocolError`.
 3. Ended states (`ENDED_STEPS`, `ENDED_EXECUTIONS`, `ENDED_ATTEMPTS`) have no way out.
-4. State changes are never interleaved with waiting: one event is followed through all its consequences, then the
-   commands that follow from them are returned.
+4. State changes are never interleaved with waiting: one event is followed through all its consequences,
+   then the commands that follow from them are returned.
 
 Theory of operation
 ===================
-*Execution.* Submitted executions are `QUEUED` until admission gives them a slot, or are refused at once when the
-queue is full (`FAILED`). A `RUNNING` execution makes its steps ready; it is `COMPLETED` when all its top-level
-steps have ended well, `FAILED` as soon as one of them has failed for good or its time is out. Then everything of it
-that still runs is cancelled and everything that waits is omitted, in the same instant.
+*Execution.* Submitted executions are `QUEUED` until admission gives them a slot, or are refused at once when
+the queue is full (`FAILED`). A `RUNNING` execution makes its steps ready; it is `COMPLETED` when all its
+top-level steps have ended well, `FAILED` as soon as one of them has failed for good or its time is out. Then
+everything of it that still runs is cancelled and everything that waits is omitted, in the same instant.
 
-*Step.* `PENDING` until all its needs have ended. Then it is skipped, or asks for its `when` (`EVALUATING`), and does what
-its kind does:
+*Step.* `PENDING` until all its needs have ended. Then it is skipped, or asks for its `when` (`EVALUATING`),
+and does what its kind does:
 
-- an action takes its lock (`LOCKING`), then a step slot (`QUEUED`), and then an attempt runs (`RUNNING`). A failed
-  attempt that may be tried again leads to `BACKING_OFF`, whence it queues for a slot again; the lock is kept, the slot is not;
+- an action takes its lock (`LOCKING`), then a step slot (`QUEUED`), and then an attempt runs (`RUNNING`). A
+  failed attempt that may be tried again leads to `BACKING_OFF`, whence it queues for a slot again; the lock
+  is kept, the slot is not;
 - a condition and a decision ask for their expressions (`EVALUATING`), answered in the same instant;
 - a wait is `WAITING` until its deadline and holds no slot;
 - a group is `OPEN` while its children run.
 
-*Attempt.* `PENDING` from the instant it may run until it has lock and slot; then `RUNNING` until it has succeeded, failed
-(its action's error, or its timeout) or been cancelled.
+*Attempt.* `PENDING` from the instant it may run until it has lock and slot; then `RUNNING` until it has
+succeeded, failed (its action's error, or its timeout) or been cancelled.
 """
 
 from collections.abc import Mapping

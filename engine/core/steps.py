@@ -1,7 +1,7 @@
 """The life of steps: from ready to ended, with every consequence inside the same instant.
 
-`WorkflowEngine` (`engine.core.machine`) adds what comes from outside: events, admission and deadlines. Both only ever
-change a state by looking its table up (`engine.core.states`).
+`WorkflowEngine` (`engine.core.machine`) adds what comes from outside: events, admission and deadlines. Both
+only ever change a state by looking its table up (`engine.core.states`).
 """
 
 from collections import deque
@@ -18,6 +18,7 @@ from engine.core.events import Failure
 from engine.core.facts import AttemptFacts, ExecutionFacts, StepFacts
 from engine.core.limits import Limits
 from engine.core.parameters import UnknownVariable
+from engine.core.routing import is_passed_over, value_of, values_of
 from engine.core.states import (
     ATTEMPT,
     EXECUTION,
@@ -33,8 +34,6 @@ from engine.core.states import (
 _PENDING: Final = StepState.PENDING
 _LOCKING: Final = StepState.LOCKING
 _QUEUED: Final = StepState.QUEUED
-_COMPLETED: Final = StepState.COMPLETED
-_SKIPPED: Final = StepState.SKIPPED
 _START: Final = StepInput.START
 _COMPLETE: Final = StepInput.COMPLETE
 _ATTEMPT_START: Final = AttemptInput.START
@@ -85,7 +84,7 @@ class StepMachine:
             return
         step.ready_ns = now
         step.ready_by = ready_by
-        if execution.detours and _is_passed_over(execution, step):
+        if execution.detours and is_passed_over(execution, step):
             self._skip(execution, step, now)
         elif step.plan.when:
             self._ask(execution, step, -1, step.plan.when)
@@ -97,7 +96,7 @@ class StepMachine:
         step.asked = asked
         values = execution.values
         if values is None:
-            values = execution.values = _values(execution)
+            values = execution.values = values_of(execution)
         self._commands.append(EvaluateCondition(execution.execution_id, step.id, expression, values))
 
     def _answer(self, execution: ExecutionFacts, step: StepFacts, now: int, *, outcome: bool) -> None:
@@ -211,8 +210,7 @@ class StepMachine:
         attempt.ended_ns = now
         self._slots.release(now)
         gap_ns = now - execution.progress_ns
-        if gap_ns > execution.progress_gap_ns_max:
-            execution.progress_gap_ns_max = gap_ns
+        execution.progress_gap_ns_max = max(execution.progress_gap_ns_max, gap_ns)
         execution.progress_ns = now
 
     def _attempt_failed(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
@@ -257,17 +255,17 @@ class StepMachine:
             inner.state = _move(inner, StepInput.SKIP)
             inner.ended_ns = now
             if execution.values is not None:
-                execution.values["steps"][inner.id] = _value(inner)
+                execution.values["steps"][inner.id] = value_of(inner)
         self._follow(execution, step, now)
 
     def _follow(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        """Make ready what waited for a step that ended well, and end the groups that it was the last child of."""
+        """Make ready what waited for a step that ended well, and end the groups it was the last child of."""
         _mark_progress(execution, now)
         steps = execution.steps_by_number
         while True:
             plan = step.plan
             if execution.values is not None:
-                execution.values["steps"][plan.id] = _value(step)
+                execution.values["steps"][plan.id] = value_of(step)
             for number in plan.dependents:
                 dependent = steps[number]
                 dependent.waits_for_count -= 1
@@ -381,39 +379,5 @@ def _mark_started(execution: ExecutionFacts, step: StepFacts, now: int) -> None:
 
 def _mark_progress(execution: ExecutionFacts, now: int) -> None:
     gap_ns = now - execution.progress_ns
-    if gap_ns > execution.progress_gap_ns_max:
-        execution.progress_gap_ns_max = gap_ns
+    execution.progress_gap_ns_max = max(execution.progress_gap_ns_max, gap_ns)
     execution.progress_ns = now
-
-
-def _is_passed_over(execution: ExecutionFacts, step: StepFacts) -> bool:
-    """Tell whether a ready step is skipped because of how what it waited for came out."""
-    plan = step.plan
-    steps = execution.steps_by_number
-    if plan.in_sequence and steps[plan.parent].halted:
-        return True
-    if plan.deciders and not any(_took(steps[number], plan.index) for number in plan.deciders):
-        return True
-    needs = [steps[number] for number in plan.needs]
-    if any(need.plan.kind is _CONDITION and need.outputs.get("outcome") is False for need in needs):
-        return True
-    return bool(needs) and all(need.state is _SKIPPED for need in needs)
-
-
-def _took(decision: StepFacts, number: int) -> bool:
-    if decision.state is not _COMPLETED:
-        return False
-    branch = decision.outputs["branch"]
-    return branch >= 0 and number in decision.plan.branches[branch]
-
-
-def _values(execution: ExecutionFacts) -> dict[str, Any]:
-    return {
-        "variables": execution.variables,
-        "steps": {step.id: _value(step) for step in execution.steps_by_number},
-    }
-
-
-def _value(step: StepFacts) -> dict[str, Any]:
-    state = step.state if not STEP[step.state] else _PENDING
-    return {"state": state.value, "outputs": step.outputs}

@@ -32,7 +32,7 @@ _APPLIES: Final[tuple[tuple[str, tuple[str, ...], bool], ...]] = (
 
 def validate(workflow: "Workflow") -> None:
     """Raise `DefinitionError` unless the workflow could run."""
-    if not isinstance(workflow.name, str) or not _ID.fullmatch(workflow.name):
+    if not _is_id(workflow.name):
         raise DefinitionError(f"workflow name {workflow.name!r}: expected {_ID.pattern}")
     where = f"workflow {workflow.name!r}"
     if not workflow.steps:
@@ -54,7 +54,7 @@ def validate(workflow: "Workflow") -> None:
 
 
 def dependencies(level: Sequence["Step"]) -> dict[str, tuple[str, ...]]:
-    """Return, for each step of a level, what must end before it: its needs, then the decisions it is a branch of."""
+    """Return what must end before each step of a level: its needs, then the decisions it is a branch of."""
     order = {step.id: list(dict.fromkeys(step.needs)) for step in level}
     for step in level:
         for branch in step.branches:
@@ -62,6 +62,10 @@ def dependencies(level: Sequence["Step"]) -> dict[str, tuple[str, ...]]:
                 if target in order and step.id not in order[target]:
                     order[target].append(step.id)
     return {step_id: tuple(needs) for step_id, needs in order.items()}
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _levels(steps: Sequence["Step"]) -> Iterator[tuple[Sequence["Step"], int]]:
@@ -74,7 +78,7 @@ def _levels(steps: Sequence["Step"]) -> Iterator[tuple[Sequence["Step"], int]]:
 
 
 def _check_step(step: "Step", where: str) -> None:
-    if not isinstance(step.id, str) or not _ID.fullmatch(step.id):
+    if not _is_id(step.id):
         raise DefinitionError(f"{where}: expected an id of the form {_ID.pattern}")
     for name, kinds, required in _APPLIES:
         value = getattr(step, name)
