@@ -1,7 +1,7 @@
 """Wakes an engine at its deadlines."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.core.host import Host
 
@@ -14,16 +14,16 @@ class Clockwork(Protocol):
         """The present instant in ns."""
         ...
 
-    def after(self, delay_ns: int, callback: Callable[[], None]) -> None:
-        """Call `callback` when `delay_ns` have passed."""
+    def after(self, delay_ns: int, callback: Callable[[Any], None]) -> None:
+        """Call `callback` with something when `delay_ns` have passed."""
         ...
 
 
 class Driver:
     """Keeps one agenda entry for the engine's earliest deadline.
 
-    An entry cannot be taken back: an earlier deadline gets an entry of its own, and an entry that finds nothing due only
-    looks for the next deadline.
+    An entry cannot be taken back: an earlier deadline gets an entry of its own, and an entry that finds
+    nothing due only looks for the next deadline.
     """
 
     __slots__ = ("_agenda", "_entries", "_host")
@@ -41,7 +41,7 @@ class Driver:
         self._entries.append(at_ns)
         self._agenda.after(at_ns - self._agenda.now, self._fire)
 
-    def _fire(self) -> None:
+    def _fire(self, _entry: Any) -> None:
         self._entries.pop()
         self._host.wake()
         self._arm(self._host.engine.next_deadline())

@@ -1,0 +1,5 @@
+"""The modelled world: the same engine and actions against a modelled Kubernetes cluster under a virtual clock."""
+
+from simulator.environment import RunResult, simulate
+
+__all__ = ["RunResult", "simulate"]

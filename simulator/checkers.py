@@ -1,0 +1,224 @@
+"""Invariants judged in every run, apart from the model: each count is a number of violations.
+
+The checkers watch what is written to the store and what the engine did. They share no state with the components that
+they judge, and reckon for themselves.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from engine.core.effects import Effect, Patch, Resource
+from engine.core.facts import ExecutionFacts
+from engine.core.host import Attempt
+from scenarios.runspec import EngineSpec
+from simulator.attribution import Link
+from simulator.cluster.demands import Demands
+from simulator.cluster.objects import has_ended, key_of, matches
+from simulator.cluster.placement import Demand, NodeFree
+from simulator.cluster.quantities import amount, cpu_millis
+from simulator.cluster.store import Key, Store
+
+CHECKS = (
+    "duplicate_ids", "leaked_writes", "limits_exceeded", "lost_updates", "node_overcommitted",
+    "object_revived", "order_violated", "pod_moved", "quota_exceeded", "resource_version_regressed",
+    "variables_changed", "budget_violated",
+)  # fmt: skip
+
+
+class ClusterChecker:
+    """Judges every write to the store."""
+
+    def __init__(self, store: Store) -> None:
+        """Watch `store` from now on."""
+        self.violations = dict.fromkeys(CHECKS, 0)
+        self._store = store
+        self._version = store.version
+        self._gone: dict[str, None] = {}
+        self._on_node: dict[str, dict[Key, Demand]] = {}
+        self._demands = Demands()  # its own
+        for pod in store.objects.get("Pod", {}).values():
+            self._note_node(pod)
+        store.published.append(self._written)
+
+    def _written(self, kind: str, before: Resource | None, after: Resource | None, _link: Link) -> None:
+        if after is None:
+            self._gone[(before or {})["metadata"]["uid"]] = None
+        else:
+            version = int(after["metadata"]["resourceVersion"])
+            self.violations["resource_version_regressed"] += version <= self._version
+            self._version = version
+            self.violations["object_revived"] += after["metadata"]["uid"] in self._gone
+        if kind == "Pod":
+            self._pod_written(before, after)
+        elif kind == "PodDisruptionBudget" and before is not None and after is not None:
+            self._budget_written(before, after)
+
+    def _pod_written(self, before: Resource | None, after: Resource | None) -> None:
+        was = (before or {}).get("spec", {}).get("nodeName", "")
+        now = (after or {}).get("spec", {}).get("nodeName", "")
+        self.violations["pod_moved"] += bool(was and now and was != now)
+        if was and (after is None or has_ended(after)):
+            self._on_node.get(was, {}).pop(key_of(before or {}), None)
+        elif now and after is not None and not was:
+            self._note_node(after)
+            self.violations["node_overcommitted"] += self._overcommitted(now)
+        if before is None and after is not None:
+            self.violations["quota_exceeded"] += self._over_quota(after["metadata"].get("namespace", ""))
+
+    def _note_node(self, pod: Resource) -> None:
+        node = pod["spec"].get("nodeName")
+        if node and not has_ended(pod):
+            self._on_node.setdefault(node, {})[key_of(pod)] = self._demands.of(pod)
+
+    def _overcommitted(self, name: str) -> bool:
+        node = self._store.objects.get("Node", {}).get(("", name))
+        if node is None:
+            return True
+        free = NodeFree.of(node)
+        demands = self._on_node[name].values()
+        return (
+            sum(demand.cpu_m for demand in demands) > free.cpu_m
+            or sum(demand.memory_b for demand in demands) > free.memory_b
+            or len(demands) > free.pods
+        )
+
+    def _over_quota(self, namespace: str) -> bool:
+        for key, quota in self._store.objects.get("ResourceQuota", {}).items():
+            if key[0] != namespace:
+                continue
+            hard: Mapping[str, Any] = quota["spec"].get("hard") or {}
+            demands = [
+                self._demands.of(pod)
+                for pod_key, pod in self._store.objects.get("Pod", {}).items()
+                if pod_key[0] == namespace and not has_ended(pod)
+            ]
+            cpu = hard.get("requests.cpu", hard.get("cpu"))
+            memory = hard.get("requests.memory", hard.get("memory"))
+            if (
+                (cpu is not None and sum(demand.cpu_m for demand in demands) > cpu_millis(cpu))
+                or (memory is not None and sum(demand.memory_b for demand in demands) > amount(memory))
+                or ("pods" in hard and len(demands) > amount(hard["pods"]))
+            ):
+                return True
+        return False
+
+    def _budget_written(self, before: Resource, after: Resource) -> None:
+        """An eviction spends one disruption: there must have been one, by the pods that were ready then."""
+        spent = (before.get("status") or {}).get("disruptionsAllowed", 0) - (after.get("status") or {}).get(
+            "disruptionsAllowed", 0
+        )
+        evicted = len((after.get("status") or {}).get("disruptedPods") or {}) > len(
+            (before.get("status") or {}).get("disruptedPods") or {}
+        )
+        if evicted and spent == 1:
+            left = (after.get("status") or {}).get("disruptionsAllowed", 0)
+            self.violations["budget_violated"] += left < 0 or not self._healthy_enough(after)
+
+    def _healthy_enough(self, budget: Resource) -> bool:
+        selector = budget["spec"].get("selector")
+        namespace, _ = key_of(budget)
+        standing = sum(
+            "deletionTimestamp" not in pod["metadata"]
+            for key, pod in self._store.objects.get("Pod", {}).items()
+            if key[0] == namespace and matches(selector, pod["metadata"].get("labels"))
+        )
+        return standing - 1 >= (budget.get("status") or {}).get("desiredHealthy", 0)
+
+
+class EngineChecker:
+    """Judges what the engine did with each execution."""
+
+    def __init__(self, store: Store, engine: EngineSpec, workflow: Mapping[str, Any]) -> None:
+        """Judge against the limits of `engine`, and against what `workflow` itself names."""
+        self.violations = dict.fromkeys(CHECKS, 0)
+        self._store = store
+        self._engine = engine
+        self._workflow = json.dumps(workflow)
+        self._submitted: dict[str, str] = {}
+        self._scaled: dict[Key, int] = {}
+        self._counted: dict[tuple[str, str], _Increment] = {}
+        self._counters = {
+            key: dict(resource.get("data") or {}) for key, resource in store.objects.get("ConfigMap", {}).items()
+        }
+        self._admitted: list[tuple[int, int]] = []
+        self._attempted: list[tuple[int, int]] = []
+
+    def submitted(self, execution_id: str, variables: Mapping[str, Any]) -> None:
+        """Note what was asked for, before the engine sees it."""
+        self.violations["duplicate_ids"] += execution_id in self._submitted
+        self._submitted[execution_id] = json.dumps(variables, sort_keys=True)
+
+    def acknowledged(self, attempt: Attempt, effect: Effect[Any]) -> None:
+        """Judge a write that the API has acknowledged: in the name of its execution, on what that was given."""
+        if not isinstance(effect, Patch):
+            return
+        command, ref = attempt.command, effect.ref
+        own = command.execution_id in effect.manager
+        given = ref.name in self._submitted.get(command.execution_id, "") or ref.name in self._workflow
+        self.violations["leaked_writes"] += not (own and given)
+        if effect.subresource == "scale":
+            self._scaled[ref.namespace, ref.name] = effect.changes["spec"]["replicas"]
+        elif ref.kind == "ConfigMap" and command.action == "update_counter":
+            key, increment = command.parameters["key"], command.parameters.get("increment", 1)
+            step = (command.execution_id, command.step_id)
+            self._counted[step] = _Increment((ref.namespace, ref.name), key, increment)
+
+    def ended(self, facts: ExecutionFacts) -> None:
+        """Judge an execution that has ended, or that the horizon cut off."""
+        variables = json.dumps(facts.variables, sort_keys=True)
+        self.violations["variables_changed"] += variables != self._submitted.get(facts.execution_id)
+        self._check_order(facts)
+        self._note_intervals(facts)
+
+    def _check_order(self, facts: ExecutionFacts) -> None:
+        """Nothing begins before its needs have ended."""
+        for step in facts.steps.values():
+            for number in step.plan.needs:
+                need = facts.plan.steps[number].id
+                ended = facts.steps[need].ended_ns
+                begun = step.attempts[0].started_ns if step.attempts else step.started_ns
+                self.violations["order_violated"] += begun >= 0 and (ended < 0 or begun < ended)
+
+    def _note_intervals(self, facts: ExecutionFacts) -> None:
+        if facts.admitted_ns >= 0 and facts.ended_ns >= 0:
+            self._admitted.append((facts.admitted_ns, facts.ended_ns))
+        for step in facts.steps.values():
+            for attempt in step.attempts:
+                if attempt.started_ns >= 0 and attempt.ended_ns >= 0:
+                    self._attempted.append((attempt.started_ns, attempt.ended_ns))
+
+    def finish(self) -> None:
+        """Judge the whole: the limits over all intervals, and what was acknowledged against what is stored."""
+        self.violations["limits_exceeded"] += _most_at_once(self._admitted) > (self._engine.max_concurrency or 1 << 62)
+        self.violations["limits_exceeded"] += _most_at_once(self._attempted) > (self._engine.step_slots or 1 << 62)
+        for key, replicas in self._scaled.items():
+            deployment = self._store.objects.get("Deployment", {}).get(key)
+            self.violations["lost_updates"] += deployment is None or deployment["spec"]["replicas"] != replicas
+        totals: dict[tuple[Key, str], int] = {}
+        for counted in self._counted.values():
+            counter = (counted.config_map, counted.key)
+            totals[counter] = totals.get(counter, 0) + counted.increment
+        for (config_map, name), total in totals.items():
+            before = int(self._counters.get(config_map, {}).get(name, 0))
+            found = self._store.objects.get("ConfigMap", {}).get(config_map) or {}
+            self.violations["lost_updates"] += abs(before + total - int((found.get("data") or {}).get(name, 0)))
+
+
+class _Increment(NamedTuple):
+    """One acknowledged addition to a counter."""
+
+    config_map: Key
+    key: str
+    increment: int
+
+
+def _most_at_once(intervals: Sequence[tuple[int, int]]) -> int:
+    """Return the most half-open intervals that overlap."""
+    real = [(start, end) for start, end in intervals if end > start]
+    edges = sorted([(start, 1) for start, _ in real] + [(end, -1) for _, end in real])
+    most = present = 0
+    for _, change in edges:
+        present += change
+        most = max(most, present)
+    return most

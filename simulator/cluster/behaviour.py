@@ -1,0 +1,143 @@
+"""How the workloads behave: what the cluster file declares, drawn per pod.
+
+Start-up and exit times are properties of the application, not of Kubernetes, so they are declared per workload
+(and are assumptions until measured).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.core.effects import Resource
+from simulator.cluster.objects import key_of
+from simulator.streams import Sampler, Stream, Streams, entity, sampler
+
+SECOND_NS = 1_000_000_000
+NEVER_NS = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A readiness probe's timing."""
+
+    initial_delay_ns: int
+    period_ns: int
+    successes: int
+
+    def first_success(self, started: int, startup_ns: int, seen: int) -> int:
+        """Return when the pod is found ready: the first probe at or after both the application and PLEG are.
+
+        Probes run at the container's start plus the initial delay plus whole periods; the kubelet skips those before
+        it knows that the container runs (`seen`).
+        """
+        first = started + self.initial_delay_ns
+        needed = max(started + startup_ns, seen, first)
+        probes = -(-(needed - first) // self.period_ns)
+        return first + (probes + self.successes - 1) * self.period_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What one pod will do."""
+
+    startup_ns: int
+    exit_ns: int
+    run_ns: int | None  # a job's work; None: runs until told to stop
+    probe: Probe | None
+    image_mb: float
+    crash_probability: float
+    crash_stream: Stream
+
+    def crashes_after(self, name: int, restarts: int) -> int | None:
+        """Return after how long the container crashes at its `restarts`-th start, or None if it does not."""
+        if not self.crash_probability:
+            return None
+        return self.startup_ns if self.crash_stream.uniform(name, restarts) < self.crash_probability else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """The declared behaviour of one workload, ready to be drawn from."""
+
+    startup: Sampler
+    exit: Sampler | None
+    run_ns: int | None
+    probe: Probe | None
+    image_mb: float
+    crash_probability: float
+
+
+class Behaviours:
+    """Declared behaviours by ``namespace/workload``, with ``*`` for the rest."""
+
+    def __init__(
+        self, declared: Mapping[str, Mapping[str, Any]], streams: Streams, startup_scale: float, exit_scale: float
+    ) -> None:
+        """Multiply all start-up and exit times by the scales (the sensitivity analysis turns them)."""
+        self._declared = declared
+        self._startup = streams.stream("pod.startup")
+        self._exit = streams.stream("pod.exit")
+        self._crash = streams.stream("pod.crash")
+        self._startup_scale = startup_scale
+        self._exit_scale = exit_scale
+        self._kinds: dict[str, _Kind] = {}
+
+    def life(self, pod: Resource) -> Life:
+        """Draw what this pod does; the same pod always does the same."""
+        kind = self._kind(pod)
+        name = entity("/".join(key_of(pod)))
+        return Life(
+            startup_ns=kind.startup(self._startup.uniform(name)),
+            exit_ns=NEVER_NS if kind.exit is None else kind.exit(self._exit.uniform(name)),
+            run_ns=kind.run_ns,
+            probe=kind.probe,
+            image_mb=kind.image_mb,
+            crash_probability=kind.crash_probability,
+            crash_stream=self._crash,
+        )
+
+    def _kind(self, pod: Resource) -> _Kind:
+        owners = pod["metadata"].get("ownerReferences")
+        uid = owners[0]["uid"] if owners else pod["metadata"]["uid"]
+        kind = self._kinds.get(uid)
+        if kind is None:
+            kind = self._kinds[uid] = self._read(pod, owners[0] if owners else None)
+        return kind
+
+    def _read(self, pod: Resource, owner: Mapping[str, Any] | None) -> _Kind:
+        namespace, name = key_of(pod)
+        workload = name
+        if owner is not None:
+            workload = owner["name"]
+            if owner["kind"] == "ReplicaSet":  # named after its Deployment and the template's hash
+                workload = workload.rpartition("-")[0] or workload
+        declared = {**self._declared["*"], **self._declared.get(f"{namespace}/{workload}", {})}
+        container = pod["spec"]["containers"][0]
+        return _Kind(
+            startup=sampler(declared["startup"], self._startup_scale),
+            exit=None if declared.get("ignores_sigterm") else sampler(declared["exit"], self._exit_scale),
+            run_ns=_declared_run(pod, container),
+            probe=_probe(container),
+            image_mb=declared.get("image_mb", 0.0),
+            crash_probability=declared.get("crash_probability", 0.0),
+        )
+
+
+def _declared_run(pod: Resource, container: Mapping[str, Any]) -> int | None:
+    """Read the duration of a container that sleeps and ends (``sleep N``), as `run_job` writes it."""
+    command = container.get("command") or ()
+    if pod["spec"].get("restartPolicy") in ("Never", "OnFailure") and len(command) > 1 and command[0] == "sleep":
+        return round(float(command[1]) * SECOND_NS)
+    return None
+
+
+def _probe(container: Mapping[str, Any]) -> Probe | None:
+    probe = container.get("readinessProbe")
+    if probe is None:
+        return None
+    # Defaults: k/k pkg/apis/core/v1/defaults.go SetDefaults_Probe.
+    return Probe(
+        initial_delay_ns=probe.get("initialDelaySeconds", 0) * SECOND_NS,
+        period_ns=probe.get("periodSeconds", 10) * SECOND_NS,
+        successes=probe.get("successThreshold", 1),
+    )

@@ -1,0 +1,221 @@
+"""The modelled cluster: a RunSpec's cluster put together from its components."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from engine.core.causes import Cause
+from engine.core.effects import Resource
+from scenarios.runspec import ClusterSpec, EngineSpec
+from simulator.agenda import Agenda
+from simulator.attribution import Link, root
+from simulator.cluster.apiserver import Client, Level, ServiceTimes
+from simulator.cluster.behaviour import Behaviours
+from simulator.cluster.bootstrap import settle
+from simulator.cluster.demands import Demands
+from simulator.cluster.deployment import DeploymentController
+from simulator.cluster.disruption import DisruptionController
+from simulator.cluster.images import Images
+from simulator.cluster.job import JobController
+from simulator.cluster.kubelet import Kubelet, KubeletTimes
+from simulator.cluster.objects import has_ended, is_terminating
+from simulator.cluster.quota import Quotas
+from simulator.cluster.replicaset import ReplicaSetController
+from simulator.cluster.scheduler import Scheduler
+from simulator.cluster.store import Store
+from simulator.cluster.watch import Watch
+from simulator.cluster.workqueue import Sync, WorkQueue
+from simulator.stations import Station, TokenBucket
+from simulator.streams import Streams, sampler
+
+SECOND_NS = 1_000_000_000
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+"""What the virtual clock calls time 0."""
+
+
+class VirtualTimestamps:
+    """Renders the virtual clock in the API's format, to the second."""
+
+    def __init__(self, agenda: Agenda) -> None:
+        """Read the time from `agenda`."""
+        self._agenda = agenda
+        self._second = -1
+        self._text = ""
+
+    def __call__(self) -> str:
+        """Return the present, such as ``2026-01-01T00:00:07Z``."""
+        second = self._agenda.now // SECOND_NS
+        if second != self._second:
+            self._second = second
+            self._text = (EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._text
+
+
+class Cluster:
+    """Everything between a client's request and a ready pod."""
+
+    def __init__(self, agenda: Agenda, spec: ClusterSpec, engine: EngineSpec, streams: Streams) -> None:
+        """Build the control plane and the nodes, settled at time 0."""
+        self._agenda = agenda
+        self._parameters = spec.parameters
+        self._streams = streams
+        self.timestamp = VirtualTimestamps(agenda)
+        self.store = Store(self.timestamp)
+        self.demands = Demands()
+        self.watch = Watch(agenda, self._sampler("watch.delay"), streams.stream("watch.delay"))
+        self.clients: list[Client] = []
+        self.stations: list[Station] = []
+        self._times = self._service_times()
+        self._levels: dict[str, Level] = {}
+        self.quotas = Quotas(self.store, self.demands)
+        self.engine_client = self._client(
+            "engine", "workload-low", engine.client_qps, engine.client_burst, Cause.CLIENT_THROTTLE
+        )
+        manager = self._client(
+            "controller-manager", "workload-high", self._number("controller_manager.qps"),
+            int(self._number("controller_manager.burst")), Cause.CONTROLLER_THROTTLE,
+        )  # fmt: skip
+        self._build_controllers(manager)
+        self.scheduler = self._build_scheduler()
+        self._behaviours = Behaviours(
+            spec.behaviours, streams, self._number("assumptions.startup_scale"), self._number("assumptions.exit_scale")
+        )
+        self.kubelets: dict[str, Kubelet] = {}
+        self.watch.subscribe(("Node",), self._node_changed)
+        self.watch.subscribe(("Pod",), self._pod_changed)
+        self._load(spec)
+        self.store.published.append(self.watch.published)
+
+    def _number(self, name: str) -> float:
+        value: float = self._parameters[name]
+        return value
+
+    def _sampler(self, name: str, scale: float = 1.0) -> Any:  # noqa: ANN401 - a Sampler
+        return sampler(self._parameters[name], scale)
+
+    def _constant_ns(self, name: str) -> int:
+        """Return a duration parameter: seconds, or a distribution of one value."""
+        value = self._parameters[name]
+        if isinstance(value, Mapping):
+            return int(sampler(value)(0.5))
+        return round(value * SECOND_NS)
+
+    def _service_times(self) -> ServiceTimes:
+        scale = self._number("assumptions.api_scale")
+        return ServiceTimes(
+            self._streams.stream("apiserver.service"),
+            self._sampler("apiserver.service.read", scale),
+            self._sampler("apiserver.service.write", scale),
+            round(self._constant_ns("apiserver.service.list_per_object") * scale),
+        )
+
+    def _client(self, name: str, level: str, qps: float | None, burst: int, throttle: Cause) -> Client:
+        if level not in self._levels:
+            self._levels[level] = Level(self._agenda, level, int(self._number(f"apiserver.seats.{level}")))
+            self.stations.append(self._levels[level].seats)
+        bucket = TokenBucket(f"client.{name}", qps, burst)
+        client = Client(self._levels[level], self._times, bucket, throttle)
+        self.clients.append(client)
+        self.stations.append(bucket)
+        return client
+
+    def _build_controllers(self, client: Client) -> None:
+        store, watch = self.store, self.watch
+        slow_start = int(self._number("controller_manager.slow_start_batch"))
+        self.replicasets = ReplicaSetController(store, watch, client, slow_start)
+        self.deployments = DeploymentController(store, watch, client, self.timestamp)
+        self.jobs = JobController(store, watch, client)
+        self.disruption = DisruptionController(store, watch, client)
+        self.replicasets.queue = self._queue("replicaset", self.replicasets.sync)
+        self.deployments.queue = self._queue("deployment", self.deployments.sync)
+        self.jobs.queue = self._queue("job", self.jobs.sync)
+        self.disruption.queue = self._queue("disruption", self.disruption.sync)
+
+    def _queue(self, name: str, sync: Sync) -> WorkQueue:
+        workers = int(self._number(f"controller_manager.workers.{name}"))
+        queue = WorkQueue(self._agenda, name, workers, self._constant_ns("controller_manager.sync"), sync)
+        self.stations.append(queue.meter)
+        return queue
+
+    def _build_scheduler(self) -> Scheduler:
+        client = self._client(
+            "scheduler", "workload-high", self._number("scheduler.qps"), int(self._number("scheduler.burst")),
+            Cause.SCHEDULING,
+        )  # fmt: skip
+        scheduler = Scheduler(
+            self._agenda,
+            self.store,
+            self.watch,
+            client,
+            self.demands,
+            (self._sampler("scheduler.cycle"), self._streams.stream("scheduler.cycle")),
+            (self._constant_ns("scheduler.backoff.initial"), self._constant_ns("scheduler.backoff.max")),
+            self.timestamp,
+        )
+        self.stations.append(scheduler.meter)
+        return scheduler
+
+    def _load(self, spec: ClusterSpec) -> None:
+        self.store.load(settle(spec.objects))
+        self.quotas.load()
+        self.watch.load(self.store.objects)
+        beginning = root(self._agenda.now)
+        for node in self.watch.cache.get("Node", {}).values():
+            self._node_changed(None, node, beginning)
+        for key in sorted(self.watch.cache.get("Pod", {})):
+            self._adopt(self.watch.cache["Pod"][key], beginning)
+        self.scheduler.load(beginning)
+        self.replicasets.load(beginning)
+        self.deployments.load()
+        self.disruption.load(beginning)
+
+    def _adopt(self, pod: Resource, link: Link) -> None:
+        """Hand a pod that exists before time 0 to its kubelet: running, or still to be started or stopped."""
+        kubelet = self.kubelets.get(pod["spec"].get("nodeName", ""))
+        if kubelet is None:
+            return
+        kubelet.images.add(pod)
+        running = (pod.get("status") or {}).get("phase") == "Running"
+        if running or has_ended(pod):
+            kubelet.adopt(pod)
+        if not running or is_terminating(pod):
+            kubelet.pod_changed(None, pod, link)
+
+    def _node_changed(self, before: Resource | None, after: Resource | None, _link: Link) -> None:
+        if after is None or before is not None:
+            return
+        name = after["metadata"]["name"]
+        client = self._client(
+            f"kubelet.{name}", "system", self._number("kubelet.qps"), int(self._number("kubelet.burst")),
+            Cause.CONTAINER_START,
+        )  # fmt: skip
+        times = KubeletTimes(
+            self._constant_ns("kubelet.pleg_period"),
+            self._sampler("kubelet.volume_setup"),
+            self._sampler("kubelet.container_start"),
+            self._streams.stream("kubelet"),
+        )
+        kubelet = Kubelet(
+            self._agenda, name, self.store, client, times, self._behaviours, self._images(name),
+            int(self._number("kubelet.start_concurrency")), self.timestamp,
+        )  # fmt: skip
+        self.stations.append(kubelet.starts)
+        self.kubelets[name] = kubelet
+
+    def _images(self, node: str) -> Images:
+        images = Images(
+            self._agenda,
+            node,
+            (self._sampler("image.pull_latency"), self._streams.stream("image.pull")),
+            self._number("image.pull_mb_per_s"),
+            TokenBucket(f"registry.{node}", self._number("kubelet.registry_qps"), int(self._number("kubelet.registry_burst"))),
+            serial=bool(self._parameters["kubelet.serialize_image_pulls"]),
+            cached=bool(self._parameters["image.cached"]),
+        )
+        self.stations.append(images.pulls)
+        return images
+
+    def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        node = (after or before or {})["spec"].get("nodeName")
+        if node in self.kubelets:
+            self.kubelets[node].pod_changed(before, after, link)

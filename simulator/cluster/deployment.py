@@ -1,0 +1,276 @@
+"""The Deployment controller: revisions as ReplicaSets, rolled over within surge and unavailability.
+
+The arithmetic is kube-controller-manager's (pkg/controller/deployment: rolling.go, recreate.go, sync.go).
+"""
+
+import json
+from collections.abc import Generator, Mapping
+from functools import partial
+from typing import Any
+
+from engine.core.effects import Ref, Resource
+from engine.core.errors import Conflict, NotFound
+from simulator.attribution import Link
+from simulator.cluster.apiserver import Client
+from simulator.cluster.bootstrap import new_replicaset
+from simulator.cluster.objects import is_active, key_of, owner_of, with_condition
+from simulator.cluster.revisions import REVISION, Revisions
+from simulator.cluster.store import Key, Store
+from simulator.cluster.watch import Watch
+from simulator.cluster.workqueue import WorkQueue
+from simulator.streams import entity
+from simulator.tasks import Waitable
+
+DESIRED = "deployment.kubernetes.io/desired-replicas"
+Steps = Generator["int | Waitable", Any, Link]
+
+
+def resolve(value: Any, replicas: int, *, up: bool) -> int:  # noqa: ANN401 - an int or a percentage, as in the API
+    """Return an absolute number for ``25%`` of `replicas`, rounded up or down, or for a plain number."""
+    if isinstance(value, str) and value.endswith("%"):
+        share = int(value[:-1]) * replicas
+        return -(-share // 100) if up else share // 100
+    return int(value)
+
+
+def surge_and_unavailable(deployment: Resource) -> tuple[int, int]:
+    """Return (maxSurge, maxUnavailable) in pods; where both come to nothing, one may be unavailable."""
+    spec = deployment["spec"]
+    rolling = (spec.get("strategy") or {}).get("rollingUpdate") or {}
+    surge = resolve(rolling.get("maxSurge", "25%"), spec["replicas"], up=True)
+    unavailable = resolve(rolling.get("maxUnavailable", "25%"), spec["replicas"], up=False)
+    return surge, unavailable if surge or unavailable else 1
+
+
+class DeploymentController:
+    """Keeps every Deployment's ReplicaSets on their way to its template."""
+
+    def __init__(self, store: Store, watch: Watch, client: Client, now: "Any") -> None:  # noqa: ANN401
+        """`now` renders the virtual clock for condition times."""
+        self.queue: WorkQueue
+        self._store = store
+        self._watch = watch
+        self._client = client
+        self._timestamp = now
+        self._owned: dict[Key, dict[str, None]] = {}
+        watch.subscribe(("Deployment",), self._deployment_changed)
+        watch.subscribe(("ReplicaSet",), self._replicaset_changed)
+        watch.subscribe(("Pod",), self._pod_changed)
+
+    def load(self) -> None:
+        """Take in the ReplicaSets that exist before time 0."""
+        for key, replicaset in self._watch.cache.get("ReplicaSet", {}).items():
+            owner = owner_of(replicaset, "Deployment")
+            if owner is not None:
+                self._owned.setdefault(owner, {})[key[1]] = None
+
+    def _deployment_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        if after is not None and (before is None or before["spec"] != after["spec"]):
+            self.queue.add(key_of(after), link)
+
+    def _replicaset_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        replicaset = after or before or {}
+        owner = owner_of(replicaset, "Deployment")
+        if owner is None:
+            return
+        owned = self._owned.setdefault(owner, {})
+        if after is None:
+            owned.pop(replicaset["metadata"]["name"], None)
+        else:
+            owned[replicaset["metadata"]["name"]] = None
+        self.queue.add(owner, link)
+
+    def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        """Wake a Deployment that recreates, once the last of its old pods is gone."""
+        if after is not None or before is None:
+            return
+        owner = owner_of(before, "ReplicaSet")
+        replicaset = self._watch.cache.get("ReplicaSet", {}).get(owner) if owner else None
+        deployment = owner_of(replicaset, "Deployment") if replicaset else None
+        if deployment is not None:
+            found = self._watch.cache["Deployment"].get(deployment)
+            if found is not None and (found["spec"].get("strategy") or {}).get("type") == "Recreate":
+                self.queue.add(deployment, link)
+
+    def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
+        """Take one step of the roll-out, if one is due, then write the status."""
+        deployment = self._watch.cache["Deployment"].get(key)
+        if deployment is None:
+            return False
+        revisions = self._revisions(key, deployment)
+        if deployment["spec"].get("paused"):
+            link = yield from self._scale_active(key, deployment, revisions, link)
+        elif (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
+            link = yield from self._recreate(key, deployment, revisions, link)
+        else:
+            link = yield from self._roll(key, deployment, revisions, link)
+        yield from self._write_status(key, deployment, self._revisions(key, deployment), link)
+        return False
+
+    def _revisions(self, key: Key, deployment: Resource) -> Revisions:
+        cache = self._watch.cache.get("ReplicaSet", {})
+        owned = [cache[key[0], name] for name in self._owned.get(key, {}) if (key[0], name) in cache]
+        return Revisions(deployment, owned)
+
+    def _roll(self, key: Key, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
+        wanted = deployment["spec"]["replicas"]
+        surge, unavailable = surge_and_unavailable(deployment)
+        new = revisions.new
+        total = revisions.replicas
+        if new is None:
+            return (yield from self._create(key, deployment, revisions, max(0, min(wanted, wanted + surge - total)), link))
+        link = yield from self._annotate(key, deployment, new, revisions, link)
+        current = new["spec"]["replicas"]
+        target = wanted if current > wanted else current
+        if current < wanted:
+            target = min(wanted, current + max(0, wanted + surge - total))
+        if target != current or _desired(new) != wanted:
+            link = yield from self._scale(new, target, wanted, link)
+            if target != current:
+                return link
+        reductions = revisions.reductions(wanted - unavailable)
+        for replicaset, replicas in reductions:
+            link = yield from self._scale(replicaset, replicas, wanted, link)
+        if not reductions:
+            link = yield from self._forget_old(key, deployment, revisions, link)
+        return link
+
+    def _recreate(self, key: Key, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
+        wanted = deployment["spec"]["replicas"]
+        standing = [replicaset for replicaset in revisions.old if replicaset["spec"]["replicas"]]
+        for replicaset in standing:
+            link = yield from self._scale(replicaset, 0, wanted, link)
+        old = {replicaset["metadata"]["name"] for replicaset in revisions.old}
+        pods = self._watch.cache.get("Pod", {}).values()
+        if standing or any((owner_of(pod, "ReplicaSet") or ("", ""))[1] in old and is_active(pod) for pod in pods):
+            return link
+        if revisions.new is None:
+            return (yield from self._create(key, deployment, revisions, wanted, link))
+        if revisions.new["spec"]["replicas"] != wanted:
+            link = yield from self._scale(revisions.new, wanted, wanted, link)
+        return link
+
+    def _scale_active(self, key: Key, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
+        """While paused, follow the number of replicas with the newest ReplicaSet and begin nothing."""
+        wanted = deployment["spec"]["replicas"]
+        latest = revisions.new or revisions.latest
+        if latest is not None and latest["spec"]["replicas"] != wanted:
+            link = yield from self._scale(latest, wanted, wanted, link)
+        return link
+
+    def _create(self, key: Key, deployment: Resource, revisions: Revisions, replicas: int, link: Link) -> Steps:
+        revision = revisions.next_number
+        replicaset = new_replicaset(deployment, replicas, revision)
+        operation = partial(self._create_once, replicaset)
+        call = self._client.write(operation, entity(f"create/{key[0]}/{replicaset['metadata']['name']}"), link)
+        yield call
+        self._owned.setdefault(key, {})[replicaset["metadata"]["name"]] = None
+        return (yield from self._set_revision(key, deployment, revision, call.link))
+
+    def _create_once(self, replicaset: Resource, link: Link) -> None:
+        try:
+            self._store.create(replicaset, link)
+        except Conflict:
+            return  # the cache was stale: it exists already
+
+    def _annotate(self, key: Key, deployment: Resource, new: Resource, revisions: Revisions, link: Link) -> Steps:
+        """Give a template that came back (a rollback) the next revision number."""
+        newest = revisions.next_number - 1
+        number = revisions.number(new)
+        if number and number == newest:
+            return link
+        revision = newest + 1
+        changes = {"metadata": {"annotations": {REVISION: str(revision)}}}
+        link = yield from self._write(new, changes, link)
+        return (yield from self._set_revision(key, deployment, revision, link))
+
+    def _set_revision(self, key: Key, deployment: Resource, revision: int, link: Link) -> Steps:
+        annotations = deployment["metadata"].get("annotations") or {}
+        if annotations.get(REVISION) == str(revision):
+            return link
+        return (yield from self._write(deployment, {"metadata": {"annotations": {REVISION: str(revision)}}}, link))
+
+    def _scale(self, replicaset: Resource, replicas: int, desired: int, link: Link) -> Steps:
+        changes = {"spec": {"replicas": replicas}, "metadata": {"annotations": {DESIRED: str(desired)}}}
+        return (yield from self._write(replicaset, changes, link))
+
+    def _forget_old(self, key: Key, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
+        """Delete the oldest of the ReplicaSets that are empty and beyond the history limit."""
+        for replicaset in revisions.beyond(deployment["spec"].get("revisionHistoryLimit", 10)):
+            name = replicaset["metadata"]["name"]
+            operation = partial(self._remove, Ref("ReplicaSet", name, key[0]))
+            call = self._client.write(operation, entity(f"delete/{key[0]}/{name}"), link)
+            yield call
+            link = call.link
+        return link
+
+    def _remove(self, ref: Ref, link: Link) -> None:
+        try:
+            self._store.remove(ref, link)
+        except NotFound:
+            return
+
+    def _write(self, resource: Resource, changes: Mapping[str, Any], link: Link) -> Steps:
+        namespace, name = key_of(resource)
+        ref = Ref(resource["kind"], name, namespace)
+        call = self._client.write(
+            partial(self._patch, ref, changes),
+            entity(f"write/{ref.kind}/{namespace}/{name}/{resource['metadata']['resourceVersion']}"),
+            link,
+        )
+        yield call
+        return call.link
+
+    def _patch(self, ref: Ref, changes: Mapping[str, Any], link: Link) -> None:
+        try:
+            self._store.patch(ref, changes, link)
+        except NotFound:
+            return
+
+    def _write_status(
+        self, key: Key, deployment: Resource, revisions: Revisions, link: Link
+    ) -> Generator[int | Waitable, Any, None]:
+        status = self._status(deployment, revisions)
+        written = deployment.get("status") or {}
+        if all(written.get(name, 0) == value for name, value in status.items()):
+            return
+        yield from self._write(deployment, {"status": status}, link)
+
+    def _status(self, deployment: Resource, revisions: Revisions) -> dict[str, Any]:
+        wanted = deployment["spec"]["replicas"]
+        available = revisions.available
+        _, unavailable = surge_and_unavailable(deployment)
+        now = self._timestamp()
+        conditions = list((deployment.get("status") or {}).get("conditions") or ())
+        enough = available >= wanted - unavailable
+        conditions = with_condition(
+            conditions,
+            "Available",
+            "True" if enough else "False",
+            now,
+            reason="MinimumReplicasAvailable" if enough else "MinimumReplicasUnavailable",
+        )
+        whole = revisions.is_complete(wanted)
+        conditions = with_condition(
+            conditions, "Progressing", "True", now, reason="NewReplicaSetAvailable" if whole else "ReplicaSetUpdated"
+        )
+        old_conditions = (deployment.get("status") or {}).get("conditions") or []
+        if _gist(old_conditions) == _gist(conditions):
+            conditions = old_conditions
+        return {
+            "observedGeneration": deployment["metadata"].get("generation", 1),
+            "replicas": revisions.status_replicas,
+            "updatedReplicas": revisions.updated,
+            "readyReplicas": revisions.ready,
+            "availableReplicas": available,
+            "unavailableReplicas": max(0, revisions.status_replicas - available),
+            "conditions": conditions,
+        }
+
+
+def _desired(replicaset: Resource) -> int:
+    return int((replicaset["metadata"].get("annotations") or {}).get(DESIRED, -1))
+
+
+def _gist(conditions: list[Mapping[str, Any]]) -> str:
+    return json.dumps([(entry["type"], entry["status"], entry.get("reason", "")) for entry in conditions])

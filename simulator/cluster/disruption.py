@@ -1,0 +1,160 @@
+"""Disruption budgets: the controller that keeps their status, and the eviction that spends it.
+
+Eviction follows pkg/registry/core/pod/storage/eviction.go: no budget, delete; several, refuse (500); one with nothing
+left, refuse (429); else spend one disruption and delete. Pods that do not run, or are not ready while the budget is healthy,
+spend nothing.
+"""
+
+from collections.abc import Generator
+from functools import partial
+from typing import Any
+
+from engine.core.effects import Ref, Resource
+from engine.core.errors import NotFound, ServerError, TooManyRequests
+from simulator.attribution import Link
+from simulator.cluster.apiserver import Client
+from simulator.cluster.deployment import resolve
+from simulator.cluster.objects import is_active, is_ready, key_of, matches, owner_of
+from simulator.cluster.store import Key, Store
+from simulator.cluster.watch import Watch
+from simulator.cluster.workqueue import WorkQueue
+from simulator.streams import entity
+from simulator.tasks import Waitable
+
+BUDGET = "PodDisruptionBudget"
+
+
+def _budgets(objects: dict[str, dict[Key, Resource]], pod: Resource) -> list[Resource]:
+    namespace, _ = key_of(pod)
+    labels = pod["metadata"].get("labels")
+    return [
+        budget
+        for key, budget in objects.get(BUDGET, {}).items()
+        if key[0] == namespace and matches(budget["spec"].get("selector"), labels)
+    ]
+
+
+def evict(store: Store, ref: Ref, uid: str | None, link: Link) -> None:
+    """Carry out an eviction; raises `TooManyRequests` where a budget forbids it."""
+    pod = store.get(ref)
+    store.check_uid(ref, pod, uid)
+    budgets = _budgets(store.objects, pod)
+    if len(budgets) > 1:
+        message = f"{ref} is covered by more than one PodDisruptionBudget, which the eviction API does not support"
+        raise ServerError(message)
+    running = (pod.get("status") or {}).get("phase") == "Running" and is_active(pod)
+    if budgets and running:
+        _spend(store, ref, pod, budgets[0], link)
+    store.delete(ref, link, uid)
+
+
+def _spend(store: Store, ref: Ref, pod: Resource, budget: Resource, link: Link) -> None:
+    status = budget.get("status") or {}
+    healthy = status.get("currentHealthy", 0) >= status.get("desiredHealthy", 0) > 0
+    if healthy and not is_ready(pod):
+        return
+    allowed = status.get("disruptionsAllowed", 0)
+    name = budget["metadata"]["name"]
+    if allowed <= 0:
+        message = f"Cannot evict {ref} as it would violate the pod's disruption budget {name!r}"
+        raise TooManyRequests(message)
+    spent = {"disruptionsAllowed": allowed - 1, "disruptedPods": {ref.name: "evicted"}}
+    store.patch(Ref(BUDGET, name, ref.namespace), {"status": spent}, link)
+
+
+class DisruptionController:
+    """Keeps the status of every budget true to its pods."""
+
+    def __init__(self, store: Store, watch: Watch, client: Client) -> None:
+        """Follow budgets and pods."""
+        self.queue: WorkQueue
+        self._store = store
+        self._watch = watch
+        self._client = client
+        watch.subscribe((BUDGET,), self._budget_changed)
+        watch.subscribe(("Pod",), self._pod_changed)
+
+    def load(self, link: Link) -> None:
+        """Look at every budget once."""
+        for key in self._watch.cache.get(BUDGET, {}):
+            self.queue.add(key, link)
+
+    def _budget_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        if after is not None and (before is None or before["spec"] != after["spec"]):
+            self.queue.add(key_of(after), link)
+
+    def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        if not self._watch.cache.get(BUDGET):
+            return
+        if before and after and is_ready(before) == is_ready(after) and is_active(before) == is_active(after):
+            return
+        for budget in _budgets(self._watch.cache, after or before or {}):
+            self.queue.add(key_of(budget), link)
+
+    def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
+        """Count the budget's pods and write what may be disrupted."""
+        budget = self._watch.cache[BUDGET].get(key)
+        if budget is None:
+            return False
+        selector = budget["spec"].get("selector")
+        pods = [
+            pod
+            for pod_key, pod in self._watch.cache.get("Pod", {}).items()
+            if pod_key[0] == key[0] and matches(selector, pod["metadata"].get("labels"))
+        ]
+        known = (budget.get("status") or {}).get("disruptedPods") or {}
+        disrupted = {name: None for name in known if self._is_gone(key[0], name)}
+        waiting = len(known) - len(disrupted)
+        active = [pod for pod in pods if is_active(pod)]
+        healthy = sum(map(is_ready, active)) - waiting
+        expected = self._expected(active)
+        desired = self._desired(budget, expected)
+        status = {
+            "currentHealthy": healthy,
+            "desiredHealthy": desired,
+            "expectedPods": expected,
+            "disruptionsAllowed": max(0, healthy - desired) if healthy > 0 else 0,
+            "observedGeneration": budget["metadata"].get("generation", 1),
+        }
+        written = budget.get("status") or {}
+        if not disrupted and all(written.get(name) == value for name, value in status.items()):
+            return False
+        version = budget["metadata"]["resourceVersion"]
+        call = self._client.write(
+            partial(self._write, Ref(BUDGET, key[1], key[0]), {**status, "disruptedPods": disrupted}, version),
+            entity(f"status/{BUDGET}/{key[0]}/{key[1]}/{version}"),
+            link,
+        )
+        yield call
+        return call.error is not None
+
+    def _write(self, ref: Ref, status: dict[str, Any], version: str, link: Link) -> None:
+        try:
+            self._store.patch(ref, {"status": status}, link, version)
+        except NotFound:
+            return
+
+    def _is_gone(self, namespace: str, name: str) -> bool:
+        """Say whether the watch has seen an evicted pod go (its deletion is on record or done)."""
+        pod = self._watch.cache.get("Pod", {}).get((namespace, name))
+        return pod is None or not is_active(pod)
+
+    def _expected(self, pods: list[Resource]) -> int:
+        """Sum the scale of the pods' owners; pods without an owner count for themselves."""
+        replicasets = self._watch.cache.get("ReplicaSet", {})
+        scales: dict[Key, int] = {}
+        bare = 0
+        for pod in pods:
+            owner = owner_of(pod, "ReplicaSet")
+            if owner is None or owner not in replicasets:
+                bare += 1
+            else:
+                scales[owner] = replicasets[owner]["spec"]["replicas"]
+        return sum(scales.values()) + bare
+
+    @staticmethod
+    def _desired(budget: Resource, expected: int) -> int:
+        spec = budget["spec"]
+        if "maxUnavailable" in spec:
+            return max(0, expected - resolve(spec["maxUnavailable"], expected, up=True))
+        return resolve(spec.get("minAvailable", 1), expected, up=True)

@@ -1,0 +1,220 @@
+"""The kubelet: from a bound pod to a ready one, and from SIGTERM to gone.
+
+Start: image pull (if the node lacks it) -> volumes -> one of the node's start seats (sandbox, network, create, start) -> the
+next PLEG relist sees it running -> status write -> the workload starts up -> the first probe after that sees it
+ready -> status write. Stop: SIGTERM to exit, at most the grace period -> status write -> removal.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from engine.core.causes import Cause
+from engine.core.effects import Ref, Resource
+from engine.core.errors import ApiError
+from simulator.agenda import Agenda
+from simulator.attribution import Link, extend
+from simulator.cluster.apiserver import Client
+from simulator.cluster.behaviour import Behaviours, Life
+from simulator.cluster.images import Images
+from simulator.cluster.objects import has_ended, is_terminating, key_of
+from simulator.cluster.podstatus import ended_status, running_status
+from simulator.cluster.store import Key, Store
+from simulator.stations import Seats
+from simulator.streams import Sampler, Stream, entity
+from simulator.tasks import Story, Task, Waitable
+
+# A container that keeps crashing: 10 s doubling to 300 s (k/k pkg/kubelet/kubelet.go MaxContainerBackOff).
+CRASH_BACKOFF_NS = 10_000_000_000
+CRASH_BACKOFF_NS_MAX = 300_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class KubeletTimes:
+    """The kubelet's own durations."""
+
+    pleg_period_ns: int
+    volume_setup: Sampler
+    container_start: Sampler
+    stream: Stream
+
+
+class _Pod:
+    """What a kubelet knows of one pod."""
+
+    __slots__ = ("started", "stopping", "task")
+
+    def __init__(self) -> None:
+        self.task: Task | None = None
+        self.started = False
+        self.stopping = False
+
+
+class Kubelet:
+    """One node's agent. Told of its node's pods by `pod_changed`."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        node: str,
+        store: Store,
+        client: Client,
+        times: KubeletTimes,
+        behaviours: Behaviours,
+        images: Images,
+        start_seats: int,
+        timestamp: Callable[[], str],
+    ) -> None:
+        """Start pods `start_seats` at a time."""
+        self.starts = Seats(f"kubelet.{node}", start_seats)
+        self.images = images
+        self._agenda = agenda
+        self._store = store
+        self._client = client
+        self._times = times
+        self._behaviours = behaviours
+        self._timestamp = timestamp
+        self._pods: dict[Key, _Pod] = {}
+        self._pleg_phase = round(times.pleg_period_ns * times.stream.uniform(entity(f"pleg/{node}")))
+
+    def adopt(self, pod: Resource) -> None:
+        """Take over a pod that runs since before time 0."""
+        known = _Pod()
+        known.started = True
+        self._pods[key_of(pod)] = known
+
+    def pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        """Act on a change of one of the node's pods, as the watch delivered it."""
+        if after is None:
+            known = self._pods.pop(key_of(before or {}), None)
+            if known is not None and known.task is not None:
+                known.task.cancel()
+            return
+        key = key_of(after)
+        known = self._pods.get(key)
+        if is_terminating(after):
+            if known is None:
+                known = self._pods[key] = _Pod()
+            if not known.stopping:
+                self._stop(known, after, link)
+        elif known is None and not has_ended(after):
+            known = self._pods[key] = _Pod()
+            known.task = Task(self._agenda, self._start(known, after, link))
+
+    def _start(self, known: _Pod, pod: Resource, link: Link) -> Story:
+        name = entity("/".join(key_of(pod)))
+        life = self._behaviours.life(pod)
+        times = self._times
+        pulled = self.images.pull(pod, life.image_mb)
+        if pulled:
+            link = extend(link, Cause.IMAGE_PULL, self._agenda.now + pulled)
+            yield pulled
+        restarts = 0
+        while True:
+            setup = times.volume_setup(times.stream.uniform(name)) if not restarts else 0
+            if setup:
+                yield setup
+            now = self._agenda.now
+            service = times.container_start(times.stream.uniform(name, restarts))
+            began = self.starts.reserve(now, service)
+            yield began + service - now
+            known.started = True
+            started = self._agenda.now
+            link = extend(link, Cause.CONTAINER_START, started)
+            crashed = life.crashes_after(name, restarts)
+            if crashed is None:
+                yield from self._live(pod, life, started, restarts, link)
+                return
+            yield crashed
+            known.started = False
+            backoff = min(CRASH_BACKOFF_NS << min(restarts, 10), CRASH_BACKOFF_NS_MAX)
+            link = extend(link, Cause.CRASH_BACKOFF, self._agenda.now + backoff)
+            yield backoff
+            restarts += 1
+
+    def _live(
+        self, pod: Resource, life: Life, started: int, restarts: int, link: Link
+    ) -> Generator["int | Waitable", Any, None]:
+        """From the container's start to the pod's readiness, or to the end of a job's pod."""
+        seen = self._next_relist(started)
+        yield seen - started
+        now = self._timestamp()
+        ready = life.probe is None and life.run_ns is None
+        running = extend(link, Cause.CONTAINER_START, seen)
+        call = self._client.write(
+            partial(self._report, pod, running_status(pod, now, ready=ready or life.run_ns is not None, restarts=restarts)),
+            self._key("running", pod),
+            running,
+        )
+        yield call
+        if life.run_ns is not None:
+            yield from self._run_out(pod, life.run_ns, started, call.link)
+        elif life.probe is not None:
+            probed = life.probe.first_success(started, life.startup_ns, seen)
+            # The probe's path does not lead through the status write, unless the write came last.
+            probed = max(probed, self._agenda.now)
+            link = extend(call.link if probed == self._agenda.now else link, Cause.READINESS, probed)
+            if probed > self._agenda.now:
+                yield probed - self._agenda.now
+            status = running_status(pod, self._timestamp(), ready=True, restarts=restarts)
+            yield self._client.write(partial(self._report, pod, status), self._key("ready", pod), link)
+
+    def _run_out(
+        self, pod: Resource, run_ns: int, started: int, link: Link
+    ) -> Generator["int | Waitable", Any, None]:
+        """Let a job's container do its work, and report its end at the next relist."""
+        over = max(started + run_ns, self._agenda.now)
+        seen = self._next_relist(over)
+        link = extend(link, Cause.JOB_RUN, over)
+        yield seen - self._agenda.now
+        link = extend(link, Cause.CONTAINER_START, seen)
+        status = ended_status(pod, self._timestamp(), "Succeeded")
+        yield self._client.write(partial(self._report, pod, status), self._key("succeeded", pod), link)
+
+    def _stop(self, known: _Pod, pod: Resource, link: Link) -> None:
+        known.stopping = True
+        if known.task is not None:
+            known.task.cancel()
+        known.task = Task(self._agenda, self._terminate(known, pod, link))
+
+    def _terminate(self, known: _Pod, pod: Resource, link: Link) -> Story:
+        ref = Ref("Pod", pod["metadata"]["name"], pod["metadata"].get("namespace", ""))
+        grace_ns = pod["metadata"].get("deletionGracePeriodSeconds", 30) * 1_000_000_000
+        exit_ns = min(self._behaviours.life(pod).exit_ns, grace_ns) if known.started and not has_ended(pod) else 0
+        if exit_ns:
+            link = extend(link, Cause.TERMINATION_GRACE, self._agenda.now + exit_ns)
+            yield exit_ns
+        status = ended_status(pod, self._timestamp(), "Succeeded" if life_is_over(pod) else "Failed")
+        call = self._client.write(partial(self._report, pod, status), self._key("stopped", pod), link)
+        yield call
+        uid = pod["metadata"]["uid"]
+        yield self._client.write(partial(self._remove, ref, uid), self._key("remove", pod), call.link)
+
+    def _report(self, pod: Resource, status: Mapping[str, Any], link: Link) -> None:
+        """Write the pod's status, unless the pod is gone or is another by now."""
+        namespace, name = key_of(pod)
+        found = self._store.objects["Pod"].get((namespace, name))
+        if found is not None and found["metadata"]["uid"] == pod["metadata"]["uid"]:
+            self._store.patch(Ref("Pod", name, namespace), {"status": status}, link)
+
+    def _remove(self, ref: Ref, uid: str, link: Link) -> None:
+        try:
+            self._store.remove(ref, link, uid)
+        except ApiError:
+            return  # somebody removed it by force
+
+    def _next_relist(self, at: int) -> int:
+        """Return the first instant >= `at` at which PLEG relists."""
+        period = self._times.pleg_period_ns
+        return at + (self._pleg_phase - at) % period
+
+    @staticmethod
+    def _key(what: str, pod: Resource) -> int:
+        namespace, name = key_of(pod)
+        return entity(f"{what}/{namespace}/{name}")
+
+
+def life_is_over(pod: Resource) -> bool:
+    """Say whether the pod's containers had ended before it was asked to go."""
+    return (pod.get("status") or {}).get("phase") == "Succeeded"

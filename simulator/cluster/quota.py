@@ -1,0 +1,80 @@
+"""ResourceQuota admission: a pod that would exceed a quota of its namespace is refused with 403."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.core.effects import Resource
+from engine.core.errors import Forbidden
+from simulator.attribution import Link
+from simulator.cluster.demands import Demands
+from simulator.cluster.objects import has_ended, key_of
+from simulator.cluster.quantities import amount, resource_amount
+from simulator.cluster.store import Store
+
+_NAMES = {"cpu": "cpu", "requests.cpu": "cpu", "memory": "memory", "requests.memory": "memory", "pods": "pods"}
+
+
+class Quotas:
+    """What each namespace uses, kept up to date with every write, and what it may use."""
+
+    def __init__(self, store: Store, demands: Demands) -> None:
+        """Count the pods in the store from now on, and refuse what exceeds."""
+        self._store = store
+        self._demands = demands
+        self._used: dict[str, dict[str, int]] = {}
+        store.published.append(self._written)
+        store.admit.setdefault("Pod", []).append(self.admit)
+
+    def load(self) -> None:
+        """Count the pods that exist before time 0."""
+        for pod in self._store.objects.get("Pod", {}).values():
+            self._count(pod, 1)
+
+    def limits(self, namespace: str) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return the quotas of a namespace as (name, hard)."""
+        return [
+            (key[1], quota["spec"].get("hard") or {})
+            for key, quota in self._store.objects.get("ResourceQuota", {}).items()
+            if key[0] == namespace
+        ]
+
+    def used(self, namespace: str) -> Mapping[str, int]:
+        """Return millicores, bytes and pods in use."""
+        return self._used.get(namespace, {})
+
+    def admit(self, pod: Resource) -> None:
+        """Raise `Forbidden` if the pod would exceed a quota, in the API server's words."""
+        namespace, name = key_of(pod)
+        for quota, hard in self.limits(namespace):
+            wanted = self._amounts(pod)
+            used = self.used(namespace)
+            for resource, limit in hard.items():
+                counted = _NAMES.get(resource)
+                if counted is None:
+                    continue
+                most = resource_amount(counted, limit) if counted != "pods" else amount(limit)
+                if used.get(counted, 0) + wanted[counted] > most:
+                    message = (
+                        f'pods "{name}" is forbidden: exceeded quota: {quota}, requested: {resource}={wanted[counted]}, '
+                        f"used: {resource}={used.get(counted, 0)}, limited: {resource}={most}"
+                    )
+                    raise Forbidden(message)
+
+    def _amounts(self, pod: Resource) -> dict[str, int]:
+        demand = self._demands.of(pod)
+        return {"cpu": demand.cpu_m, "memory": demand.memory_b, "pods": 1}
+
+    def _count(self, pod: Resource, sign: int) -> None:
+        if has_ended(pod):
+            return
+        used = self._used.setdefault(pod["metadata"].get("namespace", ""), {})
+        for resource, value in self._amounts(pod).items():
+            used[resource] = used.get(resource, 0) + sign * value
+
+    def _written(self, kind: str, before: Resource | None, after: Resource | None, _link: Link) -> None:
+        if kind != "Pod" or (before is not None and after is not None and has_ended(before) == has_ended(after)):
+            return
+        if before is not None:
+            self._count(before, -1)
+        if after is not None:
+            self._count(after, 1)

@@ -1,0 +1,205 @@
+"""The ReplicaSet controller: as many pods as wanted, created in slow-start batches.
+
+It acts on the watch cache and remembers what it has asked for but not yet seen (client-go's expectations), so that a
+stale cache does not make it ask twice. Each pod fills a numbered slot of its ReplicaSet; a replacement takes the slot of the pod it
+replaces with the next generation, which makes its name, and all that is drawn for it, independent of timing.
+"""
+
+from collections.abc import Generator
+from functools import partial
+from typing import Any
+
+from engine.core.effects import Ref, Resource
+from engine.core.errors import ApiError, NotFound
+from simulator.attribution import Link
+from simulator.cluster.apiserver import Client
+from simulator.cluster.bootstrap import new_pod
+from simulator.cluster.objects import condition_of, has_ended, is_active, is_ready, key_of, owner_of
+from simulator.cluster.slots import Slots
+from simulator.cluster.store import Key, Store
+from simulator.cluster.watch import Watch
+from simulator.cluster.workqueue import WorkQueue
+from simulator.streams import entity
+from simulator.tasks import Gather, Waitable
+
+BURST_REPLICAS = 500  # k/k pkg/controller/replicaset/replica_set.go BurstReplicas
+
+
+class ReplicaSetController:
+    """Keeps every ReplicaSet at its number of pods."""
+
+    def __init__(self, store: Store, watch: Watch, client: Client, slow_start: int) -> None:
+        """Begin batches of creations with `slow_start` pods."""
+        self.queue: WorkQueue
+        self._store = store
+        self._watch = watch
+        self._client = client
+        self._slow_start = slow_start
+        self._pods: dict[Key, dict[str, Resource]] = {}
+        self._slots: dict[Key, Slots] = {}
+        self._awaited: dict[Key, set[str]] = {}
+        watch.subscribe(("ReplicaSet",), self._replicaset_changed)
+        watch.subscribe(("Pod",), self._pod_changed)
+
+    def load(self, link: Link) -> None:
+        """Take in the pods that exist before time 0, and look at every ReplicaSet that is not as wanted."""
+        for key in sorted(self._watch.cache.get("Pod", {})):
+            pod = self._watch.cache["Pod"][key]
+            owner = owner_of(pod, "ReplicaSet")
+            if owner is not None:
+                self._pods.setdefault(owner, {})[key[1]] = pod
+        for owner, pods in self._pods.items():
+            self._slots[owner] = Slots(pods.values())
+        for key, replicaset in self._watch.cache.get("ReplicaSet", {}).items():
+            standing = sum(map(is_active, self._pods.get(key, {}).values()))
+            if standing != replicaset["spec"]["replicas"]:
+                self.queue.add(key, link)
+
+    def _replicaset_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        if after is None:
+            key = key_of(before or {})
+            self._pods.pop(key, None)
+            self._awaited.pop(key, None)
+        elif before is None or before["metadata"].get("generation") != after["metadata"].get("generation"):
+            self.queue.add(key_of(after), link)
+
+    def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        pod = after or before or {}
+        owner = owner_of(pod, "ReplicaSet")
+        if owner is None:
+            return
+        name = pod["metadata"]["name"]
+        pods = self._pods.setdefault(owner, {})
+        if after is None:
+            pods.pop(name, None)
+        else:
+            pods[name] = after
+        awaited = self._awaited.get(owner)
+        if awaited and (after is None or before is None or not is_active(after)):
+            awaited.discard(name)
+        if (
+            before is None
+            or after is None
+            or is_active(before) != is_active(after)
+            or is_ready(before) != is_ready(after)
+        ):
+            self.queue.add(owner, link)
+
+    def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
+        """Create or delete pods until there are as many as wanted, then write the status."""
+        replicaset = self._watch.cache["ReplicaSet"].get(key)
+        if replicaset is None:
+            return False
+        failure: ApiError | None = None
+        if not self._awaited.get(key):
+            active = [pod for pod in self._pods.get(key, {}).values() if is_active(pod)]
+            missing = replicaset["spec"]["replicas"] - len(active)
+            if missing > 0:
+                link, failure = yield from self._create(key, replicaset, min(missing, BURST_REPLICAS), link)
+            elif missing < 0:
+                link = yield from self._delete(key, active, min(-missing, BURST_REPLICAS), link)
+        yield from self._write_status(key, replicaset, failure, link)
+        return failure is not None
+
+    def _create(
+        self, key: Key, replicaset: Resource, count: int, link: Link
+    ) -> Generator[int | Waitable, Any, tuple[Link, ApiError | None]]:
+        """Create pods in batches that double while all goes well."""
+        slots = self._slots.setdefault(key, Slots(()))
+        taken = {name for name, pod in self._pods.get(key, {}).items() if is_active(pod)}
+        batch = self._slow_start
+        awaited = self._awaited.setdefault(key, set())
+        while count:
+            size = min(batch, count)
+            pods, calls = [], []
+            for _ in range(size):
+                slot, generation = slots.take(taken)
+                pod = new_pod(replicaset, slot, generation)
+                name = pod["metadata"]["name"]
+                slots.name(slot, name)
+                awaited.add(name)
+                taken.add(name)
+                pods.append(pod)
+                operation = partial(self._store.create, pod)
+                calls.append(self._client.write(operation, entity(f"create/{key[0]}/{name}"), link))
+            gathered = Gather(calls)
+            yield gathered
+            link = gathered.link
+            refused = [
+                (pod["metadata"]["name"], call.error)
+                for pod, call in zip(pods, calls, strict=True)
+                if call.error is not None
+            ]
+            for name, _ in refused:
+                awaited.discard(name)
+                slots.release(name)
+            if refused:
+                return link, refused[0][1]
+            count -= size
+            batch *= 2
+        return link, None
+
+    def _delete(
+        self, key: Key, active: list[Resource], count: int, link: Link
+    ) -> Generator[int | Waitable, Any, Link]:
+        """Delete the pods that rank lowest."""
+        active.sort(key=_deletion_rank)
+        awaited = self._awaited.setdefault(key, set())
+        calls = []
+        for pod in active[:count]:
+            name = pod["metadata"]["name"]
+            awaited.add(name)
+            operation = partial(self._remove, Ref("Pod", name, key[0]), pod["metadata"]["uid"], awaited)
+            calls.append(self._client.write(operation, entity(f"delete/{key[0]}/{name}"), link))
+        gathered = Gather(calls)
+        yield gathered
+        return gathered.link
+
+    def _remove(self, ref: Ref, uid: str, awaited: set[str], link: Link) -> None:
+        try:
+            self._store.delete(ref, link, uid)
+        except NotFound:
+            awaited.discard(ref.name)
+
+    def _write_status(
+        self, key: Key, replicaset: Resource, failure: ApiError | None, link: Link
+    ) -> Generator[int | Waitable, Any, None]:
+        """Write the status if it says something else than the last one."""
+        pods = [pod for pod in self._pods.get(key, {}).values() if is_active(pod)]
+        ready = sum(map(is_ready, pods))
+        status: dict[str, Any] = {
+            "replicas": len(pods),
+            "fullyLabeledReplicas": len(pods),
+            "readyReplicas": ready,
+            "availableReplicas": ready,
+            "observedGeneration": replicaset["metadata"].get("generation", 1),
+        }
+        if failure is not None:
+            status["conditions"] = [
+                {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": str(failure)}
+            ]
+        elif condition_of(replicaset, "ReplicaFailure"):
+            status["conditions"] = []
+        written = replicaset.get("status") or {}
+        if all(written.get(name, 0) == value for name, value in status.items()):
+            return
+        operation = partial(self._patch_status, Ref("ReplicaSet", key[1], key[0]), {"status": status})
+        yield self._client.write(
+            operation, entity(f"status/{key[0]}/{key[1]}/{replicaset['metadata']['resourceVersion']}"), link
+        )
+
+    def _patch_status(self, ref: Ref, changes: dict[str, Any], link: Link) -> Resource | None:
+        try:
+            return self._store.patch(ref, changes, link)
+        except NotFound:
+            return None
+
+
+def _deletion_rank(pod: Resource) -> tuple[bool, bool, bool, str, str]:
+    """Order as controller_utils.go ActivePodsWithRanks: unassigned, pending, unready, then the newest first."""
+    metadata = pod["metadata"]
+    created = metadata.get("creationTimestamp", "")
+    newest_first = "".join(chr(0x10FFFF - ord(letter)) for letter in created)
+    running = (pod.get("status") or {}).get("phase") == "Running"
+    assigned = bool((pod.get("spec") or {}).get("nodeName"))
+    return assigned, running and not has_ended(pod), is_ready(pod), newest_first, metadata["name"]

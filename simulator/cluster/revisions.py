@@ -1,0 +1,119 @@
+"""A Deployment's ReplicaSets, sorted into the one of today's template and the old ones."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from engine.core.effects import Resource
+
+REVISION = "deployment.kubernetes.io/revision"
+TEMPLATE_HASH = "pod-template-hash"
+
+
+def same_template(deployment: Resource, replicaset: Resource) -> bool:
+    """Compare pod templates as the controller does: without the hash label."""
+    theirs = replicaset["spec"]["template"]
+    labels = {k: v for k, v in (theirs["metadata"].get("labels") or {}).items() if k != TEMPLATE_HASH}
+    ours = deployment["spec"]["template"]
+    return bool(
+        theirs["spec"] == ours["spec"]
+        and labels == (ours["metadata"].get("labels") or {})
+        and (theirs["metadata"].get("annotations") or {}) == (ours["metadata"].get("annotations") or {})
+    )
+
+
+class Revisions:
+    """What a Deployment owns, with the sums that its controller reckons with."""
+
+    def __init__(self, deployment: Resource, owned: Iterable[Resource]) -> None:
+        """Sort by age; the oldest with today's template is the new one, as the controller picks it."""
+        self.owned = sorted(owned, key=_age)
+        self.new = next((one for one in self.owned if same_template(deployment, one)), None)
+        self.old = [one for one in self.owned if one is not self.new]
+
+    @staticmethod
+    def number(replicaset: Resource) -> int:
+        """Return the revision number of one, 0 without."""
+        return int((replicaset["metadata"].get("annotations") or {}).get(REVISION, 0))
+
+    @property
+    def next_number(self) -> int:
+        """Return the number after the highest, the new one's own not counted if it is the highest."""
+        return max((self.number(one) for one in self.owned), default=0) + 1
+
+    @property
+    def latest(self) -> Resource | None:
+        """Return the youngest that has pods."""
+        return next((one for one in reversed(self.owned) if one["spec"]["replicas"]), None)
+
+    @property
+    def replicas(self) -> int:
+        """Return the pods wanted over all."""
+        return sum(one["spec"]["replicas"] for one in self.owned)
+
+    @property
+    def available(self) -> int:
+        """Return the pods available over all."""
+        return sum(_count(one, "availableReplicas") for one in self.owned)
+
+    @property
+    def ready(self) -> int:
+        """Return the pods ready over all."""
+        return sum(_count(one, "readyReplicas") for one in self.owned)
+
+    @property
+    def status_replicas(self) -> int:
+        """Return the pods that exist over all."""
+        return sum(_count(one, "replicas") for one in self.owned)
+
+    @property
+    def updated(self) -> int:
+        """Return the pods of today's template."""
+        return _count(self.new, "replicas") if self.new else 0
+
+    def is_complete(self, wanted: int) -> bool:
+        """Say whether all pods are of today's template and available."""
+        return self.updated == self.status_replicas == self.available == wanted
+
+    def reductions(self, available_min: int) -> list[tuple[Resource, int]]:
+        """Return (ReplicaSet, new size) of the old ones that may shrink now (rolling.go reconcileOldReplicaSets)."""
+        if self.new is None or not any(one["spec"]["replicas"] for one in self.old):
+            return []
+        new_unavailable = self.new["spec"]["replicas"] - _count(self.new, "availableReplicas")
+        allowed = self.replicas - available_min - new_unavailable
+        if allowed <= 0:
+            return []
+        sizes = {one["metadata"]["name"]: one["spec"]["replicas"] for one in self.old}
+        left = allowed
+        for one in self.old:  # first those that do not work anyway
+            unhealthy = one["spec"]["replicas"] - _count(one, "availableReplicas")
+            cut = min(left, max(0, unhealthy))
+            sizes[one["metadata"]["name"]] -= cut
+            left -= cut
+        spare = self.available - available_min
+        for one in self.old:
+            if spare <= 0:
+                break
+            cut = min(spare, sizes[one["metadata"]["name"]])
+            sizes[one["metadata"]["name"]] -= cut
+            spare -= cut
+        return [
+            (one, sizes[one["metadata"]["name"]])
+            for one in self.old
+            if sizes[one["metadata"]["name"]] != one["spec"]["replicas"]
+        ]
+
+    def beyond(self, limit: int) -> list[Resource]:
+        """Return the old ones to delete: empty, settled, oldest first, as many as exceed `limit`."""
+        empty = [one for one in self.old if not one["spec"]["replicas"] and not _count(one, "replicas")]
+        return sorted(empty, key=self.number)[: max(0, len(self.old) - limit)]
+
+
+def _age(replicaset: Resource) -> tuple[str, str]:
+    metadata = replicaset["metadata"]
+    return metadata.get("creationTimestamp", ""), metadata["name"]
+
+
+def _count(replicaset: Resource, name: str) -> int:
+    status: dict[str, Any] = replicaset.get("status") or {}
+    value: int = status.get(name, 0)
+    return value

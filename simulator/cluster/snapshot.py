@@ -1,0 +1,272 @@
+"""Reading a real cluster: what ``kubectl get nodes,deployments,replicasets,pods,poddisruptionbudgets -A -o json`` says.
+
+A file holds one Kubernetes List, or several one after another, as JSON or YAML. Every field is kept,
+known to the model or not. What would make a run meaningless is refused, with its path in the file; what
+the model does not act on is kept and counted.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from scenarios.document import SNAPSHOT_BYTES_MAX, Document, decode, read_text
+from scenarios.errors import Mark, Path, Problem, ScenarioError, did_you_mean, dotted, quoted
+from simulator.cluster.quantities import QuantityError, resource_amount
+
+PROBLEMS_MAX = 50  # of one reading; the rest would only repeat
+MODELLED = (
+    "Node",
+    "Deployment",
+    "ReplicaSet",
+    "Pod",
+    "PodDisruptionBudget",
+    "ResourceQuota",
+    "HorizontalPodAutoscaler",
+    "Job",
+    "ConfigMap",
+)
+"""The kinds that the model or an action reads; others are opaque."""
+
+_OWNERS_TOLD = ("Deployment", "ReplicaSet", "Node")  # kinds that every snapshot holds in full
+_DOCUMENT_MARKER = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
+
+Object = dict[str, Any]
+Finding = tuple[Path, str, str]
+"""Where in an object, what was found, what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The objects, in order of kind, namespace and name, and how many of each kind the model does not act on."""
+
+    objects: tuple[Object, ...]
+    opaque_counts: Mapping[str, int]
+
+
+def load(file: FilePath) -> Snapshot:
+    """Read a snapshot file (``.json``, else YAML); `ScenarioError` says what is wrong with it, and where."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(SNAPSHOT_BYTES_MAX + 1)
+    except OSError as error:
+        raise _refused(str(file), f"cannot be read: {error.strerror or error}") from None
+    if len(content) > SNAPSHOT_BYTES_MAX:
+        raise _refused(str(file), f"the file has more than {SNAPSHOT_BYTES_MAX:,} bytes")
+    return parse(decode(content, str(file)), str(file), as_json=file.suffix == ".json")
+
+
+def parse(text: str, source: str, *, as_json: bool) -> Snapshot:
+    """Read the text of a snapshot; `source` is its name in messages."""
+    documents = list(_json_documents(text, source) if as_json else _yaml_documents(text, source))
+    return read(documents)
+
+
+def read(documents: Sequence[Document]) -> Snapshot:
+    """Take the objects out of Lists and check that they make a cluster."""
+    checking = _Checking()
+    for index, document in enumerate(documents):
+        prefix: Path = ("documents", index) if len(documents) > 1 else ()
+        checking.take(document, document.data, prefix)
+    if not documents:
+        raise ScenarioError([Problem(Mark("snapshot"), "", "nothing in it", "a Kubernetes List")])
+    checking.check(documents[0])
+    ordered = sorted(checking.found, key=lambda one: _identity(one.resource))
+    kinds = Counter(one.resource["kind"] for one in ordered)
+    opaque = {kind: count for kind, count in sorted(kinds.items()) if kind not in MODELLED}
+    return Snapshot(tuple(one.resource for one in ordered), opaque)
+
+
+def _json_documents(text: str, source: str) -> Iterator[Document]:
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        try:
+            data, at = decoder.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            raise ScenarioError(
+                [Problem(Mark(source, error.lineno, error.colno), "", f"not JSON: {error.msg}")]
+            ) from None
+        except RecursionError:
+            raise _refused(source, "nested too deeply") from None
+        yield Document(source, data)
+
+
+def _yaml_documents(text: str, source: str) -> Iterator[Document]:
+    """Read each document of a YAML stream; blank lines before it keep its line numbers true."""
+    starts = [0, *(match.end() for match in _DOCUMENT_MARKER.finditer(text))]
+    ends = [*(match.start() for match in _DOCUMENT_MARKER.finditer(text)), len(text)]
+    for start, end in zip(starts, ends, strict=True):
+        piece = text[start:end]
+        if any(line.strip() and not line.lstrip().startswith("#") for line in piece.splitlines()):
+            yield read_text("\n" * text.count("\n", 0, start) + piece, source)
+
+
+def _refused(source: str, message: str) -> ScenarioError:
+    return ScenarioError([Problem(Mark(source), "", message, "a Kubernetes List")])
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An object and where it stands."""
+
+    resource: Object
+    document: Document
+    path: Path
+
+
+class _Checking:
+    """Collects objects and what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.found: list[_Found] = []
+        self.problems: list[Problem] = []
+
+    def take(self, document: Document, data: Any, path: Path, kind: str = "") -> None:
+        """Take one object, or all of a List; `kind` is what a typed list (PodList) says of its items."""
+        if not isinstance(data, dict):
+            self._tell(
+                document,
+                path,
+                f"{quoted(data)} is not a Kubernetes object",
+                "a mapping with kind and metadata",
+            )
+            return
+        found = data.get("kind") or kind
+        if not isinstance(found, str) or not found:
+            self._tell(document, (*path, "kind"), "missing", "the kind of the object, such as Pod or List")
+        elif "items" in data and found.endswith("List"):
+            self._take_items(document, data["items"], path, found.removesuffix("List"))
+        else:
+            self._take_object(document, {**data, "kind": found}, path)
+
+    def _take_items(self, document: Document, items: Any, path: Path, kind: str) -> None:
+        if not isinstance(items, list):
+            self._tell(document, (*path, "items"), f"{quoted(items)} is not a list", "a list of objects")
+            return
+        for index, item in enumerate(items):
+            self.take(document, item, (*path, "items", index), kind)
+
+    def _take_object(self, document: Document, resource: Object, path: Path) -> None:
+        metadata = resource.get("metadata")
+        if not isinstance(metadata, dict):
+            self._tell(document, (*path, "metadata"), "missing", "the object's metadata")
+        elif not isinstance(metadata.get("name"), str) or not metadata["name"]:
+            self._tell(document, (*path, "metadata", "name"), "missing", "the object's name")
+        else:
+            self.found.append(_Found(resource, document, path))
+
+    def check(self, first: Document) -> None:
+        """Look at every object, then raise what was found wrong."""
+        if not self.problems and not self._named("Node"):
+            self._tell(first, (), "no Node in the snapshot", "the nodes too: kubectl get nodes,...")
+        self._check_unique()
+        for one in self.found:
+            for path, message, expected in findings(one.resource):
+                self._tell(one.document, (*one.path, *path), message, expected)
+        self._check_owners()
+        self._check_nodes()
+        if self.problems:
+            raise ScenarioError(self.problems[:PROBLEMS_MAX])
+
+    def _check_unique(self) -> None:
+        first_at: dict[tuple[str, str, str], _Found] = {}
+        for one in self.found:
+            identity = _identity(one.resource)
+            first = first_at.setdefault(identity, one)
+            if first is not one:
+                kind, namespace, name = identity
+                message = f"a second {kind} {namespace}/{name}; the first is at {dotted(first.path)}"
+                self._tell(one.document, one.path, message, "names that are unique")
+
+    def _check_owners(self) -> None:
+        """Refuse owners that ought to be here and are not; one of a kind that was not asked for may be missing."""
+        uids = {one.resource["metadata"].get("uid"): None for one in self.found}
+        kinds = dict.fromkeys((*_OWNERS_TOLD, *(one.resource["kind"] for one in self.found)))
+        for one in self.found:
+            for index, owner in enumerate(_list(one.resource["metadata"].get("ownerReferences"))):
+                owner = _mapping(owner)
+                if owner.get("kind") in kinds and owner.get("uid") not in uids:
+                    path = (*one.path, "metadata", "ownerReferences", index)
+                    message = f"the owner {owner.get('kind')} {owner.get('name')!r} ({owner.get('uid')}) is not here"
+                    self._tell(one.document, path, message, "a snapshot of all owners, taken at once")
+
+    def _check_nodes(self) -> None:
+        nodes = self._named("Node")
+        for one in self.found:
+            node = _mapping(one.resource.get("spec")).get("nodeName")
+            if one.resource["kind"] == "Pod" and node and node not in nodes:
+                hint = did_you_mean(str(node), nodes)
+                self._tell(
+                    one.document,
+                    (*one.path, "spec", "nodeName"),
+                    f"no Node {node!r}",
+                    "a node of the snapshot",
+                    hint,
+                )
+
+    def _named(self, kind: str) -> Mapping[str, None]:
+        return {one.resource["metadata"]["name"]: None for one in self.found if one.resource["kind"] == kind}
+
+    def _tell(self, document: Document, path: Path, message: str, expected: str = "", hint: str = "") -> None:
+        self.problems.append(document.problem(path, message, expected, hint))
+
+
+def findings(resource: Mapping[str, Any]) -> Iterator[Finding]:
+    """Return what is wrong inside one object, as far as the model reads it."""
+    kind, spec = resource["kind"], _mapping(resource.get("spec"))
+    if kind == "Node":
+        status = _mapping(resource.get("status"))
+        for name in ("allocatable", "capacity"):
+            yield from _amounts(status.get(name), ("status", name))
+    elif kind == "Pod":
+        yield from _containers(spec, ("spec",))
+    elif kind == "ResourceQuota":
+        yield from _amounts(spec.get("hard"), ("spec", "hard"))
+    elif kind in ("Deployment", "ReplicaSet"):
+        replicas = spec.get("replicas", 1)
+        if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
+            yield ("spec", "replicas"), f"{quoted(replicas)} replicas", "a whole number, 0 or more"
+        if not _mapping(spec.get("selector")):
+            yield ("spec", "selector"), "missing", "the labels that select its pods"
+        pod_spec = _mapping(_mapping(spec.get("template")).get("spec"))
+        yield from _containers(pod_spec, ("spec", "template", "spec"))
+
+
+def _containers(pod_spec: Mapping[str, Any], path: Path) -> Iterator[Finding]:
+    if not _list(pod_spec.get("containers")):
+        yield (*path, "containers"), "missing", "at least one container"
+    for name in ("containers", "initContainers"):
+        for index, container in enumerate(_list(pod_spec.get(name))):
+            resources = _mapping(_mapping(container).get("resources"))
+            for what in ("requests", "limits"):
+                yield from _amounts(resources.get(what), (*path, name, index, "resources", what))
+
+
+def _amounts(amounts: Any, path: Path) -> Iterator[Finding]:
+    for name, value in _mapping(amounts).items():
+        try:
+            size = resource_amount(name, value)
+        except QuantityError as error:
+            yield (*path, name), str(error), "a quantity such as 500m, 2 or 1Gi"
+        else:
+            if size < 0:
+                yield (*path, name), f"a negative quantity, {value!r}", "0 or more"
+
+
+def _identity(resource: Mapping[str, Any]) -> tuple[str, str, str]:
+    metadata = resource["metadata"]
+    return resource["kind"], metadata.get("namespace") or "", metadata["name"]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()

@@ -1,0 +1,179 @@
+"""The modelled etcd and registry: Kubernetes objects under optimistic concurrency.
+
+Objects are JSON-shaped and keep every field they came with. They are never modified: a write makes a new object that
+shares what did not change. Resource versions grow by one with each write, over all kinds.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from engine.core.effects import Ref, Resource, Selection
+from engine.core.errors import Conflict, NotFound
+from simulator.attribution import Link
+
+Key = tuple[str, str]
+"""(namespace, name)."""
+
+
+class Published(Protocol):
+    """What is told of every write: the kind, the object before (None: created) and after (None: removed)."""
+
+    def __call__(self, kind: str, before: Resource | None, after: Resource | None, link: Link) -> None:
+        """Take note of a write."""
+
+
+Admit = Callable[[Resource], None]
+"""Asked before an object of a kind is created; raises an `ApiError` to refuse it."""
+
+
+def merge(target: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Apply a JSON merge patch (RFC 7386) and return the result; `target` is left alone."""
+    result = dict(target)
+    for name, value in changes.items():
+        if value is None:
+            result.pop(name, None)
+        elif isinstance(value, Mapping):
+            before = result.get(name)
+            result[name] = merge(before if isinstance(before, Mapping) else {}, value)
+        else:
+            result[name] = value
+    return result
+
+
+def selects(labels: Iterable[tuple[str, str]], resource: Resource) -> bool:
+    """Say whether the resource carries all of `labels`."""
+    carried = resource["metadata"].get("labels") or {}
+    return all(carried.get(name) == value for name, value in labels)
+
+
+class Store:
+    """All objects, by kind and then (namespace, name)."""
+
+    def __init__(self, timestamp: Callable[[], str]) -> None:
+        """Start empty. `timestamp` renders the virtual clock as the API does (RFC 3339, seconds)."""
+        self.objects: dict[str, dict[Key, Resource]] = {}
+        self.version = 0
+        self.published: list[Published] = []
+        self.admit: dict[str, list[Admit]] = {}
+        self._timestamp = timestamp
+        self._lives: dict[str, int] = {}
+
+    def load(self, resources: Iterable[Resource]) -> None:
+        """Take in what exists before time 0, without telling anybody."""
+        for resource in resources:
+            metadata = resource["metadata"]
+            self.version += 1
+            stored = {**resource, "metadata": {**metadata, "resourceVersion": str(self.version)}}
+            if "uid" not in metadata:
+                stored["metadata"]["uid"] = self._uid(resource["kind"], metadata.get("namespace", ""), metadata["name"])
+            key = (metadata.get("namespace", ""), metadata["name"])
+            self.objects.setdefault(resource["kind"], {})[key] = stored
+
+    def get(self, ref: Ref) -> Resource:
+        """Return the object; raises `NotFound`."""
+        found = self.objects.get(ref.kind, {}).get((ref.namespace, ref.name))
+        if found is None:
+            message = f"{ref} not found"
+            raise NotFound(message)
+        return found
+
+    def select(self, selection: Selection) -> list[Resource]:
+        """Return the objects of a selection in order of namespace and name."""
+        of_kind = self.objects.get(selection.kind, {})
+        if selection.name:
+            found = of_kind.get((selection.namespace, selection.name))
+            return [] if found is None else [found]
+        namespace, labels = selection.namespace, selection.labels
+        keys = [
+            key
+            for key, resource in of_kind.items()
+            if (not namespace or key[0] == namespace) and selects(labels, resource)
+        ]
+        keys.sort()
+        return [of_kind[key] for key in keys]
+
+    def create(self, resource: Resource, link: Link) -> Resource:
+        """Store a new object; raises `Conflict` if its name is taken, or what admission raises."""
+        kind = resource["kind"]
+        metadata = resource["metadata"]
+        key = (metadata.get("namespace", ""), metadata["name"])
+        of_kind = self.objects.setdefault(kind, {})
+        if key in of_kind:
+            message = f"{Ref(kind, key[1], key[0])} already exists"
+            raise Conflict(message, reason="AlreadyExists")
+        for admit in self.admit.get(kind, ()):
+            admit(resource)
+        given = {
+            **metadata,
+            "uid": self._uid(kind, *key),
+            "creationTimestamp": self._timestamp(),
+            "generation": 1,
+        }
+        return self._commit(kind, key, None, {**resource, "metadata": given}, link)
+
+    def patch(self, ref: Ref, changes: Mapping[str, Any], link: Link, version: str | None = None) -> Resource:
+        """Merge `changes` into an object; a changed spec raises its generation, no change writes nothing."""
+        before = self.get(ref)
+        if version is not None and before["metadata"]["resourceVersion"] != version:
+            message = f"{ref} has been modified; please apply your changes to the latest version and try again"
+            raise Conflict(message)
+        after = merge(before, changes)
+        if after == before:
+            return before
+        if "spec" in changes and after["spec"] != before["spec"]:
+            metadata = after["metadata"]
+            after["metadata"] = {**metadata, "generation": metadata.get("generation", 0) + 1}
+        return self._commit(ref.kind, (ref.namespace, ref.name), before, after, link)
+
+    def remove(self, ref: Ref, link: Link, uid: str | None = None) -> None:
+        """Take an object away at once; raises `NotFound`, or `Conflict` if `uid` is another object's."""
+        before = self.get(ref)
+        self.check_uid(ref, before, uid)
+        del self.objects[ref.kind][ref.namespace, ref.name]
+        self.version += 1
+        for published in self.published:
+            published(ref.kind, before, None, link)
+
+    def delete(self, ref: Ref, link: Link, uid: str | None = None, grace_s: int | None = None) -> None:
+        """Delete as the API does: a pod on a node gets its grace period and is removed by its kubelet."""
+        before = self.get(ref)
+        self.check_uid(ref, before, uid)
+        spec = before.get("spec") or {}
+        if ref.kind != "Pod" or not spec.get("nodeName") or grace_s == 0:
+            self.remove(ref, link)
+            return
+        metadata = before["metadata"]
+        if "deletionTimestamp" in metadata:
+            return
+        grace = spec.get("terminationGracePeriodSeconds", 30) if grace_s is None else grace_s
+        marked = {
+            **metadata,
+            "deletionTimestamp": self._timestamp(),
+            "deletionGracePeriodSeconds": grace,
+        }
+        self._commit("Pod", (ref.namespace, ref.name), before, {**before, "metadata": marked}, link)
+
+    @staticmethod
+    def check_uid(ref: Ref, resource: Resource, uid: str | None) -> None:
+        """Raise `Conflict` unless the object is the one that the caller means."""
+        found = resource["metadata"]["uid"]
+        if uid is not None and found != uid:
+            message = f"{ref}: the UID in the precondition ({uid}) does not match the object's ({found})"
+            raise Conflict(message)
+
+    def _commit(self, kind: str, key: Key, before: Resource | None, after: dict[str, Any], link: Link) -> Resource:
+        self.version += 1
+        after["metadata"] = {**after["metadata"], "resourceVersion": str(self.version)}
+        self.objects[kind][key] = after
+        for published in self.published:
+            published(kind, before, after, link)
+        return after
+
+    def _uid(self, kind: str, namespace: str, name: str) -> str:
+        """Derive a uid from the name and from how many objects have borne it before."""
+        path = f"{kind}/{namespace}/{name}"
+        life = self._lives.get(path, 0)
+        self._lives[path] = life + 1
+        text = hashlib.blake2b(f"{path}/{life}".encode(), digest_size=16).hexdigest()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,89 @@
+"""A controller's work queue, as client-go's: keys, not events; one worker a key; back-off per key.
+
+A key that is queued already is not queued twice; a key that is being worked on is queued again afterwards if it was
+added meanwhile. What a sync does is charged to the last event that reached its key before it began.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any
+
+from engine.core.causes import Cause
+from simulator.agenda import Agenda
+from simulator.attribution import Link, extend
+from simulator.cluster.store import Key
+from simulator.stations import Meter
+from simulator.tasks import Story, Task, Waitable
+
+Sync = Callable[[Key, Link], Generator["int | Waitable", Any, bool]]
+"""One pass over a key; returns whether it is to be tried again after a back-off."""
+
+# client-go/util/workqueue/default_rate_limiters.go: 5 ms x 2^n, at most 1000 s.
+BACKOFF_NS = 5_000_000
+BACKOFF_NS_MAX = 1_000 * 1_000_000_000
+
+
+class WorkQueue:
+    """Keys waiting for one of `workers`."""
+
+    def __init__(self, agenda: Agenda, name: str, workers: int, sync_ns: int, sync: Sync) -> None:
+        """Let each sync take `sync_ns` of a worker before its first call."""
+        self.meter = Meter(f"controller.{name}", workers)
+        self._agenda = agenda
+        self._sync_ns = sync_ns
+        self._sync = sync
+        self._idle = workers
+        self._queue: deque[Key] = deque()
+        self._links: dict[Key, Link] = {}
+        self._busy: dict[Key, bool] = {}
+        self._failures: dict[Key, int] = {}
+
+    def add(self, key: Key, link: Link) -> None:
+        """Queue a key because of the event that `link` leads to."""
+        queued = key in self._links
+        self._links[key] = link
+        if queued or key in self._busy:
+            return
+        self._enqueue(key)
+
+    def add_after(self, delay_ns: int, key: Key, link: Link) -> None:
+        """Queue a key once `delay_ns` has passed."""
+        due = self._agenda.now + delay_ns
+        later = extend(link, Cause.CONTROLLER_QUEUE, due)
+        self._agenda.after(delay_ns, lambda _event: self.add(key, later))
+
+    def _enqueue(self, key: Key) -> None:
+        self.meter.arrive(self._agenda.now)
+        self._queue.append(key)
+        if self._idle:
+            self._start()
+
+    def _start(self) -> None:
+        key = self._queue.popleft()
+        self._idle -= 1
+        self._busy[key] = True
+        self.meter.begin(self._agenda.now)
+        Task(self._agenda, self._work(key))
+
+    def _work(self, key: Key) -> Story:
+        if self._sync_ns:
+            yield self._sync_ns
+        link = extend(self._links.pop(key), Cause.CONTROLLER_QUEUE, self._agenda.now)
+        again = yield from self._sync(key, link)
+        self._finish(key, link, again=again)
+
+    def _finish(self, key: Key, link: Link, *, again: bool) -> None:
+        self.meter.end(self._agenda.now)
+        self._idle += 1
+        del self._busy[key]
+        if key in self._links:
+            self._enqueue(key)
+        if again:
+            failures = self._failures.get(key, 0)
+            self._failures[key] = failures + 1
+            delay = min(BACKOFF_NS << min(failures, 18), BACKOFF_NS_MAX)
+            self.add_after(delay, key, extend(link, Cause.CONTROLLER_QUEUE, self._agenda.now))
+        elif key in self._failures:
+            del self._failures[key]
+        while self._idle and self._queue:
+            self._start()

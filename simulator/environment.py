@@ -1,0 +1,165 @@
+"""One run in the virtual world: the engine, the SimPy agenda and the modelled cluster bound together.
+
+`simulate` is a pure function of its RunSpec. The run ends when every execution that arrived has ended (*drained*), or at
+the horizon; never "when nothing is left to do", since SimPy cannot cancel a timeout that has lost its purpose.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from engine.actions import CATALOGUE
+from engine.cel import CelConditions
+from engine.core.definition import Workflow
+from engine.core.events import ExecutionSubmitted, WorkflowRegistered
+from engine.core.facts import ExecutionFacts
+from engine.core.history import History
+from engine.core.host import Host
+from engine.core.limits import Limits
+from engine.core.machine import WorkflowEngine
+from engine.core.records import SCHEMA_VERSION, Row, RunRow
+from scenarios import instantiate
+from scenarios.runspec import EngineSpec, RunSpec
+from simulator.agenda import Agenda
+from simulator.arrivals import Arrivals
+from simulator.checkers import CHECKS, ClusterChecker, EngineChecker
+from simulator.cluster.cluster import Cluster
+from simulator.driver import Driver
+from simulator.perform import ModelPerformer
+from simulator.sampling import Sampling
+from simulator.streams import Streams, entity
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run leaves: its rows in the order of `engine.core.records`, and the engine's history."""
+
+    rows: list[Row]
+    history: History
+    agenda_entries_count: int
+
+
+def simulate(spec: RunSpec) -> RunResult:
+    """Carry out one run; the same spec always gives the same result."""
+    return _Run(spec).carry_out()
+
+
+def _limits(engine: EngineSpec) -> Limits:
+    return Limits(
+        max_concurrency=engine.max_concurrency,
+        step_slots=engine.step_slots,
+        step_timeout_ns=engine.step_timeout_ns,
+        execution_timeout_ns=engine.execution_timeout_ns,
+        dispatch=engine.dispatch,
+    )
+
+
+class _Run:
+    """The parts of one run."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self._spec = spec
+        self._streams = Streams(spec.seed, spec.replication)
+        self._agenda = Agenda()
+        self._cluster = Cluster(self._agenda, spec.cluster, spec.engine, self._streams)
+        self._cluster_checker = ClusterChecker(self._cluster.store)
+        self._engine_checker = EngineChecker(self._cluster.store, spec.engine, spec.workload.workflow)
+        self._engine = WorkflowEngine(_limits(spec.engine))
+        self._rows: list[Row] = []
+        self._host = Host(
+            self._engine, CATALOGUE, CelConditions(), partial(getattr, self._agenda, "now"), self._rows.append,
+            detail=spec.detail,
+        )  # fmt: skip
+        performer = ModelPerformer(
+            self._agenda, self._cluster, self._host, spec.engine.decision_ns, self._engine_checker.acknowledged
+        )
+        self._host.performer = performer
+        self._host.on_execution_end += [self._engine_checker.ended, self._ended]
+        Driver(self._host, self._agenda)
+        self._arrivals = Arrivals(self._agenda, spec.workload.load, self._streams.stream("arrivals"), self._submit)
+        self._sampling = Sampling(self._agenda, [*self._cluster.stations, performer.decisions], self._engine)
+        self._targets = self._streams.stream("targets")
+        self._drained = self._agenda.event()
+        self._ended_count = 0
+        self._causes: dict[str, int] = {}
+
+    def carry_out(self) -> RunResult:
+        """Run until drained or the horizon."""
+        spec = self._spec
+        workflow = Workflow.from_json(spec.workload.workflow)
+        self._workflow = workflow.name
+        self._host.feed(WorkflowRegistered(workflow))
+        self._agenda.after(spec.horizon_ns, self._stop)
+        if spec.detail:
+            self._sampling.every_second()
+        self._arrivals.start()
+        self._stop_if_drained()
+        self._agenda.run(until=self._drained)
+        now = self._agenda.now
+        for facts in self._engine.executions():
+            self._engine_checker.ended(facts)
+        self._host.close()
+        self._engine_checker.finish()
+        rows: list[Row] = [self._run_row(now), *self._rows, *self._sampling.rows(now)]
+        return RunResult(rows, self._host.history, self._agenda.entries_count)
+
+    def _submit(self, index: int) -> None:
+        spec = self._spec
+        variables = instantiate(spec, index, lambda key: self._targets.uniform(entity(key)))
+        execution_id = f"{spec.scenario}-{spec.digest[:8]}-{index}"
+        self._engine_checker.submitted(execution_id, variables)
+        self._host.feed(ExecutionSubmitted(execution_id, self._workflow, variables))
+
+    def _ended(self, facts: ExecutionFacts) -> None:
+        self._ended_count += 1
+        self._arrivals.ended(facts)
+        self._stop_if_drained()
+
+    def _stop_if_drained(self) -> None:
+        if self._arrivals.over and self._ended_count == self._engine.submitted_count:
+            self._stop(None)
+
+    def _stop(self, _event: Any) -> None:  # noqa: ANN401 - the agenda hands over its entry
+        if not self._drained.triggered:
+            self._drained.succeed()
+
+    def _run_row(self, now: int) -> RunRow:
+        spec = self._spec
+        executions = [row for row in self._rows if row["type"] == "execution"]
+        states = [row["state"] for row in executions]
+        first = min((row["submitted_ns"] for row in executions), default=0)
+        causes: dict[str, int] = {}
+        for row in executions:
+            for cause, spent in row["causes"].items():
+                causes[cause] = causes.get(cause, 0) + spent
+        return RunRow(
+            type="run",
+            schema=SCHEMA_VERSION,
+            world="simulated",
+            scenario=spec.scenario,
+            requirement=spec.requirement,
+            point=spec.point,
+            coordinates=dict(spec.coordinates),
+            replication=spec.replication,
+            seed=spec.seed,
+            digest=spec.digest,
+            history_digest=self._host.history.digest,
+            submitted_count=len(executions),
+            completed_count=states.count("completed"),
+            failed_count=states.count("failed"),
+            unfinished_count=states.count("unfinished"),
+            first_arrival_ns=first,
+            ended_ns=now,
+            makespan_ns=max((row["ended_ns"] for row in executions), default=first) - first,
+            executions_active_max=self._engine.active_count_max,
+            api_requests_count=sum(client.requests_count for client in self._cluster.clients),
+            client_requests_count=self._cluster.engine_client.requests_count,
+            events_count=len(self._host.history),
+            checks=self._checks(),
+            causes=dict(sorted(causes.items())),
+        )
+
+    def _checks(self) -> dict[str, int]:
+        judged: list[Mapping[str, int]] = [self._cluster_checker.violations, self._engine_checker.violations]
+        return {name: sum(violations[name] for violations in judged) for name in sorted(CHECKS)}

@@ -1,0 +1,239 @@
+"""Effects performed on the model: the twin of the live performer.
+
+Every effect's time is charged as it passes. An API call is a chain of throttle, queue and service; a wait is followed
+back along the chain of the delivery that ended it.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from engine.core.causes import Cause
+from engine.core.effects import Create, Delete, Effect, Evict, Get, List, Patch, Sleep, WaitUntil
+from engine.core.host import Attempt, Host
+from simulator.agenda import Agenda
+from simulator.attribution import Link, extend, walk
+from simulator.beginnings import Beginnings
+from simulator.cluster.apiserver import Call
+from simulator.cluster.cluster import Cluster
+from simulator.cluster.disruption import evict
+from simulator.stations import Seats
+from simulator.streams import entity
+from simulator.waits import Wait, Waits
+
+_Perform = Callable[["ModelPerformer", Attempt, Any], None]
+
+
+class _Mark:
+    """The performer's own notes on an attempt: where its chain ends, and what its next request is drawn by."""
+
+    __slots__ = ("key", "link", "requests", "since_ns")
+
+    def __init__(self, link: Link, key: int) -> None:
+        self.link = link
+        self.key = key
+        self.requests = 0
+        self.since_ns = link[2]
+
+
+class _Timer:
+    """A `Sleep` under way."""
+
+    __slots__ = ("cause",)
+
+    def __init__(self, cause: Cause) -> None:
+        self.cause = cause
+
+
+class ModelPerformer:
+    """Performs the effects of one engine's actions on a modelled cluster."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        cluster: Cluster,
+        host: Host,
+        decision_ns: int,
+        on_acknowledged: Callable[[Attempt, Effect[Any]], None],
+    ) -> None:
+        """Let every attempt first wait for an engine decision of `decision_ns`, made one at a time.
+
+        `on_acknowledged` is told of each write that succeeded at the API.
+        """
+        self.decisions = Seats("engine.decision", 1)
+        self._agenda = agenda
+        self._cluster = cluster
+        self._store = cluster.store
+        self._client = cluster.engine_client
+        self._host = host
+        self._decision_ns = decision_ns
+        self._waits = Waits(cluster.watch)
+        self._beginnings = Beginnings(host.engine)
+        self._on_acknowledged = on_acknowledged
+        host.on_execution_end.append(self._beginnings.forget)
+
+    def begin(self, attempt: Attempt) -> None:
+        """Find out what led to the attempt."""
+        command = attempt.command
+        link = self._beginnings.of(command.execution_id, command.step_id)
+        mark = _Mark(link, entity(f"{command.execution_id}/{command.step_id}/{command.attempt}"))
+        if self._decision_ns:
+            now = self._agenda.now
+            decided = self.decisions.reserve(now, self._decision_ns) + self._decision_ns
+            mark.link = extend(link, Cause.ENGINE_DECISION, decided)
+            attempt.spans.append((Cause.ENGINE_DECISION, now, decided))
+        attempt.mark = mark
+
+    def finish(self, attempt: Attempt) -> None:
+        """Remember what led to the attempt's end."""
+        command = attempt.command
+        self._beginnings.ended(command.execution_id, command.step_id, attempt.mark.link)
+
+    def perform(self, attempt: Attempt, effect: Effect[Any]) -> None:
+        """Begin an effect; the host is told when it is over."""
+        mark: _Mark = attempt.mark
+        now = self._agenda.now
+        if mark.link[2] > now:  # the engine is still deciding
+            attempt.pending = timer = _Timer(Cause.ENGINE_DECISION)
+            self._agenda.after(mark.link[2] - now, partial(self._decided, attempt, timer, effect))
+            return
+        mark.since_ns = now
+        _EFFECTS[type(effect)](self, attempt, effect)
+
+    def _decided(self, attempt: Attempt, timer: _Timer, effect: Effect[Any], _event: Any) -> None:  # noqa: ANN401
+        if attempt.pending is timer:
+            self.perform(attempt, effect)
+
+    def cancel(self, attempt: Attempt) -> None:
+        """Stop what the attempt waits for, and charge the time until now."""
+        self._charge_until_now(attempt)
+        self.finish(attempt)
+
+    def _charge_until_now(self, attempt: Attempt) -> None:
+        mark: _Mark = attempt.mark
+        pending, attempt.pending = attempt.pending, None
+        now, since = self._agenda.now, mark.since_ns
+        chains: list[Link] = []
+        cause = Cause.API_SERVICE
+        if isinstance(pending, Wait):
+            self._waits.remove(pending)
+            chains, cause = pending.links[::-1], pending.pending_cause()
+        elif isinstance(pending, Call):
+            chains = [pending.link]
+        elif isinstance(pending, _Timer):
+            cause = pending.cause
+        if cause is Cause.ENGINE_DECISION:
+            attempt.spans[-1] = (cause, attempt.spans[-1][1], now)
+            mark.link = extend(mark.link[0] or mark.link, cause, now)
+            return
+        spans = walk(chains, since, now, cause)
+        attempt.spans.extend(spans)
+        for cause, _, end in spans:
+            mark.link = extend(mark.link, cause, end)
+
+    def _get(self, attempt: Attempt, effect: Get) -> None:
+        self._read(attempt, lambda _link: self._store.get(effect.ref), 0)
+
+    def _list(self, attempt: Attempt, effect: List) -> None:
+        count = len(self._store.select(effect.selection))
+        self._read(attempt, lambda _link: self._store.select(effect.selection), count)
+
+    def _read(self, attempt: Attempt, operation: Callable[[Link], Any], objects: int) -> None:
+        mark: _Mark = attempt.mark
+        mark.requests += 1
+        call = self._client.read(operation, mark.key + mark.requests, mark.link, objects)
+        attempt.pending = call
+        call.done = partial(self._answered, attempt)
+
+    def _create(self, attempt: Attempt, effect: Create) -> None:
+        self._write(attempt, effect, partial(self._store.create, effect.resource))
+
+    def _patch(self, attempt: Attempt, effect: Patch) -> None:
+        def operation(link: Link) -> Any:  # noqa: ANN401 - the object as written
+            return self._store.patch(effect.ref, effect.changes, link, effect.resource_version)
+
+        self._write(attempt, effect, operation)
+
+    def _delete(self, attempt: Attempt, effect: Delete) -> None:
+        def operation(link: Link) -> None:
+            self._store.delete(effect.ref, link, effect.uid, effect.grace_s)
+
+        self._write(attempt, effect, operation)
+
+    def _evict(self, attempt: Attempt, effect: Evict) -> None:
+        self._write(attempt, effect, partial(evict, self._store, effect.ref, effect.uid))
+
+    def _write(self, attempt: Attempt, effect: Effect[Any], operation: Callable[[Link], Any]) -> None:
+        mark: _Mark = attempt.mark
+        mark.requests += 1
+        call = self._client.write(operation, mark.key + mark.requests, mark.link)
+        attempt.pending = call
+        call.done = partial(self._written, attempt, effect)
+
+    def _written(self, attempt: Attempt, effect: Effect[Any], call: Call) -> None:
+        if call.error is None:
+            self._on_acknowledged(attempt, effect)
+        self._answered(attempt, call)
+
+    def _answered(self, attempt: Attempt, call: Call) -> None:
+        if attempt.pending is not call:
+            return  # cancelled meanwhile: the server did what it did
+        attempt.pending = None
+        mark: _Mark = attempt.mark
+        spans = []
+        link, base = call.link, mark.link
+        while link is not base:
+            parent = link[0]
+            assert parent is not None
+            if link[2] > parent[2]:
+                spans.append((link[1], parent[2], link[2]))
+            link = parent
+        attempt.spans.extend(reversed(spans))
+        mark.link = call.link
+        if call.error is None:
+            self._host.resume(attempt, call.value)
+        else:
+            self._host.throw(attempt, call.error)
+
+    def _wait(self, attempt: Attempt, effect: WaitUntil[Any]) -> None:
+        value = self._waits.evaluate(effect)
+        if value is not None:
+            self._host.resume(attempt, value)
+            return
+        attempt.pending = self._waits.add(effect, partial(self._came_true, attempt))
+
+    def _came_true(self, attempt: Attempt, value: Any, link: Link) -> None:  # noqa: ANN401
+        wait, attempt.pending = attempt.pending, None
+        mark: _Mark = attempt.mark
+        attempt.spans.extend(walk(wait.links[::-1], mark.since_ns, self._agenda.now))
+        mark.link = link
+        self._host.resume(attempt, value)
+
+    def _sleep(self, attempt: Attempt, effect: Sleep) -> None:
+        timer = _Timer(Cause.EVICTION_RETRY if effect.retry else Cause.DECLARED_WORK)
+        attempt.pending = timer
+        self._agenda.after(effect.duration_ns, partial(self._slept, attempt, timer))
+
+    def _slept(self, attempt: Attempt, timer: _Timer, _event: Any) -> None:  # noqa: ANN401 - SimPy hands over the event
+        if attempt.pending is not timer:
+            return
+        attempt.pending = None
+        mark: _Mark = attempt.mark
+        now = self._agenda.now
+        if now > mark.since_ns:
+            attempt.spans.append((timer.cause, mark.since_ns, now))
+        mark.link = extend(mark.link, timer.cause, now)
+        self._host.resume(attempt, None)
+
+
+_EFFECTS: Mapping[type, _Perform] = {
+    Get: ModelPerformer._get,  # noqa: SLF001 - a table of the class's own methods
+    List: ModelPerformer._list,  # noqa: SLF001
+    Create: ModelPerformer._create,  # noqa: SLF001
+    Patch: ModelPerformer._patch,  # noqa: SLF001
+    Delete: ModelPerformer._delete,  # noqa: SLF001
+    Evict: ModelPerformer._evict,  # noqa: SLF001
+    WaitUntil: ModelPerformer._wait,  # noqa: SLF001
+    Sleep: ModelPerformer._sleep,  # noqa: SLF001
+}
+

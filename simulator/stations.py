@@ -1,0 +1,161 @@
+"""First-come stations whose waits are known at arrival: seats and token buckets.
+
+Both answer at arrival when service (or the token) will be had, so that a visit costs one agenda entry. They keep
+the totals from which utilisation, waits and Little's law are reported.
+"""
+
+from collections import deque
+from heapq import heapreplace
+
+
+class Seats:
+    """A first-come first-served station of `seats` equal servers (zero: unlimited)."""
+
+    __slots__ = ("_free_at", "_starts", "arrivals_count", "busy_ns", "name", "queue_length_max", "seats", "wait_ns")
+
+    def __init__(self, name: str, seats: int) -> None:
+        """Start with all seats free at time 0."""
+        self.name = name
+        self.seats = seats
+        self._free_at = [0] * seats
+        self._starts: deque[int] = deque()
+        self.arrivals_count = 0
+        self.busy_ns = 0
+        self.wait_ns = 0
+        self.queue_length_max = 0
+
+    def reserve(self, now: int, service_ns: int) -> int:
+        """Take the next free seat for `service_ns`; return when service begins (>= now)."""
+        self.arrivals_count += 1
+        self.busy_ns += service_ns
+        if not self.seats:
+            return now
+        start = max(self._free_at[0], now)
+        heapreplace(self._free_at, start + service_ns)
+        if start > now:
+            self._wait(now, start)
+        return start
+
+    def _wait(self, now: int, start: int) -> None:
+        self.wait_ns += start - now
+        starts = self._starts
+        while starts and starts[0] <= now:
+            starts.popleft()
+        starts.append(start)
+        self.queue_length_max = max(self.queue_length_max, len(starts))
+
+    def busy_until(self, at_ns: int) -> int:
+        """Return the service given up to `at_ns`, over all seats; what is reserved for later does not count."""
+        return self.busy_ns - sum(free_at - at_ns for free_at in self._free_at if free_at > at_ns)
+
+    def waited_until(self, at_ns: int) -> int:
+        """Return the waiting done up to `at_ns`, over all arrivals."""
+        return self.wait_ns - sum(start - at_ns for start in self._starts if start > at_ns)
+
+
+class TokenBucket:
+    """client-go's limiter: `burst` tokens at the start, `qps` more a second; callers reserve, then wait.
+
+    Exact in integers: the bucket is kept as the instant at which it would be full (the theoretical arrival time of
+    the generic cell rate algorithm, ITU-T I.371), in units of 1/qps.
+    """
+
+    __slots__ = (
+        "_full_at", "_interval", "_slack", "_starts", "arrivals_count", "busy_ns", "name", "queue_length_max",
+        "seats", "wait_ns",
+    )  # fmt: skip
+
+    def __init__(self, name: str, qps: float | None, burst: int) -> None:
+        """Give `qps` None for no limit; `burst` is at least 1."""
+        self.name = name
+        self.seats = 0 if qps is None else 1
+        self._interval = 0 if qps is None else round(1e9 / qps)
+        self._slack = self._interval * (burst - 1)
+        self._full_at = 0
+        self._starts: deque[int] = deque()
+        self.arrivals_count = 0
+        self.busy_ns = 0
+        self.wait_ns = 0
+        self.queue_length_max = 0
+
+    def reserve(self, now: int) -> int:
+        """Take one token; return when it is had (>= now)."""
+        self.arrivals_count += 1
+        interval = self._interval
+        if not interval:
+            return now
+        full_at = max(self._full_at, now)
+        self._full_at = full_at + interval
+        self.busy_ns += interval
+        start = full_at - self._slack
+        if start <= now:
+            return now
+        self.wait_ns += start - now
+        starts = self._starts
+        while starts and starts[0] <= now:
+            starts.popleft()
+        starts.append(start)
+        self.queue_length_max = max(self.queue_length_max, len(starts))
+        return start
+
+    def busy_until(self, at_ns: int) -> int:
+        """Return for how long the bucket was refilling up to `at_ns`: its use as a server of one token per 1/qps."""
+        return self.busy_ns - max(0, self._full_at - at_ns)
+
+    def waited_until(self, at_ns: int) -> int:
+        """Return the waiting done up to `at_ns`, over all calls."""
+        return self.wait_ns - sum(start - at_ns for start in self._starts if start > at_ns)
+
+
+class Meter:
+    """The totals of a queue whose waits are not known at arrival, such as a controller's work queue."""
+
+    __slots__ = ("_at", "_serving", "_waiting", "arrivals_count", "busy_ns", "name", "queue_length_max", "seats", "wait_ns")
+
+    def __init__(self, name: str, seats: int) -> None:
+        """Start empty; `seats` is how many are served at once (zero: unlimited)."""
+        self.name = name
+        self.seats = seats
+        self.arrivals_count = 0
+        self.busy_ns = 0
+        self.wait_ns = 0
+        self.queue_length_max = 0
+        self._at = 0
+        self._serving = 0
+        self._waiting = 0
+
+    def _advance(self, now: int) -> None:
+        elapsed = now - self._at
+        if elapsed:
+            self.busy_ns += self._serving * elapsed
+            self.wait_ns += self._waiting * elapsed
+            self._at = now
+
+    def arrive(self, now: int) -> None:
+        """Count one in."""
+        self._advance(now)
+        self.arrivals_count += 1
+        self._waiting += 1
+        self.queue_length_max = max(self.queue_length_max, self._waiting)
+
+    def begin(self, now: int) -> None:
+        """Count one from waiting to being served."""
+        self._advance(now)
+        self._waiting -= 1
+        self._serving += 1
+
+    def end(self, now: int) -> None:
+        """Count one out."""
+        self._advance(now)
+        self._serving -= 1
+
+    def busy_until(self, at_ns: int) -> int:
+        """Return the service given up to `at_ns`, which is not before the last change."""
+        return self.busy_ns + self._serving * (at_ns - self._at)
+
+    def waited_until(self, at_ns: int) -> int:
+        """Return the waiting done up to `at_ns`, which is not before the last change."""
+        return self.wait_ns + self._waiting * (at_ns - self._at)
+
+
+Station = Seats | TokenBucket | Meter

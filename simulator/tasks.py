@@ -1,0 +1,83 @@
+"""Life stories on the agenda: generators that yield durations and calls.
+
+`Task` is a SimPy process without its overhead on the hot path: a duration (integer nanoseconds) becomes one SimPy
+`Timeout`; a `Call` resumes the task from within its own last agenda entry. A task that is cancelled is closed where it
+stands, and what it waited for comes to nothing.
+"""
+
+from collections.abc import Callable, Generator
+from typing import Any, Protocol
+
+from simulator.agenda import Agenda
+from simulator.cluster.apiserver import Call
+
+
+class Waitable(Protocol):
+    """What a task may yield besides a duration: something that calls back once with itself."""
+
+    done: Callable[[Any], None]
+
+
+Story = Generator["int | Waitable", Any, None]
+
+
+class Task:
+    """One running story."""
+
+    __slots__ = ("_ended", "_agenda", "_story", "alive")
+
+    def __init__(self, agenda: Agenda, story: Story, ended: Callable[[], None] | None = None) -> None:
+        """Run `story` at once until its first wait; `ended` is called when it returns."""
+        self._agenda = agenda
+        self._story = story
+        self._ended = ended
+        self.alive = True
+        self._advance(None)
+
+    def _advance(self, value: Any) -> None:  # noqa: ANN401 - a call, a timeout, or nothing
+        if not self.alive:
+            return
+        try:
+            wanted = self._story.send(value)
+        except StopIteration:
+            self.alive = False
+            if self._ended is not None:
+                self._ended()
+            return
+        if isinstance(wanted, int):
+            self._agenda.after(wanted, self._elapsed)
+        else:
+            wanted.done = self._advance
+
+    def _elapsed(self, _event: Any) -> None:  # noqa: ANN401 - SimPy hands over the event
+        self._advance(None)
+
+    def cancel(self) -> None:
+        """End the story where it stands, without calling `ended`."""
+        self.alive = False
+        self._story.close()
+
+
+class Gather:
+    """Several calls at once: done when the last of them is, with that one's link."""
+
+    __slots__ = ("_left", "calls", "done", "link")
+
+    def __init__(self, calls: list[Call]) -> None:
+        """Wait for all of `calls`, which is not empty."""
+        self.calls = calls
+        self._left = len(calls)
+        self.done: Callable[[Any], None] = _nobody
+        self.link = calls[0].link
+        for call in calls:
+            call.done = self._one
+
+    def _one(self, call: Call) -> None:
+        self._left -= 1
+        if not self._left:
+            self.link = call.link
+            self.done(self)
+
+
+def _nobody(_gathered: Gather) -> None:
+    """Nobody waits yet."""

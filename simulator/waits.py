@@ -1,0 +1,166 @@
+"""Waiting on the watch: who waits for which objects, and what delayed them.
+
+Objects of a selection are kept as a view that all its waiters share; a delivery touches only the views that its object
+belongs to.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from engine.core.causes import Cause
+from engine.core.effects import Resource, Selection, WaitUntil
+from simulator.attribution import Link
+from simulator.cluster.objects import condition_of, is_ready, is_terminating, key_of
+from simulator.cluster.store import Key, selects
+from simulator.cluster.watch import Watch
+
+
+class Wait:
+    """One `WaitUntil` that has not come true. `links` are those of the deliveries it saw, oldest first."""
+
+    __slots__ = ("came_true", "effect", "links", "live", "views")
+
+    def __init__(
+        self, effect: WaitUntil[Any], views: "tuple[_View, ...]", came_true: Callable[[Any, Link], None]
+    ) -> None:
+        """Call `came_true` with the value and the link of the delivery that brought it."""
+        self.effect = effect
+        self.views = views
+        self.came_true = came_true
+        self.links: list[Link] = []
+        self.live = True
+
+    def value(self) -> Any:  # noqa: ANN401 - what the effect's `ready` gives
+        """Ask whether it has come true."""
+        return self.effect.ready(*[view.resources() for view in self.views])
+
+    def pending_cause(self) -> Cause:
+        """Say what the objects waited for are doing now, for a wait that ends before it comes true."""
+        pods = [
+            pod for view in self.views if view.selection.kind == "Pod" for pod in view.resources() if not is_ready(pod)
+        ]
+        return _pod_cause(pods[0]) if pods else Cause.CONTROLLER_QUEUE
+
+
+class _View:
+    """The objects of one selection, as the watch cache has them."""
+
+    __slots__ = ("_ordered", "objects", "selection", "waits")
+
+    def __init__(self, selection: Selection, objects: dict[Key, Resource]) -> None:
+        self.selection = selection
+        self.objects = objects
+        self.waits: dict[int, Wait] = {}
+        self._ordered: Sequence[Resource] | None = None
+
+    def resources(self) -> Sequence[Resource]:
+        """Return the objects in order of namespace and name."""
+        if self._ordered is None:
+            self._ordered = [self.objects[key] for key in sorted(self.objects)]
+        return self._ordered
+
+    def update(self, key: Key, resource: Resource | None) -> None:
+        """Take in one delivery."""
+        if resource is None:
+            self.objects.pop(key, None)
+        else:
+            self.objects[key] = resource
+        self._ordered = None
+
+
+class Waits:
+    """All waits of one engine."""
+
+    def __init__(self, watch: Watch) -> None:
+        """Follow `watch`; subscribe after the controllers, so that they see a delivery first."""
+        self._watch = watch
+        self._views: dict[Selection, _View] = {}
+        self._index: dict[tuple[str, str, Any], list[_View]] = {}
+        self._kinds: dict[str, None] = {}
+        self._count = 0
+
+    def add(self, effect: WaitUntil[Any], came_true: Callable[[Any, Link], None]) -> Wait:
+        """Register a wait whose condition is not true now; `remove` it when it is of no more use."""
+        wait = Wait(effect, tuple(self._view(selection) for selection in effect.selections), came_true)
+        self._count += 1
+        for view in wait.views:
+            view.waits[self._count] = wait
+        return wait
+
+    def evaluate(self, effect: WaitUntil[Any]) -> Any:  # noqa: ANN401 - what the effect's `ready` gives
+        """Ask the condition now."""
+        return effect.ready(*[self._view(selection).resources() for selection in effect.selections])
+
+    @staticmethod
+    def remove(wait: Wait) -> None:
+        """Stop waiting."""
+        wait.live = False
+        for view in wait.views:
+            for number in [number for number, other in view.waits.items() if other is wait]:
+                del view.waits[number]
+
+    def _view(self, selection: Selection) -> _View:
+        view = self._views.get(selection)
+        if view is None:
+            objects = {
+                key: resource
+                for key, resource in self._watch.cache.get(selection.kind, {}).items()
+                if _belongs(selection, key, resource)
+            }
+            view = self._views[selection] = _View(selection, objects)
+            self._index.setdefault(_index_key(selection), []).append(view)
+            if selection.kind not in self._kinds:
+                self._kinds[selection.kind] = None
+                self._watch.subscribe((selection.kind,), self._delivered)
+        return view
+
+    def _delivered(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        resource = after or before or {}
+        key = key_of(resource)
+        touched: dict[int, Wait] = {}
+        for view in self._concerned(resource, key):
+            view.update(key, after)
+            touched.update(view.waits)
+        for wait in touched.values():
+            if not wait.live:
+                continue  # ended by the one before it
+            wait.links.append(link)
+            value = wait.value()
+            if value is not None:
+                self.remove(wait)
+                wait.came_true(value, link)
+
+    def _concerned(self, resource: Resource, key: Key) -> Iterator[_View]:
+        kind, namespace = resource["kind"], key[0]
+        index = self._index
+        yield from index.get((kind, namespace, None), ())
+        yield from index.get((kind, namespace, key[1]), ())
+        for label in (resource["metadata"].get("labels") or {}).items():
+            for view in index.get((kind, namespace, label), ()):
+                if len(view.selection.labels) == 1 or selects(view.selection.labels, resource):
+                    yield view
+
+
+def _index_key(selection: Selection) -> tuple[str, str, Any]:
+    if selection.name:
+        return selection.kind, selection.namespace, selection.name
+    return selection.kind, selection.namespace, selection.labels[0] if selection.labels else None
+
+
+def _belongs(selection: Selection, key: Key, resource: Resource) -> bool:
+    if key[0] != selection.namespace:
+        return False
+    if selection.name:
+        return key[1] == selection.name
+    return selects(selection.labels, resource)
+
+
+def _pod_cause(pod: Resource) -> Cause:
+    """Say what a pod that is not ready is waiting for."""
+    if is_terminating(pod):
+        return Cause.TERMINATION_GRACE
+    if not pod["spec"].get("nodeName"):
+        return Cause.SCHEDULING if condition_of(pod, "PodScheduled") != "False" else Cause.SCHEDULING_BACKOFF
+    if (pod.get("status") or {}).get("phase") != "Running":
+        return Cause.CONTAINER_START
+    return Cause.READINESS
