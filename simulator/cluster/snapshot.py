@@ -1,4 +1,4 @@
-"""Reading a real cluster: what ``kubectl get nodes,deployments,replicasets,pods,poddisruptionbudgets -A -o json`` says.
+"""Reading a real cluster, as ``kubectl get nodes,deployments,replicasets,pods,... -A -o json`` gives it.
 
 A file holds one Kubernetes List, or several one after another, as JSON or YAML. Every field is kept,
 known to the model or not. What would make a run meaningless is refused, with its path in the file; what
@@ -41,7 +41,7 @@ Finding = tuple[Path, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The objects, in order of kind, namespace and name, and how many of each kind the model does not act on."""
+    """The objects, in order of kind, namespace and name, and a count of each kind that is opaque."""
 
     objects: tuple[Object, ...]
     opaque_counts: Mapping[str, int]
@@ -185,15 +185,16 @@ class _Checking:
                 self._tell(one.document, one.path, message, "names that are unique")
 
     def _check_owners(self) -> None:
-        """Refuse owners that ought to be here and are not; one of a kind that was not asked for may be missing."""
+        """Refuse owners that ought to be here and are not; a kind that was not asked for may be missing."""
         uids = {one.resource["metadata"].get("uid"): None for one in self.found}
         kinds = dict.fromkeys((*_OWNERS_TOLD, *(one.resource["kind"] for one in self.found)))
         for one in self.found:
-            for index, owner in enumerate(_list(one.resource["metadata"].get("ownerReferences"))):
-                owner = _mapping(owner)
+            owners = map(_mapping, _list(one.resource["metadata"].get("ownerReferences")))
+            for index, owner in enumerate(owners):
                 if owner.get("kind") in kinds and owner.get("uid") not in uids:
                     path = (*one.path, "metadata", "ownerReferences", index)
-                    message = f"the owner {owner.get('kind')} {owner.get('name')!r} ({owner.get('uid')}) is not here"
+                    named = f"{owner.get('kind')} {owner.get('name')!r} ({owner.get('uid')})"
+                    message = f"its owner {named} is not in the snapshot"
                     self._tell(one.document, path, message, "a snapshot of all owners, taken at once")
 
     def _check_nodes(self) -> None:
@@ -214,7 +215,8 @@ class _Checking:
         return {one.resource["metadata"]["name"]: None for one in self.found if one.resource["kind"] == kind}
 
     def _tell(self, document: Document, path: Path, message: str, expected: str = "", hint: str = "") -> None:
-        self.problems.append(document.problem(path, message, expected, hint))
+        inside = path[2:] if path[:1] == ("documents",) else path  # a document's marks begin at its own root
+        self.problems.append(Problem(document.mark(inside), dotted(path), message, expected, hint))
 
 
 def findings(resource: Mapping[str, Any]) -> Iterator[Finding]:

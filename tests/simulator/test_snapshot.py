@@ -1,0 +1,185 @@
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarios.errors import ScenarioError
+from simulator.cluster.bootstrap import settle
+from simulator.cluster.snapshot import Snapshot, load, parse
+
+POD_SPEC = {"containers": [{"name": "c", "resources": {"requests": {"cpu": "100m"}}}]}
+
+
+def node(name: str = "node-0", **status: Any) -> dict[str, Any]:
+    return {"kind": "Node", "metadata": {"name": name, "uid": f"uid-{name}"}, "status": status}
+
+
+def pod(name: str = "p", **spec: Any) -> dict[str, Any]:
+    return {"kind": "Pod", "metadata": {"name": name, "namespace": "default"}, "spec": {**POD_SPEC, **spec}}
+
+
+def workload(kind: str, name: str, **spec: Any) -> dict[str, Any]:
+    template = {"metadata": {"labels": {"app": name}}, "spec": POD_SPEC}
+    given = {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": template, **spec}
+    return {
+        "kind": kind,
+        "metadata": {"name": name, "namespace": "default", "uid": f"uid-{name}"},
+        "spec": given,
+    }
+
+
+def read(*items: Any) -> Snapshot:
+    return parse(json.dumps({"kind": "List", "items": items}), "snap.json", as_json=True)
+
+
+def refusal(*items: Any) -> str:
+    with pytest.raises(ScenarioError) as caught:
+        read(*items)
+    return str(caught.value)
+
+
+def test_every_field_is_kept_and_order_does_not_depend_on_the_file() -> None:
+    strange = {**pod(), "x": {"deep": [1, None, "y"]}}
+    one, two = (
+        read(node(), strange, workload("Deployment", "d")),
+        read(workload("Deployment", "d"), strange, node()),
+    )
+    assert one == two
+    assert [item["kind"] for item in one.objects] == ["Deployment", "Node", "Pod"]
+    assert strange in one.objects
+
+
+def test_unknown_kinds_are_kept_and_counted() -> None:
+    rollout = {"kind": "Rollout", "metadata": {"name": "r", "namespace": "default"}}
+    snapshot = read(node(), rollout, {**rollout, "metadata": {"name": "s"}})
+    assert snapshot.opaque_counts == {"Rollout": 2}
+    assert rollout in snapshot.objects
+
+
+@pytest.mark.parametrize(
+    ("broken", "path", "message"),
+    [
+        ({"metadata": {"name": "x"}}, "items.1.kind", "missing"),
+        ({"kind": "Pod"}, "items.1.metadata", "missing"),
+        ({"kind": "Pod", "metadata": {"namespace": "default"}}, "items.1.metadata.name", "missing"),
+        (["x"], "items.1", "not a Kubernetes object"),
+        (node(), "items.1", "a second Node /node-0; the first is at items.0"),
+        (pod(nodeName="node-00"), "items.1.spec.nodeName", "no Node 'node-00'"),
+        (pod(containers=[]), "items.1.spec.containers", "missing"),
+        (
+            pod(containers=[{"resources": {"requests": {"cpu": "-1"}}}]),
+            "items.1.spec.containers.0.resources.requests.cpu",
+            "a negative quantity, '-1'",
+        ),
+        (
+            pod(containers=[{"resources": {"limits": {"memory": "1 Gi"}}}]),
+            "items.1.spec.containers.0.resources.limits.memory",
+            "'1 Gi' is not a Kubernetes quantity",
+        ),
+        (node("n", allocatable={"cpu": True}), "items.1.status.allocatable.cpu", "True is not a Kubernetes"),
+        (workload("Deployment", "d", replicas=-1), "items.1.spec.replicas", "-1 replicas"),
+        (workload("ReplicaSet", "d", replicas="2"), "items.1.spec.replicas", "'2' replicas"),
+        (workload("Deployment", "d", selector=None), "items.1.spec.selector", "missing"),
+        (workload("Deployment", "d", template={}), "items.1.spec.template.spec.containers", "missing"),
+        (
+            {"kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": {"pods": "many"}}},
+            "items.1.spec.hard.pods",
+            "'many' is not",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_path(broken: Any, path: str, message: str) -> None:
+    text = refusal(node(), broken)
+    assert f"snap.json: {path}: " in text
+    assert message in text
+
+
+def test_an_owner_that_is_missing_is_refused_unless_its_kind_was_not_asked_for() -> None:
+    def owned_by(kind: str, uid: str) -> dict[str, Any]:
+        owner = {"kind": kind, "name": "web", "uid": uid, "controller": True}
+        return {**pod(), "metadata": {"name": "p", "namespace": "default", "ownerReferences": [owner]}}
+
+    text = refusal(node(), owned_by("ReplicaSet", "uid-gone"))
+    assert "items.1.metadata.ownerReferences.0: its owner ReplicaSet 'web' (uid-gone)" in text
+    assert read(node(), owned_by("DaemonSet", "uid-elsewhere")).objects
+    assert read(node(), workload("ReplicaSet", "web"), owned_by("ReplicaSet", "uid-web")).objects
+    assert read(node(), owned_by("Node", "uid-node-0")).objects  # a static pod's mirror
+
+
+def test_all_problems_are_told_at_once_with_a_hint() -> None:
+    text = refusal(node("node-one"), pod("a", nodeName="node-on"), pod("b", containers=None))
+    assert "did you mean 'node-one'?" in text
+    assert len(text.splitlines()) == 2
+
+
+def test_a_cluster_needs_nodes() -> None:
+    assert "no Node in the snapshot" in refusal(pod())
+    with pytest.raises(ScenarioError, match="nothing in it"):
+        parse("  \n", "empty.json", as_json=True)
+
+
+def test_several_lists_and_typed_lists_are_one_snapshot() -> None:
+    untyped = {"metadata": {"name": "node-0"}, "status": {}}
+    nodes = json.dumps({"kind": "NodeList", "items": [untyped]})
+    pods = json.dumps({"kind": "List", "items": [pod("a"), pod("b", nodeName="node-0")]}, indent=1)
+    snapshot = parse(f"{nodes}\n{pods}", "two.json", as_json=True)
+    assert [(item["kind"], item["metadata"]["name"]) for item in snapshot.objects] == [
+        ("Node", "node-0"),
+        ("Pod", "a"),
+        ("Pod", "b"),
+    ]
+    broken = json.dumps({"kind": "List", "items": [pod("a", nodeName="node-1")]})
+    with pytest.raises(ScenarioError, match=r"documents\.1\.items\.0\.spec\.nodeName"):
+        parse(f"{nodes}{broken}", "two.json", as_json=True)
+
+
+def test_yaml_streams_are_read_and_problems_have_their_line(tmp_path: Path) -> None:
+    file = tmp_path / "cluster.yaml"
+    good = "---\n# nodes\nkind: List\nitems:\n- kind: Node\n  metadata: {name: node-0}\n---\n"
+    file.write_text(
+        good + "kind: Pod\nmetadata: {name: p}\nspec:\n  nodeName: node-0\n  containers: [{name: c}]\n"
+    )
+    assert [item["kind"] for item in load(file).objects] == ["Node", "Pod"]
+    file.write_text(
+        good + "kind: Pod\nmetadata: {name: p}\nspec:\n  nodeName: node-9\n  containers: [{name: c}]\n"
+    )
+    with pytest.raises(ScenarioError, match=r"cluster\.yaml:11:13: documents\.1\.spec\.nodeName"):
+        load(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"kind": "List"', "not JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"\xff\xfe{}", "not UTF-8"),
+        (b'"text"', "not a Kubernetes object"),
+        (b'{"kind": "List", "items": 3}', "not a list"),
+    ],
+)
+def test_files_that_are_no_snapshot(tmp_path: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "broken.json"
+    file.write_bytes(content)
+    with pytest.raises(ScenarioError, match=message):
+        load(file)
+    with pytest.raises(ScenarioError, match="cannot be read"):
+        load(tmp_path / "absent.json")
+
+
+@pytest.mark.oracle
+def test_the_recorded_control_plane_loads_and_stays_as_it_is() -> None:
+    data = os.environ.get("HEADROOM_REFERENCE_DATA")
+    if data is None:
+        pytest.skip("HEADROOM_REFERENCE_DATA is not set")
+    file = Path(data) / "control-plane" / "snapshot.json"
+    snapshot = load(file)
+    recorded = json.loads(file.read_text())["items"]
+    assert sorted(map(_text, snapshot.objects)) == sorted(map(_text, recorded))
+    assert snapshot.opaque_counts == {"Service": 1}
+    assert [dict(item) for item in snapshot.objects] == settle(snapshot.objects)
+
+
+def _text(item: Any) -> str:
+    return json.dumps(item, sort_keys=True)
