@@ -1,0 +1,45 @@
+"""Scenario files: read with errors that point at line and column, swept, and compiled into `RunSpec`s."""
+
+from scenarios.compile import compile, with_parameter  # noqa: A004 - the verb of the door
+from scenarios.errors import Problem, ScenarioError
+from scenarios.instantiate import instantiate
+from scenarios.load import load
+from scenarios.metrics import METRICS, Metric, find_metric
+from scenarios.parameters import CATALOGUE, Parameter
+from scenarios.reference import json_schema, parameters_markdown, reference_markdown
+from scenarios.resolved import resolved_yaml as to_yaml
+from scenarios.runspec import ClusterSpec, EngineSpec, LoadSpec, RunSpec, TargetsSpec, WorkloadSpec
+from scenarios.scenario import Scenario
+from scenarios.schema import Comparison, Sensitivity, Target
+from scenarios.shipped import shipped
+from scenarios.sweep import Point
+
+__all__ = [
+    "CATALOGUE",
+    "METRICS",
+    "ClusterSpec",
+    "Comparison",
+    "EngineSpec",
+    "LoadSpec",
+    "Metric",
+    "Parameter",
+    "Point",
+    "Problem",
+    "RunSpec",
+    "Scenario",
+    "ScenarioError",
+    "Sensitivity",
+    "Target",
+    "TargetsSpec",
+    "WorkloadSpec",
+    "compile",
+    "find_metric",
+    "instantiate",
+    "json_schema",
+    "load",
+    "parameters_markdown",
+    "reference_markdown",
+    "shipped",
+    "to_yaml",
+    "with_parameter",
+]

@@ -1,0 +1,211 @@
+"""The cluster file: nodes, quotas, Deployments and how workloads behave, in short form; and a scenario's choice of one."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+
+from scenarios.errors import did_you_mean, one_of
+from scenarios.fields import Distribution, Duration, Model, Name, Quantity, Ratio, Rows, custom_error
+from scenarios.parameters import CATALOGUE
+from scenarios.units import SECOND_NS, UnitError
+
+KubernetesObject = dict[str, Any]
+Count = Annotated[int, Field(ge=0, le=100_000)]
+PositiveCount = Annotated[int, Field(ge=1, le=100_000)]
+
+
+def _parameters(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise custom_error("not a mapping", "a mapping from parameter to value")
+    parsed = {}
+    for name, given in value.items():
+        parameter = CATALOGUE.get(name)
+        if parameter is None:
+            hint = did_you_mean(name, CATALOGUE) or "`headroom parameters` lists them"
+            raise custom_error(f"unknown parameter '{name}'", "a parameter of the catalogue", hint, (name,))
+        try:
+            parsed[name] = parameter.parse(given)
+        except UnitError as error:
+            raise custom_error(error.message, error.expected, error.hint, (name,)) from None
+    return parsed
+
+
+def _format_parameters(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: CATALOGUE[name].format(value) for name, value in values.items()}
+
+
+def _object(value: object) -> object:
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    if (
+        not isinstance(value, dict)
+        or not isinstance(value.get("kind"), str)
+        or not isinstance(metadata, dict)
+    ):
+        raise custom_error("not a Kubernetes object", "a mapping with apiVersion, kind and metadata.name")
+    if not isinstance(metadata.get("name"), str):
+        raise custom_error("a Kubernetes object without a name", "metadata.name", at=("metadata",))
+    return value
+
+
+ParameterValues = Annotated[
+    dict[str, Any],
+    BeforeValidator(_parameters),
+    PlainSerializer(_format_parameters, return_type=Any),
+    WithJsonSchema({"type": "object", "propertyNames": {"enum": list(CATALOGUE)}}),
+]
+Object = Annotated[KubernetesObject, BeforeValidator(_object)]
+
+
+class Resources(Model):
+    """CPU and memory, as Kubernetes quantities."""
+
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
+
+
+class Quota(Resources):
+    """What a namespace's Pods may request together; `cpu` and `memory` are requests."""
+
+    pods: Count | None = None
+
+
+class NodePool(Model):
+    """Nodes of one size, named `<name>-<number>`."""
+
+    name: Name = "node"
+    count: PositiveCount
+    cpu: Quantity
+    memory: Quantity
+    pods: PositiveCount = 110
+    labels: dict[str, str] = Field(default_factory=dict)
+    taints: Rows[dict[str, str]] = ()
+
+
+class Readiness(Model):
+    """The readiness probe; Kubernetes counts in whole seconds."""
+
+    period: Duration = 10 * SECOND_NS
+    initial_delay: Duration = 0
+    timeout: Duration = SECOND_NS
+    success_threshold: PositiveCount = 1
+    failure_threshold: PositiveCount = 3
+
+    @model_validator(mode="after")
+    def _whole_seconds(self) -> Self:
+        for name in ("period", "initial_delay", "timeout"):
+            if getattr(self, name) % SECOND_NS:
+                raise custom_error(
+                    "a fraction of a second", "whole seconds, as Kubernetes has them", at=(name,)
+                )
+        if self.period == 0:
+            raise custom_error("a period of 0s", "at least 1s", at=("period",))
+        return self
+
+
+class Autoscaled(Model):
+    """A HorizontalPodAutoscaler that owns the number of replicas."""
+
+    min: PositiveCount
+    max: PositiveCount
+    cpu: Ratio | None = None
+    memory: Ratio | None = None
+
+
+class ServicePort(Model):
+    """A Service `<name>-service` in front of the Deployment."""
+
+    port: PositiveCount = 80
+    target_port: PositiveCount = 8080
+
+
+class Strategy(Model):
+    """How a rolling update goes; numbers or percentages, as in Kubernetes."""
+
+    max_unavailable: str | int = "25%"
+    max_surge: str | int = "25%"
+
+
+class Behaviour(Model):
+    """How a workload's containers behave: assumptions unless `source` says where they were measured."""
+
+    startup: Distribution | None = None  # start of container to ready
+    exit: Distribution | None = None  # SIGTERM to exit
+    image_mb: Annotated[float, Field(ge=0)] | None = None  # compressed
+    ignores_sigterm: bool | None = None  # then only the end of the termination grace kills it
+    crash_probability: Ratio | None = None  # of each start
+    source: str | None = None
+
+
+class DeploymentEntry(Model):
+    """A Deployment with what usually stands around it."""
+
+    name: Name
+    namespace: Name = "default"
+    replicas: Count
+    image: str
+    requests: Resources = Resources()
+    limits: Resources = Resources()
+    readiness: Readiness | None = None
+    termination_grace: Duration = 30 * SECOND_NS
+    strategy: Strategy = Strategy()
+    autoscaled: Autoscaled | None = None
+    service: ServicePort | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    behaviour: Behaviour = Behaviour()
+
+
+class ClusterFile(Model):
+    """A cluster profile."""
+
+    api_version: Annotated[Literal["headroom/v1"], Field(alias="apiVersion")]
+    kind: Literal["Cluster"]
+    name: Name
+    description: str = ""
+    kubernetes_version: Annotated[str, Field(pattern=r"^1\.\d{1,3}$")] = "1.34"
+    nodes: Annotated[Rows[NodePool], Field(min_length=1)]
+    namespaces: Rows[Name] = ("default",)
+    quotas: dict[str, Quota] = Field(default_factory=dict)
+    deployments: Rows[DeploymentEntry] = ()
+    objects: Rows[Object] = ()
+    behaviours: dict[str, Behaviour] = Field(default_factory=dict)
+    parameters: ParameterValues = Field(default_factory=dict)
+
+
+class Additions(Model):
+    """What a scenario adds to the cluster it chose."""
+
+    namespaces: Rows[Name] = ()
+    deployments: Rows[DeploymentEntry] = ()
+    objects: Rows[Object] = ()
+
+
+class ClusterChoice(Model):
+    """A scenario's cluster: a profile by name or path (or a snapshot's path), and what the scenario changes of it."""
+
+    profile: str | None = None
+    for_test: Annotated[str | None, Field(alias="for")] = None
+    inline: dict[str, Any] | None = (
+        None  # a cluster file's content; resolved scenarios carry their cluster so
+    )
+    snapshot: str | None = None  # a Kubernetes List as JSON text; resolved scenarios carry their snapshot so
+    nodes: PositiveCount | None = None  # number of nodes of the first pool
+    quotas: dict[str, Quota | None] = Field(default_factory=dict)  # null removes a quota
+    add: Additions = Additions()
+    behaviours: dict[str, Behaviour] = Field(default_factory=dict)
+    parameters: ParameterValues = Field(default_factory=dict)
+    overridden_by: dict[str, str] = Field(default_factory=dict)  # parameter -> who; resolved scenarios say it so
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"profile": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [
+            name for name in ("profile", "for_test", "inline", "snapshot") if getattr(self, name) is not None
+        ]
+        if len(given) != 1:
+            found = "no cluster" if not given else "several clusters"
+            raise custom_error(found, f"exactly {one_of(['profile', 'for', 'inline', 'snapshot'])}")
+        return self

@@ -1,0 +1,155 @@
+"""`Scenario` -> `RunSpec`: one point and one replication, with everything explicit."""
+
+import copy
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from scenarios.cluster_schema import ClusterChoice
+from scenarios.clusters import build_cluster, key_of
+from scenarios.document import Document
+from scenarios.errors import Problem, ScenarioError, did_you_mean, one_of
+from scenarios.paths import assign
+from scenarios.problems import validated
+from scenarios.runspec import ClusterSpec, EngineSpec, LoadSpec, RunSpec, TargetsSpec, WorkloadSpec
+from scenarios.scenario import Scenario, Sources, for_tests
+from scenarios.schema import Engine, Load, ScenarioFile, Targeting
+from scenarios.sweep import Point, value_mark
+
+_PARAMETERS = "cluster.parameters."
+TARGETS = "targets"  # the variable that holds what the steps act on
+
+
+def compile(scenario: Scenario, point: Point, replication: int) -> RunSpec:  # noqa: A001 - the verb of the door
+    """Return the spec of one run; `ScenarioError` if the point's values do not go together."""
+    specs = scenario.sources.specs
+    if point.index not in specs:
+        document = at_point(scenario.document, point.coordinates, scenario.sweep.paths)
+        specs[point.index] = build_spec(document, scenario.sources, point)
+    base = specs[point.index]
+    return dataclasses.replace(base, replication=replication) if replication else base
+
+
+def with_parameter(spec: RunSpec, name: str, value: Any, who: str) -> RunSpec:
+    """Return `spec` with another value (JSON: seconds) of one parameter of the cluster model, and who overrode it."""
+    cluster = dataclasses.replace(
+        spec.cluster,
+        parameters={**spec.cluster.parameters, name: value},
+        overrides={**spec.cluster.overrides, name: who},
+    )
+    return dataclasses.replace(spec, cluster=cluster)
+
+
+def at_point(document: Document, coordinates: Mapping[str, Any], swept: tuple[str, ...]) -> Document:
+    """Return the scenario's document with the swept values put in their places."""
+    changed = Document(document.source, copy.deepcopy(document.data), dict(document.marks))
+    for path in swept:
+        value = coordinates[path]
+        mark = value_mark(document, path, value)
+        assign(changed, path, value, Document(document.source, value, {(): (mark, mark)}))
+    return changed
+
+
+def build_spec(document: Document, sources: Sources, point: Point) -> RunSpec:
+    """Return the spec of replication 0 of a point, from a document that has the point's values."""
+    file = validated(ScenarioFile, document)
+    cluster = _cluster(document, sources, file.cluster, point)
+    return RunSpec(
+        scenario=file.name,
+        requirement=file.requirement,
+        point=point.index,
+        coordinates=dict(point.coordinates),
+        replication=0,
+        seed=file.experiment.seed,
+        horizon_ns=file.experiment.horizon,
+        detail=file.experiment.detail,
+        engine=_engine(file.engine),
+        workload=_workload(document, sources, file, cluster),
+        cluster=cluster,
+    )
+
+
+def _engine(engine: Engine) -> EngineSpec:
+    return EngineSpec(
+        max_concurrency=engine.max_concurrency,
+        step_slots=engine.step_slots,
+        step_timeout_ns=engine.step_timeout,
+        execution_timeout_ns=engine.execution_timeout,
+        dispatch=engine.dispatch,
+        client_qps=engine.client.qps,
+        client_burst=engine.client.burst,
+        decision_ns=engine.decision,
+    )
+
+
+def _cluster(document: Document, sources: Sources, choice: ClusterChoice, point: Point) -> ClusterSpec:
+    if choice.for_test is not None:
+        profile, count = for_tests(document, choice.for_test)
+        choice = choice.model_copy(
+            update={"profile": profile, "for_test": None, "nodes": choice.nodes or count}
+        )
+    key = json.dumps(document.data["cluster"], sort_keys=True, default=str)
+    if key not in sources.built:
+        sources.built[key] = build_cluster(sources.cluster(document, choice), choice, document)
+    built = sources.built[key]
+    swept = {path.removeprefix(_PARAMETERS) for path in point.coordinates if path.startswith(_PARAMETERS)}
+    overrides = {name: "sweep" if name in swept else who for name, who in built.overrides.items()}
+    return dataclasses.replace(built, overrides=overrides)
+
+
+def _workload(document: Document, sources: Sources, file: ScenarioFile, cluster: ClusterSpec) -> WorkloadSpec:
+    workload = file.workload
+    targets = _targets(document, workload.targets, cluster) if workload.targets else None
+    names = [*workload.variables]
+    if targets:
+        if TARGETS in names:
+            place = ("workload", "variables", TARGETS)
+            raise document.error(
+                place, f"a variable '{TARGETS}' beside workload.targets", "another name", key=True
+            )
+        names.append(TARGETS)
+    source = sources.workflow(document, workload.workflow)
+    values = source.values(workload.parameters, document)
+    return WorkloadSpec(
+        workflow=source.build(values, names).to_json(),
+        variables=workload.variables,
+        targets=targets,
+        load=_load(workload.load),
+    )
+
+
+def _load(load: Load) -> LoadSpec:
+    if load.closed:
+        return LoadSpec(
+            "closed", users=load.closed.users, think_ns=load.closed.think, for_ns=load.closed.lasts
+        )
+    if load.open:
+        return LoadSpec("open", rate_per_s=load.open.rate, for_ns=load.open.lasts)
+    return LoadSpec("burst", count=load.burst or 0)
+
+
+def _targets(document: Document, targeting: Targeting, cluster: ClusterSpec) -> TargetsSpec:
+    replicas = {
+        key_of(item): int(item.get("spec", {}).get("replicas", 1))
+        for item in cluster.objects
+        if item["kind"] == "Deployment"
+    }
+    place = ("workload", "targets", "deployments")
+    chosen = list(replicas) if targeting.deployments == "all" else list(targeting.deployments)
+    problems: list[Problem] = []
+    for index, name in enumerate(chosen):
+        if name not in replicas:
+            hint = did_you_mean(name, replicas)
+            problems.append(
+                document.problem((*place, index), f"unknown Deployment '{name}'", one_of(replicas), hint)
+            )
+        elif replicas[name] < 1:
+            problems.append(
+                document.problem((*place, index), f"'{name}' has no replicas", "a Deployment with pods")
+            )
+    if not chosen:
+        problems.append(document.problem(place, "no Deployments", "at least one"))
+    if problems:
+        raise ScenarioError(problems)
+    return TargetsSpec(tuple(chosen), tuple(replicas[name] for name in chosen), targeting.assign)

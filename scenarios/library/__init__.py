@@ -1,0 +1,1 @@
+"""The shipped scenarios, workflows and cluster profiles."""

@@ -1,0 +1,394 @@
+"""Every number of the cluster model: its value, unit, source and Kubernetes version.
+
+A source names the file of kubernetes/kubernetes (or the document) where the default stands, or says ``assumption``:
+a value that nobody measured for this cluster, on which a verdict may depend. Whoever overrides a value is named in
+the RunSpec and in the report.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from scenarios.distributions import EXPECTED, format_distribution, parse_distribution
+from scenarios.units import SECOND_NS, UnitError, format_duration, parse_duration, seconds
+
+Kind = Literal["number", "integer", "duration", "distribution", "boolean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One number of the model. `value` is JSON: seconds for durations, the JSON form for distributions."""
+
+    name: str
+    value: Any
+    unit: str
+    kind: Kind
+    source: str
+    kubernetes_version: str
+    summary: str
+
+    def parse(self, value: object) -> Any:
+        """Return what a file says as the JSON value of this parameter; `UnitError` if it does not fit."""
+        if self.kind == "duration":
+            return seconds(parse_duration(value))
+        if self.kind == "distribution":
+            return parse_distribution(value)
+        if self.kind == "boolean":
+            if isinstance(value, bool):
+                return value
+            raise UnitError(f"{value!r} does not fit", "true or false")
+        whole = self.kind == "integer"
+        accepted: type | Any = int if whole else int | float
+        if isinstance(value, bool) or not isinstance(value, accepted) or value < 0 or (whole and value < 1):
+            raise UnitError(
+                f"{value!r} does not fit", "an integer of at least 1" if whole else "a number of at least 0"
+            )
+        return value
+
+    def format(self, value: Any) -> Any:
+        """Return the file form of a JSON value of this parameter."""
+        if self.kind == "duration":
+            return format_duration(round(value * SECOND_NS))
+        return format_distribution(value) if self.kind == "distribution" else value
+
+    @property
+    def expected(self) -> str:
+        """What a file may write."""
+        return {
+            "number": "a number",
+            "integer": "an integer",
+            "boolean": "true or false",
+            "duration": "a duration such as 1s",
+            "distribution": EXPECTED,
+        }[self.kind]
+
+
+def _constant(value_s: float) -> dict[str, Any]:
+    return {"dist": "constant", "value_s": value_s}
+
+
+def _lognormal(median_s: float, sigma: float) -> dict[str, Any]:
+    return {"dist": "lognormal", "median_s": median_s, "sigma": sigma}
+
+
+_FLOW = "k/k staging/src/k8s.io/apiserver/pkg/apis/flowcontrol/bootstrap/default.go, 600 seats in all"
+_KCM = "k/k pkg/controller/apis/config/v1alpha1/defaults.go"
+_KUBELET = "k/k pkg/kubelet/apis/config/v1beta1/defaults.go"
+_SCHEDULER = "k/k pkg/scheduler/apis/config/v1/defaults.go"
+_WORKERS = "k/k pkg/controller/deployment/config/v1alpha1/defaults.go; kube-controller-manager reference"
+_FITTED = "fitted to recorded latencies of small clusters (p50 and p99)"
+_ASSUMED = "assumption"
+
+_ENTRIES: Final = (
+    Parameter(
+        "apiserver.seats.workload-low",
+        245,
+        "seats",
+        "integer",
+        _FLOW,
+        "1.26+",
+        "requests served at once at this priority level: service accounts, the engine among them",
+    ),
+    Parameter(
+        "apiserver.seats.workload-high",
+        98,
+        "seats",
+        "integer",
+        _FLOW,
+        "1.26+",
+        "requests served at once: service accounts of kube-system, the controller manager and scheduler among them",
+    ),
+    Parameter(
+        "apiserver.seats.system",
+        74,
+        "seats",
+        "integer",
+        _FLOW,
+        "1.26+",
+        "requests served at once: nodes, other than their health",
+    ),
+    Parameter(
+        "apiserver.seats.node-high",
+        98,
+        "seats",
+        "integer",
+        _FLOW,
+        "1.26+",
+        "requests served at once: node and lease updates",
+    ),
+    Parameter(
+        "apiserver.seats.global-default",
+        49,
+        "seats",
+        "integer",
+        _FLOW,
+        "1.26+",
+        "requests served at once: everybody else",
+    ),
+    Parameter(
+        "apiserver.service.read",
+        _lognormal(0.002, 0.9),
+        "s",
+        "distribution",
+        _FITTED,
+        "1.30-1.34",
+        "time to serve a get from the watch cache",
+    ),
+    Parameter(
+        "apiserver.service.write",
+        _lognormal(0.005, 1.07),
+        "s",
+        "distribution",
+        _FITTED,
+        "1.30-1.34",
+        "time to serve a write, the etcd commit included",
+    ),
+    Parameter(
+        "apiserver.service.list_per_object",
+        0.00002,
+        "s",
+        "duration",
+        _ASSUMED + ": 50,000 objects a second encoded",
+        "1.30-1.34",
+        "time added to a list for every object in it",
+    ),
+    Parameter(
+        "watch.delay",
+        _constant(0.002),
+        "s",
+        "distribution",
+        _FITTED,
+        "1.30-1.34",
+        "from the commit of a write to the watcher's cache",
+    ),
+    Parameter(
+        "controller_manager.qps",
+        20,
+        "1/s",
+        "number",
+        _KCM,
+        "1.5+",
+        "--kube-api-qps: requests a second of all controllers together",
+    ),
+    Parameter(
+        "controller_manager.burst",
+        30,
+        "requests",
+        "integer",
+        _KCM,
+        "1.5+",
+        "--kube-api-burst: bucket of the same",
+    ),
+    Parameter(
+        "controller_manager.workers.deployment",
+        5,
+        "workers",
+        "integer",
+        _WORKERS,
+        "1.5+",
+        "--concurrent-deployment-syncs",
+    ),
+    Parameter(
+        "controller_manager.workers.replicaset",
+        5,
+        "workers",
+        "integer",
+        _WORKERS,
+        "1.5+",
+        "--concurrent-replicaset-syncs",
+    ),
+    Parameter(
+        "controller_manager.workers.job", 5, "workers", "integer", _WORKERS, "1.5+", "--concurrent-job-syncs"
+    ),
+    Parameter(
+        "controller_manager.workers.disruption",
+        1,
+        "workers",
+        "integer",
+        "k/k pkg/controller/disruption/disruption.go: one worker",
+        "1.5+",
+        "workers of the disruption controller",
+    ),
+    Parameter(
+        "controller_manager.sync",
+        _constant(0.0002),
+        "s",
+        "distribution",
+        _ASSUMED + ": small objects from a local cache",
+        "1.30-1.34",
+        "time a worker computes for, requests apart",
+    ),
+    Parameter(
+        "controller_manager.slow_start_batch",
+        1,
+        "pods",
+        "integer",
+        "k/k pkg/controller/controller_utils.go SlowStartInitialBatchSize",
+        "1.8+",
+        "first batch of pods that a ReplicaSet creates; doubles after each success",
+    ),
+    Parameter(
+        "scheduler.qps", 50, "1/s", "number", _SCHEDULER, "1.33+", "clientConnection.qps of the scheduler"
+    ),
+    Parameter(
+        "scheduler.burst",
+        100,
+        "requests",
+        "integer",
+        _SCHEDULER,
+        "1.33+",
+        "clientConnection.burst of the scheduler",
+    ),
+    Parameter(
+        "scheduler.cycle",
+        _constant(0.001),
+        "s",
+        "distribution",
+        "kube-scheduler benchmarks: 1.2-1.5 ms a pod at 5,000 nodes, less at 3",
+        "1.30-1.34",
+        "time of one scheduling cycle; one pod at a time",
+    ),
+    Parameter(
+        "scheduler.backoff.initial",
+        1.0,
+        "s",
+        "duration",
+        _SCHEDULER,
+        "1.18+",
+        "podInitialBackoffSeconds: first wait of a pod that fitted nowhere",
+    ),
+    Parameter(
+        "scheduler.backoff.max",
+        10.0,
+        "s",
+        "duration",
+        _SCHEDULER,
+        "1.18+",
+        "podMaxBackoffSeconds: longest wait of the same",
+    ),
+    Parameter(
+        "kubelet.qps", 50, "1/s", "number", _KUBELET, "1.27+", "kubeAPIQPS: requests a second of one kubelet"
+    ),
+    Parameter("kubelet.burst", 100, "requests", "integer", _KUBELET, "1.27+", "kubeAPIBurst of the same"),
+    Parameter(
+        "kubelet.pleg_period",
+        1.0,
+        "s",
+        "duration",
+        "k/k pkg/kubelet/kubelet.go genericPlegRelistPeriod",
+        "1.2+",
+        "how often a kubelet lists its containers, and so sees that one has started or ended",
+    ),
+    Parameter(
+        "kubelet.volume_setup",
+        _constant(0.3),
+        "s",
+        "distribution",
+        _ASSUMED + ": the projected token volume; fitted with container_start to an idle pod start of 1.5 s",
+        "1.30-1.34",
+        "time to mount the volumes of a pod",
+    ),
+    Parameter(
+        "kubelet.container_start",
+        _lognormal(0.5, 0.25),
+        "s",
+        "distribution",
+        _ASSUMED
+        + ": sandbox, network, create and start; fitted with volume_setup to an idle pod start of 1.5 s",
+        "1.30-1.34",
+        "time to create the sandbox and start the container",
+    ),
+    Parameter(
+        "kubelet.start_concurrency",
+        1,
+        "pods",
+        "integer",
+        _ASSUMED + ": starts on one node are serial in the container runtime",
+        "1.30-1.34",
+        "pods that one node starts at once",
+    ),
+    Parameter(
+        "kubelet.serialize_image_pulls",
+        True,
+        "",
+        "boolean",
+        _KUBELET,
+        "1.2+",
+        "serializeImagePulls: one pull at a time on a node",
+    ),
+    Parameter(
+        "kubelet.registry_qps",
+        5,
+        "1/s",
+        "number",
+        _KUBELET,
+        "1.2+",
+        "registryPullQPS: pulls a second that a node may begin",
+    ),
+    Parameter(
+        "kubelet.registry_burst", 10, "pulls", "integer", _KUBELET, "1.2+", "registryBurst of the same"
+    ),
+    Parameter("image.pull_mb_per_s", 50, "MB/s", "number", _ASSUMED, "", "speed of a pull, compressed size"),
+    Parameter(
+        "image.pull_latency",
+        _constant(0.5),
+        "s",
+        "distribution",
+        _ASSUMED,
+        "",
+        "time of a pull before the first byte",
+    ),
+    Parameter(
+        "image.cached",
+        True,
+        "",
+        "boolean",
+        _ASSUMED + ": the images of running workloads are on every node",
+        "",
+        "whether images are present on all nodes at the start",
+    ),
+    Parameter(
+        "eviction.retry_after",
+        5.0,
+        "s",
+        "duration",
+        "k/k staging/src/k8s.io/kubectl/pkg/drain/drain.go",
+        "1.18+",
+        "wait before an eviction that a disruption budget refused (429) is tried again",
+    ),
+    Parameter(
+        "assumptions.startup_scale",
+        1,
+        "x",
+        "number",
+        _ASSUMED,
+        "",
+        "factor on every workload's time from start of container to ready",
+    ),
+    Parameter(
+        "assumptions.exit_scale",
+        1,
+        "x",
+        "number",
+        _ASSUMED,
+        "",
+        "factor on every workload's time from SIGTERM to exit",
+    ),
+    Parameter(
+        "assumptions.api_scale",
+        1,
+        "x",
+        "number",
+        _ASSUMED,
+        "",
+        "factor on every service time of the API server",
+    ),
+)
+
+CATALOGUE: Final[Mapping[str, Parameter]] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+
+
+def defaults() -> dict[str, Any]:
+    """Return every parameter's default as JSON, in the order of the catalogue."""
+    return {name: parameter.value for name, parameter in CATALOGUE.items()}

@@ -1,0 +1,87 @@
+"""The resolved form of a scenario: one self-contained file, with every default explicit."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+from scenarios.clusters import ClusterSource, build_cluster
+from scenarios.document import Document
+from scenarios.emit import to_yaml
+from scenarios.parameters import CATALOGUE
+from scenarios.scenario import Scenario, Sources, for_tests
+from scenarios.schema import ScenarioFile
+from scenarios.sweep import Sweep
+
+_VERBATIM: Final = {"variables", "sweep", "quotas", "objects"}  # a null means something there
+_CLUSTER_PATHS: Final = {"cluster", "cluster.profile", "cluster.for"}
+_WORKFLOW_PATHS: Final = {"workload", "workload.workflow"}
+
+
+def resolved_yaml(scenario: Scenario) -> str:
+    """Return the whole scenario as a file. Loading it gives the same RunSpecs and the same resolved form."""
+    return to_yaml(resolved_data(scenario.document, scenario.file, scenario.sources, scenario.sweep))
+
+
+def resolved_data(document: Document, file: ScenarioFile, sources: Sources, sweep: Sweep) -> dict[str, Any]:
+    """Return the same as plain data."""
+    data: dict[str, Any] = pruned(file.model_dump(by_alias=True))
+    if file.sweep is None:
+        data.pop("sweep", None)
+    workload = data["workload"]
+    if not _WORKFLOW_PATHS & set(sweep.paths):
+        source = sources.workflow(document, file.workload.workflow)
+        workload["workflow"] = source.document.data
+        workload["parameters"] = source.values(file.workload.parameters, document)
+    if not _CLUSTER_PATHS & set(sweep.paths):
+        data["cluster"] = _cluster(document, file, sources, data["cluster"])
+    return data
+
+
+def _cluster(
+    document: Document, file: ScenarioFile, sources: Sources, written: dict[str, Any]
+) -> dict[str, Any]:
+    choice = file.cluster
+    if choice.for_test is not None:
+        profile, count = for_tests(document, choice.for_test)
+        choice = choice.model_copy(
+            update={"profile": profile, "for_test": None, "nodes": choice.nodes or count}
+        )
+    source = sources.cluster(document, choice)
+    spec = build_cluster(source, choice, document)
+    values = {name: CATALOGUE[name].format(value) for name, value in spec.parameters.items()}
+    rest = {"parameters": values, "overridden_by": dict(spec.overrides)}
+    kept = {key: item for key, item in written.items() if key not in {"profile", "for", "inline", "snapshot"}}
+    if source.file is None:
+        return {"snapshot": _snapshot_text(source)} | kept | rest
+    nodes = choice.nodes if choice.nodes is not None else source.file.nodes[0].count
+    return {"inline": pruned(source.file.model_dump(by_alias=True))} | kept | {"nodes": nodes} | rest
+
+
+def _snapshot_text(source: ClusterSource) -> str:
+    """Return a snapshot as JSON with one object a line."""
+    rows = ",\n".join(json.dumps(item, separators=(",", ":")) for item in source.items)
+    return f'{{"apiVersion":"v1","kind":"List","name":{json.dumps(source.name)},"items":[\n{rows}\n]}}'
+
+
+def pruned(value: Any) -> Any:
+    """Return plain data without the keys that are None, tuples made lists."""
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if item is not None}
+        return {key: _lists(item) if key in _VERBATIM else pruned(item) for key, item in kept.items()}
+    return [pruned(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lists(item) for key, item in value.items()}
+    return [_lists(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def paths_of(data: Any, prefix: str = "") -> Iterable[str]:
+    """Yield every path of resolved data that leads to a single value."""
+    for key, item in data.items() if isinstance(data, dict) else ():
+        path = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(item, dict):
+            yield from paths_of(item, path)
+        else:
+            yield path

@@ -1,0 +1,112 @@
+"""`RunSpec`: one sweep point x one replication, with every default explicit. The input of a world, and nothing else is.
+
+A RunSpec is plain data (JSON-serialisable, picklable). Its `digest` identifies what a run was asked to do.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+Json = Any  # None, bool, int, float, str, list or dict of the same
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """The engine's limits. None means unlimited."""
+
+    max_concurrency: int | None  # executions at once; the rest wait in admission
+    step_slots: int | None  # attempts at once, over all executions
+    step_timeout_ns: int
+    execution_timeout_ns: int | None
+    dispatch: Literal["fifo", "critical-path"]
+    client_qps: float | None  # None: no client-side token bucket
+    client_burst: int
+    decision_ns: int  # virtual time one engine decision takes
+
+
+@dataclass(frozen=True)
+class LoadSpec:
+    """How executions arrive.
+
+    burst: `count` at time 0. closed: `users` each submit, wait for the end, think `think_ns` on average (exponential;
+    0: none), until `for_ns`. open: a Poisson stream of `rate_per_s` until `for_ns`. Nothing arrives after `for_ns`;
+    what has arrived is run to its end, or to `horizon_ns`.
+    """
+
+    kind: Literal["burst", "closed", "open"]
+    count: int = 0
+    users: int = 0
+    think_ns: int = 0
+    rate_per_s: float = 0.0
+    for_ns: int = 0
+
+
+@dataclass(frozen=True)
+class TargetsSpec:
+    """Which Deployments the steps of an execution act on.
+
+    `assign`: "random" draws each step's target uniformly over pods (so a Deployment of 8 replicas is drawn 8 times as
+    often as one of 1), keyed by execution and step; "round-robin" takes them in order of execution index, then step.
+    `deployments` is the explicit list, "namespace/name", in order.
+    """
+
+    deployments: tuple[str, ...]
+    replicas: tuple[int, ...]  # as the cluster file declares them, for the uniform draw over pods
+    assign: Literal["random", "round-robin"]
+
+
+@dataclass(frozen=True)
+class WorkloadSpec:
+    """The workflow, its variables (templates evaluated per execution) and the load."""
+
+    workflow: Mapping[str, Json]  # Workflow.to_json()
+    variables: Mapping[str, Json]
+    targets: TargetsSpec | None
+    load: LoadSpec
+
+
+@dataclass(frozen=True)
+class ClusterSpec:
+    """The modelled cluster: Kubernetes objects, the behaviour of workloads, and every parameter of the model."""
+
+    name: str
+    kubernetes_version: str
+    objects: tuple[
+        Mapping[str, Json], ...
+    ]  # as the API writes them; Pods of a Deployment may be left to the model
+    behaviours: Mapping[
+        str, Mapping[str, Json]
+    ]  # "namespace/deployment" or "*" -> startup, exit, ... (distributions)
+    parameters: Mapping[str, Json]  # name -> value, all of `scenarios.parameters.CATALOGUE`
+    overrides: Mapping[str, str]  # parameter name -> who overrode it
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run. `coordinates` are the swept paths with this point's values, for people and reports."""
+
+    scenario: str
+    requirement: str
+    point: int
+    coordinates: Mapping[str, Json]
+    replication: int
+    seed: int
+    horizon_ns: int
+    detail: bool  # write attempt, effect and sample rows too
+    engine: EngineSpec
+    workload: WorkloadSpec
+    cluster: ClusterSpec
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the spec as JSON values."""
+        return dataclasses.asdict(self)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON of everything above, as 64 hex digits."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,285 @@
+"""The scenario file: what may be written, and its defaults. Durations are nanoseconds inside, text with a unit in files."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from scenarios.cluster_schema import ClusterChoice
+from scenarios.errors import did_you_mean, one_of
+from scenarios.fields import (
+    CountOrUnlimited,
+    Duration,
+    DurationOrUnlimited,
+    Model,
+    Name,
+    PositiveDuration,
+    QpsOrUnlimited,
+    Rate,
+    Ratio,
+    Rows,
+    custom_error,
+)
+from scenarios.limits import LimitField, unit_mismatch
+from scenarios.metrics import find_metric
+from scenarios.units import SECOND_NS
+
+API_VERSION = "headroom/v1"
+CLIENT_PRESETS: dict[str, tuple[float | None, int]] = {
+    "client-go": (5, 10),
+    "controller-runtime": (20, 30),
+    "argo": (20, 30),
+    "kubelet": (50, 100),
+    "unlimited": (None, 1),
+}
+ASSUMPTION_SCALES = ("assumptions.startup_scale", "assumptions.exit_scale", "assumptions.api_scale")
+Scalar = str | int | float | bool
+Where = dict[str, Scalar]
+
+
+class Client(Model):
+    """The engine's own token bucket towards the API server: a preset's name, or `qps` and `burst`."""
+
+    preset: Literal["client-go", "controller-runtime", "argo", "kubelet", "unlimited"] | None = None
+    qps: QpsOrUnlimited = 20
+    burst: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset_first(cls, value: Any) -> Any:
+        named = {"preset": value} if isinstance(value, str) else value
+        preset = named.get("preset") if isinstance(named, dict) else None
+        if isinstance(preset, str) and preset in CLIENT_PRESETS:
+            qps, burst = CLIENT_PRESETS[preset]
+            return {"qps": qps, "burst": burst} | {
+                key: item for key, item in named.items() if key != "preset"
+            }
+        return named
+
+
+class Engine(Model):
+    """The engine's limits."""
+
+    max_concurrency: CountOrUnlimited = 10  # executions at once; the rest wait in admission
+    step_slots: CountOrUnlimited = None  # attempts at once, over all executions
+    step_timeout: PositiveDuration = 600 * SECOND_NS
+    execution_timeout: DurationOrUnlimited = None
+    dispatch: Literal["fifo", "critical-path"] = "fifo"
+    client: Client = Client()
+    decision: Duration = 0  # virtual time that one engine decision takes
+
+
+class Closed(Model):
+    """So many users each submit, wait for the end, think (exponential, this long on average), and submit again."""
+
+    users: Annotated[int, Field(ge=1, le=100_000)]
+    think: Duration = 0
+    lasts: Annotated[PositiveDuration, Field(alias="for")]
+
+
+class Open(Model):
+    """A Poisson stream of arrivals."""
+
+    rate: Rate
+    lasts: Annotated[PositiveDuration, Field(alias="for")]
+
+    @model_validator(mode="after")
+    def _above_zero(self) -> Self:
+        if self.rate <= 0:
+            raise custom_error("a rate of 0", "a rate above 0", at=("rate",))
+        return self
+
+
+class Load(Model):
+    """How executions arrive: all at once, from a fixed number of users, or as a stream."""
+
+    burst: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    closed: Closed | None = None
+    open: Open | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [name for name in ("burst", "closed", "open") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise custom_error(
+                " and ".join(given) or "no load", "exactly " + one_of(["burst", "closed", "open"])
+            )
+        return self
+
+
+class Targeting(Model):
+    """Which Deployments the steps act on: `all`, or a list of `namespace/name`."""
+
+    deployments: Literal["all"] | Rows[str] = "all"
+    assign: Literal["random", "round-robin"] = "random"
+
+
+class Workload(Model):
+    """What is run: a workflow (a shipped one, a file, or written here), its parameters and variables, and the load."""
+
+    workflow: str | dict[str, Any]
+    parameters: dict[str, Scalar] = Field(default_factory=dict)
+    variables: dict[str, Any] = Field(default_factory=dict)
+    targets: Targeting | None = None
+    load: Load
+
+
+class Replications(Model):
+    """How many seeds of every point: `min`, and up to `max` where a verdict is still undecided."""
+
+    min: Annotated[int, Field(ge=1, le=100_000)] = 10
+    max: Annotated[int, Field(ge=1, le=100_000)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_number(cls, value: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return {"min": value, "max": value}
+        if isinstance(value, dict) and "max" not in value:
+            return value | {"max": value.get("min", 10)}
+        return value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max < self.min:
+            raise custom_error(f"max {self.max} is below min {self.min}", "max >= min", at=("max",))
+        return self
+
+
+class Experiment(Model):
+    """Replications, seed and confidence; `horizon` is the virtual time after which a run is cut."""
+
+    replications: Replications = Replications(min=10, max=10)
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 20260101
+    confidence: Ratio = 0.95
+    horizon: PositiveDuration = 4 * 3600 * SECOND_NS
+    detail: bool = False  # also write attempt, effect and sample rows
+
+    @model_validator(mode="after")
+    def _between(self) -> Self:
+        if not 0.5 <= self.confidence < 1:
+            raise custom_error(
+                f"confidence {self.confidence:.0%}", "50% or more, below 100%", at=("confidence",)
+            )
+        return self
+
+
+class Target(Model):
+    """What must hold: a statistic of a metric, or the share of runs or executions (`attainment`), within limits.
+
+    `where` picks the points to judge; without it every point is judged. Without `stat` and `attainment` the metric's own
+    statistic is meant: the mean of a time, the worst run of a count or a ratio. With `attainment` and without `stat`,
+    each run (for a metric of runs) or each execution (of executions) is judged by itself.
+    """
+
+    id: Name
+    metric: Annotated[str, Field(min_length=1)]
+    stat: Literal["mean", "p50", "p90", "p95", "p99", "min", "max", "per-execution"] | None = None
+    attainment: Ratio | None = None
+    min: LimitField | None = None
+    max: LimitField | None = None
+    where: Where = Field(default_factory=dict)
+    severity: Literal["error", "warn", "info"] = "error"
+    requirement: str = ""  # the scenario's, unless said otherwise
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _limits_fit(self) -> Self:
+        if self.min is None and self.max is None:
+            raise custom_error("a target without a limit", "min, max or both")
+        if self.stat == "per-execution" and self.attainment is None:
+            raise custom_error(
+                "stat per-execution without attainment", "attainment, such as 95%", at=("stat",)
+            )
+        metric = find_metric(self.metric)
+        for name, limit in (("min", self.min), ("max", self.max)):
+            if metric and limit is not None and (wrong := unit_mismatch(limit, metric)):
+                raise custom_error(wrong.message, wrong.expected, wrong.hint, (name,))
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise custom_error(f"min {self.min} is above max {self.max}", "min <= max", at=("min",))
+        return self
+
+
+class Comparison(Model):
+    """Two values of one swept path, compared run by run on the same seeds."""
+
+    id: Name
+    metric: Annotated[str, Field(min_length=1)]
+    stat: Literal["mean", "p50", "p90", "p95", "p99", "min", "max"] | None = None
+    between: dict[str, Rows[Scalar]]
+    where: Where = Field(default_factory=dict)
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _two_values(self) -> Self:
+        if len(self.between) != 1:
+            raise custom_error(
+                f"{len(self.between)} paths", "one swept path with two values", at=("between",)
+            )
+        path, values = next(iter(self.between.items()))
+        if len(values) != 2 or values[0] == values[1]:
+            raise custom_error(f"values {list(values)}", "two different values", at=("between", path))
+        return self
+
+
+class Sensitivity(Model):
+    """An assumption to scale up until the verdict of a target flips."""
+
+    parameter: str
+    targets: Annotated[Rows[str], Field(min_length=1)]
+    up_to: Annotated[float, Field(gt=1, le=1000)] = 16
+
+    @model_validator(mode="after")
+    def _is_a_scale(self) -> Self:
+        if self.parameter not in ASSUMPTION_SCALES:
+            hint = did_you_mean(self.parameter, ASSUMPTION_SCALES)
+            raise custom_error(
+                f"'{self.parameter}' is no assumption", one_of(ASSUMPTION_SCALES), hint, ("parameter",)
+            )
+        return self
+
+
+class ScenarioFile(Model):
+    """A scenario: a workload on a cluster, swept over points, judged by targets."""
+
+    api_version: Annotated[Literal["headroom/v1"], Field(alias="apiVersion")]
+    name: Name
+    requirement: str = ""
+    description: str = ""
+    cluster: ClusterChoice
+    engine: Engine = Engine()
+    workload: Workload
+    sweep: dict[str, Any] | list[dict[str, Any]] | None = None
+    experiment: Experiment = Experiment()
+    targets: Rows[Target] = ()
+    comparisons: Rows[Comparison] = ()
+    sensitivity: Rows[Sensitivity] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _requirement_travels(cls, value: Any) -> Any:
+        rows = value.get("targets") if isinstance(value, dict) else None
+        if not isinstance(rows, list) or not isinstance(value.get("requirement"), str):
+            return value
+        inherited = {"requirement": value["requirement"]}
+        return value | {"targets": [inherited | row if isinstance(row, dict) else row for row in rows]}
+
+    @model_validator(mode="after")
+    def _ids_are_known_once(self) -> Self:
+        ids = _unique("targets", [target.id for target in self.targets])
+        _unique("comparisons", [comparison.id for comparison in self.comparisons])
+        for index, row in enumerate(self.sensitivity):
+            for position, name in enumerate(row.targets):
+                if name not in ids:
+                    at = ("sensitivity", index, "targets", position)
+                    raise custom_error(f"unknown target '{name}'", one_of(ids), did_you_mean(name, ids), at)
+        return self
+
+
+def _unique(section: str, ids: Iterable[str]) -> list[str]:
+    seen: list[str] = []
+    for index, name in enumerate(ids):
+        if name in seen:
+            raise custom_error(f"a second '{name}'", "ids that are unique", at=(section, index, "id"))
+        seen.append(name)
+    return seen
