@@ -51,7 +51,7 @@ class Experiment:
         impossible = feasibility.examine(self.scenario, self.points)
         first = scenarios.compile(self.scenario, self.points[0], 0)
         said = manifest.build(first, command=command(), world="simulated", workers=self.settings.workers)
-        self.directory.begin(said, scenarios.to_yaml(self.scenario), identity.code_digest())
+        self.directory.begin(said, self.scenario.resolved_yaml(), identity.code_digest())
         if impossible:
             rundir.write_json(self.directory.path / rundir.INFEASIBLE, impossible)
         if not impossible or self.settings.force:

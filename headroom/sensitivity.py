@@ -17,9 +17,9 @@ from engine.core.definition import SECOND_NS
 from headroom.executor import Executor
 from headroom.feasibility import selects
 from headroom.progress import Teller
-from headroom.rundir import SCENARIO, RunDirectory
+from headroom.rundir import RunDirectory
 from headroom.worker import Job, Task
-from scenarios import RunSpec, Scenario
+from scenarios import RunSpec
 from scenarios.distributions import quantile
 
 REPLICATIONS = 10
@@ -34,11 +34,11 @@ def search(executor: Executor, directory: RunDirectory, task: Task, teller: Tell
     """Return the rows of `sensitivity.json`; stops early, with fewer rows, when interrupted."""
     rows: list[dict[str, Any]] = []
     for wanted in task.scenario.sensitivity:
-        probe = Probe(executor, directory, task, wanted.parameter, tuple(wanted.target))
+        probe = Probe(executor, directory, task, wanted.parameter, wanted.targets)
         teller.say(
-            f"looking for the {WHAT[wanted.parameter][0]} at which {', '.join(wanted.target)} would flip"
+            f"looking for the {WHAT[wanted.parameter][0]} at which {', '.join(wanted.targets)} would flip"
         )
-        for target in wanted.target:
+        for target in wanted.targets:
             row = probe.row(target, wanted.up_to)
             if executor.interrupt.seen:
                 return rows
@@ -139,33 +139,19 @@ class Probe:
     def _measure(self, factor: float) -> dict[str, float]:
         import reports
 
-        scenario = self.scaled(factor)
         place = RunDirectory(scratch(self.directory) / f"{self.parameter}-{factor:g}")
         shutil.rmtree(place.path, ignore_errors=True)
         place.records.mkdir(parents=True)
         jobs = [Job(it.index, number) for number in range(self.replications) for it in self.points]
-        task = replace(self.task, scenario=scenario, directory=place.path, histories=False)
+        task = replace(self.task, directory=place.path, histories=False, scales={self.parameter: factor})
         self.executor.run(task, jobs, lambda _: None)
-        summary = reports.summarise(reports.read_run(place.path), scenario)
+        summary = reports.summarise(reports.read_run(place.path), task.scenario)
         margins: dict[str, float] = {}
         for judgement in summary.judgements:
             if judgement.margin is not None:
-                margins[judgement.target.id] = min(
-                    judgement.margin, margins.get(judgement.target.id, math.inf)
-                )
+                name = judgement.target.id
+                margins[name] = min(judgement.margin, margins.get(name, math.inf))
         return margins
-
-    def scaled(self, factor: float) -> Scenario:
-        """Return the scenario with the parameter multiplied and the replications of a search."""
-        first = scenarios.compile(self.task.scenario, self.points[0], 0)
-        value = factor * first.cluster.parameters[self.parameter]
-        return scenarios.load(
-            self.directory.path / SCENARIO,
-            {
-                f"cluster.parameters.{self.parameter}": f"{value:g}",
-                "experiment.replications": str(self.replications),
-            },
-        )
 
 
 def scratch(directory: RunDirectory) -> Path:

@@ -13,7 +13,6 @@ from rich.table import Table
 
 import scenarios
 from headroom import rundir
-from headroom.errors import HarnessError
 from headroom.experiment import Experiment, Settings
 from headroom.progress import Teller
 from headroom.rundir import RunDirectory
@@ -26,18 +25,11 @@ def load(
     name: str, overrides: Sequence[str] | None, replications: int | None = None, seed: int | None = None
 ) -> Scenario:
     """Load a scenario with what the command line overrides."""
-    given: dict[str, str] = {}
-    for override in overrides or ():
-        path, equals, value = override.partition("=")
-        if not equals or not path:
-            raise HarnessError(
-                f"--set {override}: expected PATH=VALUE", exits.USAGE, "for instance --set load.burst=20"
-            )
-        given[path.strip()] = value
+    given = list(overrides or ())
     if replications is not None:
-        given["experiment.replications"] = str(replications)
+        given.append(f"experiment.replications={replications}")
     if seed is not None:
-        given["experiment.seed"] = str(seed)
+        given.append(f"experiment.seed={seed}")
     return scenarios.load(name, given)
 
 
@@ -45,7 +37,7 @@ def default_directory(scenario: Scenario, *, overridden: bool) -> Path:
     """Return runs/NAME; with overrides, a directory of their own, so that no other result is replaced."""
     if not overridden:
         return Path("runs") / scenario.name
-    digest = hashlib.sha256(scenarios.to_yaml(scenario).encode()).hexdigest()
+    digest = hashlib.sha256(scenario.resolved_yaml().encode()).hexdigest()
     return Path("runs") / f"{scenario.name}-{digest[:8]}"
 
 

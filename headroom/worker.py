@@ -7,7 +7,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
@@ -69,6 +69,7 @@ class Task:
     directory: Path
     histories: bool = False
     world: str = WORLD
+    scales: Mapping[str, float] = field(default_factory=dict)  # factors on parameters of the cluster model
 
 
 class Worker:
@@ -83,7 +84,10 @@ class Worker:
 
     def compile(self, job: Job) -> RunSpec:
         """Return the spec of one run."""
-        return scenarios.compile(self.task.scenario, self.points[job.point], job.replication)
+        spec = scenarios.compile(self.task.scenario, self.points[job.point], job.replication)
+        for name, factor in self.task.scales.items():
+            spec = scenarios.with_parameter(spec, name, spec.cluster.parameters[name] * factor, "sensitivity")
+        return spec
 
     def perform(self, job: Job) -> Outcome:
         """Do one job: adopt its earlier result if the digest agrees, else simulate and write."""
