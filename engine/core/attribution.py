@@ -39,7 +39,7 @@ class _Ledger:
         charged: Causes = {}
         if step.ready_ns < 0:
             return charged
-        if step.plan.children_count and step.state is not StepState.SKIPPED:
+        if step.plan.children_count:
             for child in self.chain(self._last_child(step)):
                 if child.parent == step.id:
                     _add(charged, self.causes(child))
@@ -78,10 +78,8 @@ class _Ledger:
         step = last
         while step is not None:
             yield step
-            if step.plan.children_count and step.state is not StepState.SKIPPED and step.ready_ns >= 0:
-                step = self._last_child(step)
-                continue
-            step = self._before(step)
+            child = self._last_child(step)
+            step = child if child is not None else self._before(step)
 
     def _before(self, step: StepFacts) -> StepFacts | None:
         """Return what made a step ready; for a group's first child, what made the group ready."""
@@ -90,8 +88,11 @@ class _Ledger:
             step = steps[step.parent]
         return steps[step.ready_by] if step.ready_by else None
 
-    def _last_child(self, group: StepFacts) -> StepFacts:
-        """Return the child that the group's end waited for: the last to end, or the first that has not."""
+    def _last_child(self, group: StepFacts) -> StepFacts | None:
+        """Return the child that a group's end waited for: the last to end, or the first that has not.
+
+        None for what is no group, was skipped, or was stopped in the instant in which it opened.
+        """
         if group.ended_by:
             return self.execution.steps[group.ended_by]
         end_ns = self.end_ns(group)
@@ -101,7 +102,7 @@ class _Ledger:
             for number in group.plan.descendants
             if steps[number].plan.parent == group.plan.index
         )
-        return next(step for step in children if step.ready_ns >= 0 and self.end_ns(step) == end_ns)
+        return next((step for step in children if step.ready_ns >= 0 and self.end_ns(step) == end_ns), None)
 
     def last_step(self) -> StepFacts | None:
         """Return where the critical chain of the execution ends."""
@@ -138,8 +139,8 @@ def execution_rows(
 ) -> list[ExecutionRow | StepRow | AttemptRow | EffectRow]:
     """Return the rows of one execution: its own, then its steps in order.
 
-    With `detail` each step is followed by its attempts and their effects. `until_ns` is the present: what has not ended is charged, and written as ended, up to there, its state
-    ``unfinished``.
+    With `detail` each step is followed by its attempts and their effects. `until_ns` is the present: what has
+    not ended is charged, and written as ended, up to there, its state ``unfinished``.
     """
     ledger = _Ledger(execution, spans, until_ns)
     leaves: dict[str, Causes] = {}

@@ -83,5 +83,7 @@ def _written(value: Any) -> str:
 
 def _unknown(path: tuple[str, ...], position: int, known: list[Any]) -> UnknownVariable:
     where = ".".join(path[:position]) or "the variables"
-    names = ", ".join(str(name) for name in known[:20]) or "nothing"
+    names = (
+        ", ".join(sorted(str(name) for name in known)[:20]) or "nothing"
+    )  # a replay may know another order
     return UnknownVariable(f"${{{'.'.join(path)}}}: {where} has no {path[position]!r}; it has {names}")

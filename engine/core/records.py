@@ -43,8 +43,8 @@ class RunRow(TypedDict):
 class ExecutionRow(TypedDict):
     """One per execution.
 
-    One that has not ended when its run does is ``unfinished``: its `ended_ns` is then the horizon, up to which
-    its causes are charged. The same holds for unfinished steps and attempts.
+    One that has not ended when its run does is ``unfinished``: its `ended_ns` is then the horizon, up to
+    which its causes are charged. The same holds for unfinished steps and attempts.
     """
 
     type: Literal["execution"]

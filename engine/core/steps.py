@@ -13,10 +13,10 @@ from engine.core.admission import Locks, Rank, Slots
 from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution, StartAttempt
 from engine.core.deadlines import DeadlineKind, Deadlines
 from engine.core.definition import StepKind
-from engine.core.errors import ProtocolError
 from engine.core.events import Failure
 from engine.core.facts import AttemptFacts, ExecutionFacts, StepFacts
 from engine.core.limits import Limits
+from engine.core.moves import mark_progress, mark_started, move
 from engine.core.parameters import UnknownVariable
 from engine.core.routing import is_passed_over, value_of, values_of
 from engine.core.states import (
@@ -92,7 +92,7 @@ class StepMachine:
             self._begin_by_kind[step.plan.kind](execution, step, now)
 
     def _ask(self, execution: ExecutionFacts, step: StepFacts, asked: int, expression: str) -> None:
-        step.state = _move(step, StepInput.ASK)
+        step.state = move(step, StepInput.ASK)
         step.asked = asked
         values = execution.values
         if values is None:
@@ -121,11 +121,11 @@ class StepMachine:
     # -- begin, by kind
 
     def _begin_condition(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        _mark_started(execution, step, now)
+        mark_started(execution, step, now)
         self._ask(execution, step, 0, step.plan.expressions[0])
 
     def _begin_decision(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        _mark_started(execution, step, now)
+        mark_started(execution, step, now)
         self._try_branch(execution, step, 0, now)
 
     def _try_branch(self, execution: ExecutionFacts, step: StepFacts, number: int, now: int) -> None:
@@ -142,13 +142,13 @@ class StepMachine:
         self._complete(execution, step, {"branch": number}, now)
 
     def _begin_wait(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        _mark_started(execution, step, now)
-        step.state = _move(step, StepInput.WAIT)
+        mark_started(execution, step, now)
+        step.state = move(step, StepInput.WAIT)
         self._deadlines.arm(now + step.plan.wait_ns, DeadlineKind.WAIT_END, execution, step, 0)
 
     def _begin_group(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        _mark_started(execution, step, now)
-        step.state = _move(step, StepInput.OPEN)
+        mark_started(execution, step, now)
+        step.state = move(step, StepInput.OPEN)
         steps = execution.steps_by_number
         self._ready.extend((execution, steps[root], step.id) for root in step.plan.roots)
 
@@ -165,7 +165,7 @@ class StepMachine:
                 self._refuse_attempt(execution, step, attempt, error, now)
                 return
             if not self._locks.acquire(step.lock, (now, execution.index, plan.index), (execution, step)):
-                step.state = _move(step, StepInput.LOCK)
+                step.state = move(step, StepInput.LOCK)
                 return
         self._queue_attempt(execution, step, attempt, now)
 
@@ -174,7 +174,7 @@ class StepMachine:
     ) -> None:
         attempt.locked_ns = now
         if self._queues_for_slots:
-            step.state = _move(step, StepInput.QUEUE)
+            step.state = move(step, StepInput.QUEUE)
             rank = optimizer.dispatch_rank(step.plan, self.limits.dispatch, attempt.runnable_ns)
             key: Rank = (rank, execution.index, step.plan.index)
             self._slots.queue.push(key, (execution, step))
@@ -194,7 +194,7 @@ class StepMachine:
         step.state = STEP[step.state][_START]
         attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_START]
         attempt.started_ns = now
-        _mark_started(execution, step, now)
+        mark_started(execution, step, now)
         self._slots.take(now - attempt.locked_ns, now)
         number = attempt.number
         timeout_ns = plan.timeout_ns if plan.timeout_ns is not None else self.limits.step_timeout_ns
@@ -209,9 +209,7 @@ class StepMachine:
         attempt.outcome = ATTEMPT[attempt.outcome][put]
         attempt.ended_ns = now
         self._slots.release(now)
-        gap_ns = now - execution.progress_ns
-        execution.progress_gap_ns_max = max(execution.progress_gap_ns_max, gap_ns)
-        execution.progress_ns = now
+        mark_progress(execution, now)
 
     def _attempt_failed(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
         attempt = step.attempts[-1]
@@ -221,7 +219,7 @@ class StepMachine:
         if not failure.retryable or attempt.number >= retry.max_attempts:
             self._fail(execution, step, failure, now)
             return
-        step.state = _move(step, StepInput.BACK_OFF)
+        step.state = move(step, StepInput.BACK_OFF)
         at_ns = now + retry.delay_after_ns(attempt.number)
         self._deadlines.arm(at_ns, DeadlineKind.BACKOFF_END, execution, step, attempt.number)
 
@@ -248,11 +246,11 @@ class StepMachine:
 
     def _skip(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
         execution.detours = True
-        step.state = _move(step, StepInput.SKIP)
+        step.state = move(step, StepInput.SKIP)
         step.ended_ns = now
         for number in step.plan.descendants:
             inner = execution.steps_by_number[number]
-            inner.state = _move(inner, StepInput.SKIP)
+            inner.state = move(inner, StepInput.SKIP)
             inner.ended_ns = now
             if execution.values is not None:
                 execution.values["steps"][inner.id] = value_of(inner)
@@ -260,7 +258,7 @@ class StepMachine:
 
     def _follow(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
         """Make ready what waited for a step that ended well, and end the groups it was the last child of."""
-        _mark_progress(execution, now)
+        mark_progress(execution, now)
         steps = execution.steps_by_number
         while True:
             plan = step.plan
@@ -280,7 +278,7 @@ class StepMachine:
             group.children_left_count -= 1
             if group.children_left_count:
                 return
-            group.state = _move(group, _COMPLETE)
+            group.state = move(group, _COMPLETE)
             group.ended_ns = now
             group.ended_by = plan.id
             step = group
@@ -288,14 +286,14 @@ class StepMachine:
     def _fail(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
         """End a step for good, and with it its groups and its execution."""
         last_step = step.id
-        step.state = _move(step, StepInput.FAIL)
+        step.state = move(step, StepInput.FAIL)
         step.failure = failure
         step.ended_ns = now
         if step.lock:
             self._release_lock(step)
         while step.plan.parent >= 0:
             group = execution.steps_by_number[step.plan.parent]
-            group.state = _move(group, StepInput.FAIL)
+            group.state = move(group, StepInput.FAIL)
             group.failure = failure
             group.ended_ns = now
             group.ended_by = step.id
@@ -303,21 +301,43 @@ class StepMachine:
         self._fail_execution(execution, last_step, failure, now)
 
     def _fail_execution(self, execution: ExecutionFacts, last_step: str, failure: Failure, now: int) -> None:
-        _mark_progress(execution, now)
+        mark_progress(execution, now)
+        withdrawn = self._withdraw(execution)
         for step in execution.steps_by_number:
             if STEP[step.state]:
-                self._stop(execution, step, now)
+                self._stop(execution, step, now, is_known=step.id not in withdrawn)
         self._end_execution(execution, ExecutionInput.FAIL, last_step, failure, now)
 
-    def _stop(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        """End a step whose execution has failed: cancel what is under way, omit what has not started."""
+    def _withdraw(self, execution: ExecutionFacts) -> list[str]:
+        """Take back what this very event has asked for an execution; return the steps whose attempts were meant.
+
+        The world has not been told yet: it need not start what it would have to cancel at once.
+        """
+        withdrawn: list[str] = []
+        kept: list[Command] = []
+        for command in self._commands:
+            if command.execution_id == execution.execution_id and isinstance(
+                command, (StartAttempt, EvaluateCondition)
+            ):
+                withdrawn.append(command.step_id)
+            else:
+                kept.append(command)
+        self._commands = kept
+        return withdrawn
+
+    def _stop(self, execution: ExecutionFacts, step: StepFacts, now: int, *, is_known: bool) -> None:
+        """End a step whose execution has failed: cancel it if it is under way, omit it if not.
+
+        `is_known` tells whether the world was told to start its attempt.
+        """
         state = step.state
         attempt = step.attempts[-1] if step.attempts else None
         if state in _ARMED:
             self._deadlines.mark_stale()
         if attempt is not None and ATTEMPT[attempt.outcome]:
             if state is StepState.RUNNING:
-                self._commands.append(CancelAttempt(execution.execution_id, step.id, attempt.number))
+                if is_known:
+                    self._commands.append(CancelAttempt(execution.execution_id, step.id, attempt.number))
                 self._close_attempt(execution, attempt, _ATTEMPT_CANCEL, now)
             else:
                 attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_CANCEL]
@@ -327,7 +347,7 @@ class StepMachine:
         under_way = (
             state in _ARMED or state is StepState.OPEN or (state is _QUEUED and len(step.attempts) > 1)
         )
-        step.state = _move(step, StepInput.CANCEL if under_way else StepInput.OMIT)
+        step.state = move(step, StepInput.CANCEL if under_way else StepInput.OMIT)
         if state is not _PENDING:
             step.ended_ns = now
         if step.lock:
@@ -358,26 +378,3 @@ class StepMachine:
         if execution.timeout_armed:
             self._deadlines.mark_stale()
         self._commands.append(ReportExecution(execution.execution_id))
-
-
-def _move(step: StepFacts, put: StepInput) -> StepState:
-    """Look the next state of a step up."""
-    try:
-        return STEP[step.state][put]
-    except KeyError:
-        message = f"step {step.id!r} is {step.state}: it cannot {put}"
-        raise ProtocolError(message) from None
-
-
-def _mark_started(execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-    if step.started_ns < 0:
-        step.started_ns = now
-    if execution.started_ns < 0:
-        execution.started_ns = now
-    _mark_progress(execution, now)
-
-
-def _mark_progress(execution: ExecutionFacts, now: int) -> None:
-    gap_ns = now - execution.progress_ns
-    execution.progress_gap_ns_max = max(execution.progress_gap_ns_max, gap_ns)
-    execution.progress_ns = now
