@@ -1,4 +1,4 @@
-"""The cluster file: nodes, quotas, Deployments and how workloads behave, in short form; and a scenario's choice of one."""
+"""The cluster file (nodes, quotas, Deployments, how workloads behave), and a scenario's choice of one."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -180,7 +180,7 @@ class Additions(Model):
 
 
 class ClusterChoice(Model):
-    """A scenario's cluster: a profile by name or path (or a snapshot's path), and what the scenario changes of it."""
+    """A scenario's cluster: a profile or a snapshot, by name or path, and what the scenario changes of it."""
 
     profile: str | None = None
     for_test: Annotated[str | None, Field(alias="for")] = None
@@ -193,7 +193,7 @@ class ClusterChoice(Model):
     add: Additions = Additions()
     behaviours: dict[str, Behaviour] = Field(default_factory=dict)
     parameters: ParameterValues = Field(default_factory=dict)
-    overridden_by: dict[str, str] = Field(default_factory=dict)  # parameter -> who; resolved scenarios say it so
+    overridden_by: dict[str, str] = Field(default_factory=dict)  # parameter -> who, in resolved scenarios
 
     @model_validator(mode="before")
     @classmethod

@@ -190,7 +190,7 @@ def _refuse_unknown(
 
 
 def _behaviour(name: str, layers: Iterable[Mapping[str, Behaviour]]) -> dict[str, Any]:
-    """Return how a workload behaves: what is said of it, else what is said of every workload, else the default."""
+    """Return how a workload behaves: what is said of it, else of every workload, else the default."""
     behaviour = dict(DEFAULT_BEHAVIOUR)
     for key in dict.fromkeys((EVERY_WORKLOAD, name)):
         for layer in layers:

@@ -32,7 +32,7 @@ def compile(scenario: Scenario, point: Point, replication: int) -> RunSpec:  # n
 
 
 def with_parameter(spec: RunSpec, name: str, value: Any, who: str) -> RunSpec:
-    """Return `spec` with another value (JSON: seconds) of one parameter of the cluster model, and who overrode it."""
+    """Return `spec` with another value (JSON: seconds) of one parameter of the model, set by `who`."""
     cluster = dataclasses.replace(
         spec.cluster,
         parameters={**spec.cluster.parameters, name: value},

@@ -39,7 +39,7 @@ def parse_distribution(value: object) -> dict[str, Any]:
         raise UnitError(
             f"a {kind} distribution has the keys {', '.join(map(str, value))}", f"dist, {', '.join(fields)}"
         )
-    parsed = {"dist": kind} | dict(_parsed_field(name, value[name]) for name in fields)
+    parsed: dict[str, Any] = {"dist": kind} | dict(_parsed_field(name, value[name]) for name in fields)
     if kind == "uniform" and parsed["low_s"] > parsed["high_s"]:
         raise UnitError("low is above high", "low <= high")
     if kind == "lognormal" and parsed["median_s"] <= 0:

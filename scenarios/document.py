@@ -1,7 +1,8 @@
 """Reading a YAML (or JSON) file into plain data, with the line and column of every key and value.
 
-The reader composes the document with ruamel.yaml (YAML 1.2: ``1:30`` stays text, ``no`` stays text) and builds plain
-values itself, so that limits hold before anything is expanded: size, depth, aliases, duplicate keys.
+The reader composes the document with ruamel.yaml (YAML 1.2: ``1:30`` stays text, ``no`` stays text) and
+builds plain values itself, so that limits hold before anything is expanded: size, depth, aliases, duplicate
+keys.
 """
 
 import json
@@ -29,7 +30,7 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 
 @dataclass
 class Document:
-    """Plain data and where each piece of it stands. `marks[path]` is (place of the key, place of the value)."""
+    """Plain data and its places: `marks[path]` is (place of the key, place of the value)."""
 
     source: str
     data: Any = None

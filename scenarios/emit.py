@@ -1,7 +1,7 @@
 """Writing plain data as YAML, byte for byte the same for the same data.
 
-A subset of YAML 1.2: block mappings, flow lists of scalars, texts plain where that is beyond doubt and quoted otherwise.
-Multi-line texts of printable ASCII become literal blocks.
+A subset of YAML 1.2: block mappings, flow lists of scalars, texts plain where that is beyond doubt and
+quoted otherwise. Multi-line texts of printable ASCII become literal blocks.
 """
 
 import json

@@ -1,7 +1,7 @@
 """What is wrong with a file that a person wrote: where, what was found, what was expected, and a hint.
 
-`ScenarioError` carries every problem found, so that one reading mends them all. Nothing in this package raises
-anything else because of what a file or an override says.
+`ScenarioError` carries every problem found, so that one reading mends them all. Nothing in this package
+raises anything else because of what a file or an override says.
 """
 
 import difflib
@@ -59,7 +59,7 @@ class Problem:
 
 
 class ScenarioError(Exception):
-    """A scenario, workflow or cluster file (or an override) that cannot be used. Mend the file: exit code 3."""
+    """A scenario, workflow or cluster file (or an override) that cannot be used. Mend it: exit code 3."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         """Keep the problems in the order in which a reader meets them; at least one."""

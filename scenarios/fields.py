@@ -25,7 +25,7 @@ class Model(BaseModel):
 def custom_error(
     message: str, expected: str = "", hint: str = "", at: tuple[str | int, ...] = ()
 ) -> Exception:
-    """Return the exception by which a validator says what it found; `at` leads to the place below the model."""
+    """Return the exception by which a validator says what it found, at a place below the model."""
     return PydanticCustomError(
         "headroom", "{message}", {"message": message, "expected": expected, "hint": hint, "at": at}
     )
@@ -59,7 +59,9 @@ def _unlimited_duration(value: object) -> int | None:
 
 
 def _show_unlimited(value: float | None) -> float | str:
-    return UNLIMITED if value is None else value
+    if value is None:
+        return UNLIMITED
+    return int(value) if value == int(value) else value
 
 
 def _show_unlimited_duration(value: int | None) -> str:
@@ -80,7 +82,7 @@ def _qps(value: object) -> float | None:
     if _unlimited(value) is None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1_000_000:
-        return value
+        return float(value)
     raise UnitError(f"{value!r} does not fit", f"requests a second as a number above 0, or '{UNLIMITED}'")
 
 

@@ -12,9 +12,10 @@ Pick = Callable[[str], float]  # a key -> a uniform number in [0, 1), always the
 def instantiate(spec: RunSpec, index: int, pick: Pick) -> dict[str, Any]:
     """Return the variables of execution `index` (from 0).
 
-    Templates see ``execution`` (the index) and ``replication``. With targets, ``targets`` is a list with one
-    ``{"namespace", "deployment", "ordinal"}`` for every step of the workflow, groups and their children included, in
-    order of definition. `pick` is asked once per step under random assignment, with the key ``execution/step``.
+    Templates see ``execution`` (the index) and ``replication``. With targets, ``targets`` is a list with
+    one ``{"namespace", "deployment", "ordinal"}`` for every step of the workflow, groups and their children
+    included, in order of definition. `pick` is asked once per step under random assignment, with the key
+    ``execution/step``.
     """
     variables = evaluate_value(spec.workload.variables, {"execution": index, "replication": spec.replication})
     if spec.workload.targets:

@@ -1,7 +1,7 @@
 """What targets and comparisons select: paths in the spelling of the coordinates, and what selects nothing.
 
-A metric or a point that does not exist is no error of the file: the target gets no data, and the report fails it (exit
-code 13). The loader only warns. A path that leads nowhere is an error.
+A metric or a point that does not exist is no error of the file: the target gets no data, and the report
+fails it (exit code 13). The loader only warns. A path that leads nowhere is an error.
 """
 
 from typing import Any
@@ -37,7 +37,7 @@ class Judged:
         self.comparisons: tuple[Comparison, ...] = ()
 
     def check(self, file: ScenarioFile) -> None:
-        """Fill `targets`, `comparisons`, `fixed` and `warnings`; `ScenarioError` for paths that lead nowhere."""
+        """Fill `targets`, `comparisons`, `fixed`, `warnings`; `ScenarioError` for paths that lead nowhere."""
         self.targets = tuple(
             self._target(target, ("targets", index)) for index, target in enumerate(file.targets)
         )

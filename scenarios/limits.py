@@ -22,7 +22,7 @@ Shape = Literal["duration", "percentage", "number"]
 
 
 class Limit(float):
-    """A limit as a number: seconds for a duration, a share from 0 to 1 for a percentage; `shape` is how it is written."""
+    """A limit as a number: seconds for a duration, a share for a percentage; `shape` is how it is written."""
 
     shape: Shape
 
@@ -32,9 +32,9 @@ class Limit(float):
         limit.shape = shape
         return limit
 
-    def __getnewargs__(self) -> tuple[float, Shape]:  # type: ignore[override] - float's takes no shape
+    def __reduce__(self) -> tuple[type[Self], tuple[float, Shape]]:
         """Return what a copy is made from."""
-        return float(self), self.shape
+        return type(self), (float(self), self.shape)
 
     def __str__(self) -> str:
         """Return the limit as a file writes it."""

@@ -72,7 +72,7 @@ def _place(problem: Problem) -> tuple[int, int, str]:
 
 
 def _check_points(document: Document, sources: Sources, sweep: Sweep) -> None:
-    """Compile the scenario as it stands, then with every value of the sweep; report what each of them breaks."""
+    """Compile the scenario as it stands, then with every value of the sweep; report what each breaks."""
     build_spec(document, sources, Point(0, {}))
     problems: dict[Problem, None] = {}
     for number, coordinates in enumerate(sweep.single_changes()):

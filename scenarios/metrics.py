@@ -1,7 +1,7 @@
 """The metrics that a target may name, with their units.
 
-A target on an unknown metric is not an error of the file: it selects nothing, and the report says NO DATA. The loader
-adds a warning with the nearest known name.
+A target on an unknown metric is not an error of the file: it selects nothing, and the report says NO DATA.
+The loader adds a warning with the nearest known name.
 """
 
 from collections.abc import Mapping

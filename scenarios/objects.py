@@ -1,4 +1,4 @@
-"""From the short form of a cluster file to Kubernetes objects, with the defaults that an API server would write."""
+"""From the short form of a cluster file to Kubernetes objects, with the defaults of an API server."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ KubernetesObject = dict[str, Any]
 
 
 def objects_of(cluster: ClusterFile) -> list[KubernetesObject]:
-    """Return every object of a cluster: namespaces, nodes, quotas, Deployments with what stands around them, others."""
+    """Return every object of a cluster, in a stable order."""
     used = [*cluster.namespaces, *cluster.quotas, *(entry.namespace for entry in cluster.deployments)]
     objects = [namespace(name) for name in dict.fromkeys(used)]
     objects += [

@@ -1,67 +1,17 @@
 """Every number of the cluster model: its value, unit, source and Kubernetes version.
 
-A source names the file of kubernetes/kubernetes (or the document) where the default stands, or says ``assumption``:
-a value that nobody measured for this cluster, on which a verdict may depend. Whoever overrides a value is named in
-the RunSpec and in the report.
+A source names the file of kubernetes/kubernetes (or the document) where the default stands, or says
+``assumption``: a value that nobody measured for this cluster, on which a verdict may depend. Whoever
+overrides a value is named in the RunSpec and in the report.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from scenarios.distributions import EXPECTED, format_distribution, parse_distribution
-from scenarios.units import SECOND_NS, UnitError, format_duration, parse_duration, seconds
+from scenarios.parameter import Parameter
 
-Kind = Literal["number", "integer", "duration", "distribution", "boolean"]
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One number of the model. `value` is JSON: seconds for durations, the JSON form for distributions."""
-
-    name: str
-    value: Any
-    unit: str
-    kind: Kind
-    source: str
-    kubernetes_version: str
-    summary: str
-
-    def parse(self, value: object) -> Any:
-        """Return what a file says as the JSON value of this parameter; `UnitError` if it does not fit."""
-        if self.kind == "duration":
-            return seconds(parse_duration(value))
-        if self.kind == "distribution":
-            return parse_distribution(value)
-        if self.kind == "boolean":
-            if isinstance(value, bool):
-                return value
-            raise UnitError(f"{value!r} does not fit", "true or false")
-        whole = self.kind == "integer"
-        accepted: type | Any = int if whole else int | float
-        if isinstance(value, bool) or not isinstance(value, accepted) or value < 0 or (whole and value < 1):
-            raise UnitError(
-                f"{value!r} does not fit", "an integer of at least 1" if whole else "a number of at least 0"
-            )
-        return value
-
-    def format(self, value: Any) -> Any:
-        """Return the file form of a JSON value of this parameter."""
-        if self.kind == "duration":
-            return format_duration(round(value * SECOND_NS))
-        return format_distribution(value) if self.kind == "distribution" else value
-
-    @property
-    def expected(self) -> str:
-        """What a file may write."""
-        return {
-            "number": "a number",
-            "integer": "an integer",
-            "boolean": "true or false",
-            "duration": "a duration such as 1s",
-            "distribution": EXPECTED,
-        }[self.kind]
+__all__ = ["CATALOGUE", "Parameter", "defaults"]
 
 
 def _constant(value_s: float) -> dict[str, Any]:
@@ -97,7 +47,7 @@ _ENTRIES: Final = (
         "integer",
         _FLOW,
         "1.26+",
-        "requests served at once: service accounts of kube-system, the controller manager and scheduler among them",
+        "requests served at once: service accounts of kube-system, controller manager and scheduler",
     ),
     Parameter(
         "apiserver.seats.system",
@@ -310,12 +260,12 @@ _ENTRIES: Final = (
     ),
     Parameter(
         "kubelet.serialize_image_pulls",
-        True,
-        "",
-        "boolean",
-        _KUBELET,
-        "1.2+",
-        "serializeImagePulls: one pull at a time on a node",
+        value=True,
+        unit="",
+        kind="boolean",
+        source=_KUBELET,
+        kubernetes_version="1.2+",
+        summary="serializeImagePulls: one pull at a time on a node",
     ),
     Parameter(
         "kubelet.registry_qps",
@@ -341,12 +291,12 @@ _ENTRIES: Final = (
     ),
     Parameter(
         "image.cached",
-        True,
-        "",
-        "boolean",
-        _ASSUMED + ": the images of running workloads are on every node",
-        "",
-        "whether images are present on all nodes at the start",
+        value=True,
+        unit="",
+        kind="boolean",
+        source=_ASSUMED + ": the images of running workloads are on every node",
+        kubernetes_version="",
+        summary="whether images are present on all nodes at the start",
     ),
     Parameter(
         "eviction.retry_after",

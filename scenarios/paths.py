@@ -1,7 +1,8 @@
 """Parameter paths, as `--set`, `sweep` and `where` write them, and how they lead into a scenario's data.
 
-Short forms: ``load.burst`` is ``workload.load.burst``, ``workflow.steps`` is the workflow's parameter ``steps``,
-``variables.x`` is ``workload.variables.x``. Everything else is the way through the file, list indices included.
+Short forms: ``load.burst`` is ``workload.load.burst``, ``workflow.steps`` is the workflow's parameter
+``steps``, ``variables.x`` is ``workload.variables.x``. Everything else is the way through the file, list
+indices included.
 """
 
 import copy
@@ -22,7 +23,7 @@ _NAMED: Final = {  # below these, the rest of the path is one name, dots and all
     ("cluster", "overridden_by"),
     ("sweep",),
 }
-_TEXT_FORMS: Final = {("cluster",): "profile", ("engine", "client"): "preset"}
+_TEXT_FORMS: Final[dict[Path, str]] = {("cluster",): "profile", ("engine", "client"): "preset"}
 _PATH: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_/-]*(\.[A-Za-z0-9_][A-Za-z0-9_/-]*)*")
 PATH_EXPECTED: Final = "a path such as load.burst, workflow.steps, engine.client.qps or cluster.nodes"
 
@@ -54,7 +55,7 @@ def short_form(text: str) -> str:
 
 
 def assign(document: Document, text: str, value: Any, origin: Document) -> None:
-    """Put `value` at a path of `document`, making mappings on the way; places lead to `origin` from then on."""
+    """Put `value` at a path of `document`, making mappings on the way; its place is that of `origin`."""
     keys = keys_of(text)
     at: Any = document.data
     for position, key in enumerate(keys):
@@ -62,7 +63,7 @@ def assign(document: Document, text: str, value: Any, origin: Document) -> None:
         if position == len(keys) - 1:
             _set(at, key, value, origin)
         else:
-            at = _descend(document, at, key, (*here, key), origin)
+            at = _descend(at, key, (*here, key), origin)
     for path in [path for path in document.marks if path[: len(keys)] == keys]:
         del document.marks[path]
     place = origin.mark(())
@@ -78,7 +79,7 @@ def _set(at: Any, key: str | int, value: Any, origin: Document) -> None:
     at[str(key)] = copy.deepcopy(value)
 
 
-def _descend(document: Document, at: Any, key: str | int, path: Path, origin: Document) -> Any:
+def _descend(at: Any, key: str | int, path: Path, origin: Document) -> Any:
     if isinstance(at, list):
         if not isinstance(key, int) or key >= len(at):
             raise origin.error((), f"no entry {key} in a list of {len(at)}", "an index from 0")

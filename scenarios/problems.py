@@ -72,14 +72,20 @@ def _known_path(data: Any, location: Path, *, keep_last: bool) -> Path:
     path: list[str | int] = []
     for position, piece in enumerate(location):
         last = position == len(location) - 1
-        if (isinstance(data, dict) and piece in data) or (
-            isinstance(data, list) and isinstance(piece, int) and piece < len(data)
-        ):
-            data = data[piece]
-            path.append(piece)
-        elif last and keep_last:
+        inside, below = _step(data, piece)
+        if inside:
+            data = below
+        if inside or (last and keep_last):
             path.append(piece)
     return tuple(path)
+
+
+def _step(data: Any, piece: str | int) -> tuple[bool, Any]:
+    if isinstance(data, dict) and piece in data:
+        return True, data[piece]
+    if isinstance(data, list) and isinstance(piece, int) and piece < len(data):
+        return True, data[piece]
+    return False, None
 
 
 def _misspelt(grouped: Mapping[Path, list[Any]], schema: Mapping[str, Any], base: Path) -> set[Path]:

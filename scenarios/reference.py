@@ -10,12 +10,17 @@ from scenarios.parameters import CATALOGUE
 def json_schema(kind: str = "scenario") -> dict[str, Any]:
     """Return the JSON Schema of scenario, workflow or cluster files, for editors."""
     from scenarios.cluster_schema import ClusterFile
+    from scenarios.fields import Model
     from scenarios.schema import ScenarioFile
     from scenarios.workflow_schema import WorkflowFile
 
-    model = {"scenario": ScenarioFile, "workflow": WorkflowFile, "cluster": ClusterFile}[kind]
+    models: dict[str, type[Model]] = {
+        "scenario": ScenarioFile,
+        "workflow": WorkflowFile,
+        "cluster": ClusterFile,
+    }
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"Headroom {kind}"}
-    return {**model.model_json_schema(), **head}
+    return {**models[kind].model_json_schema(), **head}
 
 
 def parameters_markdown() -> str:
@@ -32,8 +37,10 @@ def parameters_markdown() -> str:
 def metrics_markdown() -> str:
     """Return the table of the metrics that a target may name."""
     lines = ["| Metric | Unit | One value per | What it is |", "|--|--|--|--|"]
-    for metric in (*METRICS.values(), *FAMILIES.values()):
-        lines.append(f"| `{metric.name}` | {metric.unit} | {metric.per} | {metric.summary} |")
+    lines += [
+        f"| `{metric.name}` | {metric.unit} | {metric.per} | {metric.summary} |"
+        for metric in (*METRICS.values(), *FAMILIES.values())
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -49,45 +56,41 @@ def reference_markdown() -> str:
 
 
 def _tables(schema: dict[str, Any]) -> Iterator[str]:
-    yield _table("The file", schema, schema)
+    yield _table("The file", schema)
     for name, node in schema.get("$defs", {}).items():
         if "properties" in node:
-            yield _table(name, node, schema)
+            yield _table(name, node)
 
 
-def _table(name: str, node: dict[str, Any], schema: dict[str, Any]) -> str:
+def _table(name: str, node: dict[str, Any]) -> str:
     lines = [f"### {name}\n"]
     if description := node.get("description"):
         lines += [_one_line(description), ""]
     lines += ["| Key | Type | Default |", "|--|--|--|"]
     required = set(node.get("required", ()))
     for key, child in node["properties"].items():
-        default = "required" if key in required else _default(child, schema)
+        default = "required" if key in required else _default(child)
         lines.append(f"| `{key}` | {_type(child)} | {default} |")
     return "\n".join(lines) + "\n"
 
 
 def _type(node: dict[str, Any]) -> str:
     if "$ref" in node:
-        return node["$ref"].rsplit("/", 1)[-1]
+        return str(node["$ref"]).rsplit("/", 1)[-1]
+    if "const" in node or "enum" in node:
+        return " or ".join(_code(word) for word in node.get("enum", [node.get("const")]))
     if "anyOf" in node:
         kinds = [_type(branch) for branch in node["anyOf"] if branch.get("type") != "null"]
-        return node.get("description", "") or " or ".join(dict.fromkeys(kinds))
-    if "const" in node:
-        return f"`{node['const']}`"
-    if "enum" in node:
-        return " or ".join(f"`{word}`" for word in node["enum"])
-    if node.get("type") == "array":
-        return f"list of {_type(node.get('items', {}))}"
-    if node.get("type") == "object":
-        inner = node.get("additionalProperties")
-        return f"mapping to {_type(inner)}" if isinstance(inner, dict) and inner else "mapping"
-    return node.get("description") or {"string": "text"}.get(
-        node.get("type", ""), node.get("type", "anything")
-    )
+        return str(node.get("description") or " or ".join(dict.fromkeys(kinds)))
+    kind = str(node.get("type", "anything"))
+    inner = node.get("items" if kind == "array" else "additionalProperties")
+    if kind in {"array", "object"}:
+        of = _type(inner) if isinstance(inner, dict) and inner else "anything"
+        return f"list of {of}" if kind == "array" else f"mapping to {of}"
+    return str(node.get("description") or {"string": "text"}.get(kind, kind))
 
 
-def _default(node: dict[str, Any], schema: dict[str, Any]) -> str:
+def _default(node: dict[str, Any]) -> str:
     default = node.get("default")
     if default in (None, "", [], {}):
         return ""

@@ -50,11 +50,11 @@ def _cluster(
     spec = build_cluster(source, choice, document)
     values = {name: CATALOGUE[name].format(value) for name, value in spec.parameters.items()}
     rest = {"parameters": values, "overridden_by": dict(spec.overrides)}
-    kept = {key: item for key, item in written.items() if key not in {"profile", "for", "inline", "snapshot"}}
+    added = {key: item for key, item in written.items() if key in {"quotas", "add", "behaviours"}}
     if source.file is None:
-        return {"snapshot": _snapshot_text(source)} | kept | rest
+        return {"snapshot": _snapshot_text(source)} | added | rest
     nodes = choice.nodes if choice.nodes is not None else source.file.nodes[0].count
-    return {"inline": pruned(source.file.model_dump(by_alias=True))} | kept | {"nodes": nodes} | rest
+    return {"inline": pruned(source.file.model_dump(by_alias=True)), "nodes": nodes} | added | rest
 
 
 def _snapshot_text(source: ClusterSource) -> str:

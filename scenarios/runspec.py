@@ -1,4 +1,4 @@
-"""`RunSpec`: one sweep point x one replication, with every default explicit. The input of a world, and nothing else is.
+"""`RunSpec`: one sweep point x one replication, with every default explicit. The only input of a world.
 
 A RunSpec is plain data (JSON-serialisable, picklable). Its `digest` identifies what a run was asked to do.
 """
@@ -32,9 +32,9 @@ class EngineSpec:
 class LoadSpec:
     """How executions arrive.
 
-    burst: `count` at time 0. closed: `users` each submit, wait for the end, think `think_ns` on average (exponential;
-    0: none), until `for_ns`. open: a Poisson stream of `rate_per_s` until `for_ns`. Nothing arrives after `for_ns`;
-    what has arrived is run to its end, or to `horizon_ns`.
+    burst: `count` at time 0. closed: `users` each submit, wait for the end, think `think_ns` on average
+    (exponential; 0: none), until `for_ns`. open: a Poisson stream of `rate_per_s` until `for_ns`. Nothing
+    arrives after `for_ns`; what has arrived is run to its end, or to `horizon_ns`.
     """
 
     kind: Literal["burst", "closed", "open"]
@@ -49,9 +49,9 @@ class LoadSpec:
 class TargetsSpec:
     """Which Deployments the steps of an execution act on.
 
-    `assign`: "random" draws each step's target uniformly over pods (so a Deployment of 8 replicas is drawn 8 times as
-    often as one of 1), keyed by execution and step; "round-robin" takes them in order of execution index, then step.
-    `deployments` is the explicit list, "namespace/name", in order.
+    `assign`: "random" draws each step's target uniformly over pods (so a Deployment of 8 replicas is drawn
+    8 times as often as one of 1), keyed by execution and step; "round-robin" takes them in order of
+    execution index, then step. `deployments` is the explicit list, "namespace/name", in order.
     """
 
     deployments: tuple[str, ...]
@@ -71,7 +71,7 @@ class WorkloadSpec:
 
 @dataclass(frozen=True)
 class ClusterSpec:
-    """The modelled cluster: Kubernetes objects, the behaviour of workloads, and every parameter of the model."""
+    """The modelled cluster: Kubernetes objects, behaviour of workloads, and every parameter of the model."""
 
     name: str
     kubernetes_version: str

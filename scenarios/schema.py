@@ -1,4 +1,4 @@
-"""The scenario file: what may be written, and its defaults. Durations are nanoseconds inside, text with a unit in files."""
+"""The scenario file: what may be written, and its defaults. Durations are nanoseconds inside."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
@@ -41,7 +41,7 @@ class Client(Model):
     """The engine's own token bucket towards the API server: a preset's name, or `qps` and `burst`."""
 
     preset: Literal["client-go", "controller-runtime", "argo", "kubelet", "unlimited"] | None = None
-    qps: QpsOrUnlimited = 20
+    qps: QpsOrUnlimited = 20.0
     burst: Annotated[int, Field(ge=1, le=1_000_000)] = 30
 
     @model_validator(mode="before")
@@ -70,7 +70,7 @@ class Engine(Model):
 
 
 class Closed(Model):
-    """So many users each submit, wait for the end, think (exponential, this long on average), and submit again."""
+    """Users who each submit, wait for the end, think (exponential, this long on average), submit again."""
 
     users: Annotated[int, Field(ge=1, le=100_000)]
     think: Duration = 0
@@ -115,7 +115,7 @@ class Targeting(Model):
 
 
 class Workload(Model):
-    """What is run: a workflow (a shipped one, a file, or written here), its parameters and variables, and the load."""
+    """What is run: a workflow (shipped, a file, or written here), parameters, variables, targets, load."""
 
     workflow: str | dict[str, Any]
     parameters: dict[str, Scalar] = Field(default_factory=dict)
@@ -165,11 +165,12 @@ class Experiment(Model):
 
 
 class Target(Model):
-    """What must hold: a statistic of a metric, or the share of runs or executions (`attainment`), within limits.
+    """What must hold: a statistic, or the share of runs or executions (`attainment`), within limits.
 
-    `where` picks the points to judge; without it every point is judged. Without `stat` and `attainment` the metric's own
-    statistic is meant: the mean of a time, the worst run of a count or a ratio. With `attainment` and without `stat`,
-    each run (for a metric of runs) or each execution (of executions) is judged by itself.
+    `where` picks the points to judge; without it every point is judged. Without `stat` and `attainment` the
+    metric's own statistic is meant: the mean of a time, the worst run of a count or a ratio. With
+    `attainment` and without `stat`, each run (for a metric of runs) or each execution (of executions) is
+    judged by itself.
     """
 
     id: Name
@@ -227,7 +228,7 @@ class Sensitivity(Model):
 
     parameter: str
     targets: Annotated[Rows[str], Field(min_length=1)]
-    up_to: Annotated[float, Field(gt=1, le=1000)] = 16
+    up_to: Annotated[float, Field(gt=1, le=1000)] = 16.0
 
     @model_validator(mode="after")
     def _is_a_scale(self) -> Self:

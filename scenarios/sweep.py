@@ -1,4 +1,4 @@
-"""The sweep: a grid over parameter paths, or a list of points row by row. Counted before anything is expanded."""
+"""The sweep: a grid over parameter paths, or points row by row. Counted before anything is expanded."""
 
 import itertools
 import math

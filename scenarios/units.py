@@ -1,8 +1,9 @@
 """Numbers with units, as people write them in files, to exact integers and back.
 
-Durations are text such as ``30s``, ``250ms``, ``1h30m``; a bare number is refused, because nobody agrees on what it
-would mean. Ratios are ``95%`` or a number from 0 to 1. Rates are ``5/s`` or ``1000/min``. Kubernetes quantities are
-``100m``, ``64Mi``, ``1e3``. Everything is computed exactly (`fractions`), never in floating point.
+Durations are text such as ``30s``, ``250ms``, ``1h30m``; a bare number is refused, because nobody agrees on
+what it would mean. Ratios are ``95%`` or a number from 0 to 1. Rates are ``5/s`` or ``1000/min``.
+Kubernetes quantities are ``100m``, ``64Mi``, ``1e3``. Everything is computed exactly (`fractions`), never
+in floating point.
 """
 
 import re
@@ -134,8 +135,8 @@ def parse_quantity(value: object) -> Fraction:
     number, exponent, suffix = match.groups()
     amount = Fraction(number + (exponent or ""))
     if suffix in _BINARY:
-        return amount * 2 ** _BINARY[suffix]
-    return amount * Fraction(10) ** _DECIMAL.get(suffix or "", 0)
+        return amount * (1 << _BINARY[suffix])
+    return amount * Fraction(f"1e{_DECIMAL.get(suffix, 0)}")
 
 
 def parse_cpu(value: object) -> int:

@@ -5,7 +5,7 @@
         of:
           - id: "restart-{{ i }}"
             include: "{{ i != 3 }}"      # a step left out where this is false
-            needs: ["{{ i > 0 ? 'restart-' + string(i - 1) : '' }}"]   # empty needs fall away; lists are joined
+            needs: ["{{ i > 0 ? 'restart-' + string(i - 1) : '' }}"]  # empty needs fall away
             action: restart_pod
             parameters: {deployment: "${targets.{{ i }}.deployment}"}
 

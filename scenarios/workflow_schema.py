@@ -29,11 +29,7 @@ class WorkflowParameter(Model):
         """Return what was expected if `value` does not fit, else nothing."""
         wanted = type(self.default)
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if wanted is float and number:
-            fits = True
-        else:
-            fits = type(value) is wanted
-        if not fits:
+        if type(value) is not wanted and not (wanted is float and number):
             return {str: "text", bool: "true or false", int: "an integer", float: "a number"}[wanted]
         if isinstance(value, int | float) and number:
             if self.min is not None and value < self.min:
@@ -44,7 +40,7 @@ class WorkflowParameter(Model):
 
 
 class WorkflowFile(Model):
-    """A workflow. Steps may hold templates (``{{ CEL }}`` over the parameters and ``i``) and `repeat` blocks."""
+    """A workflow. Steps may hold templates (``{{ CEL }}`` over parameters and ``i``) and `repeat` blocks."""
 
     api_version: Annotated[Literal["headroom/v1"], Field(alias="apiVersion")]
     kind: Literal["Workflow"]

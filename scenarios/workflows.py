@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
+from engine.core.conditions import Conditions
 from engine.core.definition import Workflow
-from engine.core.errors import DefinitionError
+from engine.core.errors import ConditionError, DefinitionError
 from scenarios.document import Document
 from scenarios.errors import Path, Problem, ScenarioError, did_you_mean, one_of
 from scenarios.problems import validated
@@ -92,6 +94,7 @@ def _problems(
                 yield document.problem(path, f"unknown step '{name}'", one_of(ids), did_you_mean(name, ids))
         yield from _action_problems(document, step, place)
         yield from _reference_problems(document, step, place, variables)
+        yield from _expression_problems(document, step, place)
         yield from _problems(document, step.steps, (*place, "steps"), variables)
     if known and (cycle := _cycle(level)):
         index = ids.index(cycle[0])
@@ -157,3 +160,22 @@ def _reference_problems(
                 expected = one_of(variables) if variables else "variables or targets in the workload"
                 hint = did_you_mean(name, variables)
                 yield document.problem((*place, *path), f"${{{name}...}} is no variable", expected, hint)
+
+
+def _expression_problems(document: Document, step: StepEntry, place: Path) -> Iterator[Problem]:
+    texts: list[tuple[Path, str]] = [(("when",), step.when), (("condition",), step.condition)]
+    texts += [(("branches", number, "when"), branch.when) for number, branch in enumerate(step.branches)]
+    for path, text in texts:
+        if text:
+            try:
+                _conditions().compile(text)
+            except ConditionError as error:
+                expected = "a condition in CEL over variables and steps"
+                yield document.problem((*place, *path), " ".join(str(error).split()), expected)
+
+
+@cache
+def _conditions() -> Conditions:
+    from engine.cel import CelConditions
+
+    return CelConditions()
