@@ -8,11 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reports.console import render_console as render_console
+    from reports.documents import summary_json as summary_json
     from reports.errors import ReportError as ReportError
     from reports.exits import ExitCause as ExitCause
     from reports.exits import exit_code as exit_code
     from reports.looks import next_look as next_look
     from reports.looks import planned_looks as planned_looks
+    from reports.markdown import markdown_text as markdown_text
     from reports.read import read_run as read_run
     from reports.summary import Summary as Summary
     from reports.summary import summarise as summarise
@@ -26,10 +29,13 @@ _HOMES = {
     "Summary": "reports.summary",
     "Verdict": "reports.verdicts",
     "exit_code": "reports.exits",
+    "markdown_text": "reports.markdown",
     "next_look": "reports.looks",
     "planned_looks": "reports.looks",
     "read_run": "reports.read",
+    "render_console": "reports.console",
     "summarise": "reports.summary",
+    "summary_json": "reports.documents",
     "undecided": "reports.summary",
     "write": "reports.write",
 }
@@ -40,10 +46,13 @@ __all__ = [
     "Summary",
     "Verdict",
     "exit_code",
+    "markdown_text",
     "next_look",
     "planned_looks",
     "read_run",
+    "render_console",
     "summarise",
+    "summary_json",
     "undecided",
     "write",
 ]

@@ -119,7 +119,9 @@ def _sensitivity(summary: Summary, console: Console) -> None:
         return
     _heading(console, "SENSITIVITY to the assumptions")
     for entry in summary.run.sensitivity:
-        console.print(Text(f"{entry.get('target')}: {sensitivity_text(dict(entry))}, n={entry.get('replications')}"))
+        console.print(
+            Text(f"{entry.get('target')}: {sensitivity_text(dict(entry))}, n={entry.get('replications')}")
+        )
 
 
 def _comparisons(summary: Summary, console: Console) -> None:
@@ -129,10 +131,15 @@ def _comparisons(summary: Summary, console: Console) -> None:
     for item in summary.comparisons:
         known = item.finding not in (Finding.INCONCLUSIVE, Finding.NO_DATA)
         line = Text(f"{finding_text(item)}: ", style="bold" if known else "yellow")
-        line.append(f"{item.comparison.id}  {item.comparison.metric} {item.stat} {item.change_text}, n={item.n}", style="default")
+        line.append(
+            f"{item.comparison.id}  {item.comparison.metric} {item.stat} {item.change_text}, n={item.n}",
+            style="default",
+        )
         console.print(line)
         shared = ", ".join(f"{path}={coordinate(value)}" for path, value in item.where.items())
-        console.print(Text("  " + "; ".join(part for part in [item.sides, shared, item.reason] if part), style="dim"))
+        console.print(
+            Text("  " + "; ".join(part for part in [item.sides, shared, item.reason] if part), style="dim")
+        )
 
 
 def _checks(summary: Summary, console: Console) -> None:
@@ -142,7 +149,12 @@ def _checks(summary: Summary, console: Console) -> None:
     if not broken:
         console.print(f"{len(made)} checks hold in {max((check.runs for check in made), default=0)} runs")
     for check in broken:
-        console.print(Text(f"FAILED {check.name}: {check.violations} violations, first in {check.example}", style="bold red"))
+        console.print(
+            Text(
+                f"FAILED {check.name}: {check.violations} violations, first in {check.example}",
+                style="bold red",
+            )
+        )
 
 
 def _ending(summary: Summary, console: Console, report: Path | str | None) -> None:
@@ -153,7 +165,7 @@ def _ending(summary: Summary, console: Console, report: Path | str | None) -> No
     console.print(line)
     for cause in summary.causes[:10]:
         console.print(Text(f"  {cause.code} {cause.name}: {cause.message}"))
-    if len(summary.causes) > 10:  # noqa: PLR2004
+    if len(summary.causes) > 10:
         console.print(f"  ... and {len(summary.causes) - 10} more causes, in summary.json")
     if report is not None:
         console.print(Text(f"report: {report}"), soft_wrap=True)

@@ -57,7 +57,7 @@ class Judgement:
             parts.append(f"≤ {quantity(self.target.maximum, self.unit)}")
         if self.target.attainment is not None:
             return f"{quantity(self.target.attainment, 'ratio')} of them {' and '.join(parts)}"
-        stat = {"min": "every one", "max": "every one"}.get(self.stat, self.stat)
+        stat = "every one" if self.stat in ("min", "max") else self.stat
         return f"{stat} {' and '.join(parts)}".strip()
 
     @property
@@ -220,6 +220,8 @@ def _stat(
 ) -> Judgement:
     target = blank.target
     stat = target.stat or metric.default_stat
+    if stat == "mean" and metric.bound is not None and metric.bound in (target.minimum, target.maximum):
+        stat = metric.default_stat  # a mean at the best value there can be is every value there
     error = questions.alpha / len(questions.looks)
     found = estimate(metric, stat, point, error)
     bounds = Bounds(found.value if found.value is not None else np.nan, found.low, found.high)
@@ -246,8 +248,7 @@ def _judged(
     metric: Metric, stat: str, bounds: Bounds, groups: list[Floats], target: Target, note: str
 ) -> tuple[Verdict, str]:
     limits = (target.minimum, target.maximum)
-    if stat in ("min", "max") or (metric.bound is not None and metric.bound in limits):
-        # A limit on every value, or at the metric's own bound: one counterexample disproves it.
+    if stat in ("min", "max"):  # one counterexample disproves it
         values = np.concatenate(groups)
         misses = len(values) - int(_within(values, target).sum())
         if misses:

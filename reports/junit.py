@@ -18,7 +18,11 @@ def junit_text(summary: Summary) -> str:
     """Return the JUnit report. INCONCLUSIVE is skipped, NO_DATA an error; warn and info targets never fail."""
     name = summary.questions.name
     cases = [_case(name, item) for item in summary.judgements]
-    cases += [_check_case(name, check.name, check.words, _complaint(check)) for check in summary.checks if check.runs]
+    cases += [
+        _check_case(name, check.name, check.words, _complaint(check))
+        for check in summary.checks
+        if check.runs
+    ]
     counts = {
         "tests": len(cases),
         "failures": sum(case.find("failure") is not None for case in cases),
@@ -94,7 +98,9 @@ def _check_case(scenario: str, name: str, words: str, complaint: str) -> Element
         "testcase", {"classname": _clean(f"{scenario}.self-check"), "name": _clean(name), "time": "0"}
     )
     if complaint:
-        ElementTree.SubElement(case, "error", {"message": _clean(complaint), "type": str(MODEL_ERROR)}).text = words
+        ElementTree.SubElement(
+            case, "error", {"message": _clean(complaint), "type": str(MODEL_ERROR)}
+        ).text = words
     else:
         ElementTree.SubElement(case, "system-out").text = words
     return case

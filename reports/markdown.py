@@ -32,12 +32,23 @@ def markdown_text(summary: Summary) -> str:
     code = summary.exit_code
     sign = "✅" if code == 0 else "❌"
     title = f"# {sign} {_cell(questions.name)}: {headline(summary)}"
-    parts = [title, " · ".join(_cell(part) for part in [questions.requirement, counted(summary), scope(summary)] if part)]
+    parts = [
+        title,
+        " · ".join(_cell(part) for part in [questions.requirement, counted(summary), scope(summary)] if part),
+    ]
     if summary.causes:
-        listed = [f"- **{item.code} {NAMES[item.code]}**: {_cell(item.message)}" for item in summary.causes[:20]]
-        more = [f"- ... and {len(summary.causes) - 20} more"] if len(summary.causes) > 20 else []  # noqa: PLR2004
+        listed = [
+            f"- **{item.code} {NAMES[item.code]}**: {_cell(item.message)}" for item in summary.causes[:20]
+        ]
+        more = [f"- ... and {len(summary.causes) - 20} more"] if len(summary.causes) > 20 else []
         parts.append("\n".join([f"Exit code {code}:", "", *listed, *more]))
-    parts += [*_targets(summary), *_sensitivity(summary), *_comparisons(summary), _points(summary), _ending(summary)]
+    parts += [
+        *_targets(summary),
+        *_sensitivity(summary),
+        *_comparisons(summary),
+        _points(summary),
+        _ending(summary),
+    ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -7,9 +7,7 @@ from reports.judge import Judgement
 from reports.summary import Summary
 from reports.verdicts import Verdict
 
-POOLED_NOTE = (
-    "p: quantile pooled over the replications, as one of them holds too few values; its interval is a bootstrap over replications."
-)
+POOLED_NOTE = "p: quantile pooled over the replications, as one of them holds too few values; its interval is a bootstrap over replications."
 UNBOUNDED_NOTE = f"{UNBOUNDED}: more executions failed or did not finish than the percentile leaves room for."
 ABSENT_NOTE = "A dash: too few observations for this percentile (59 for p95, 299 for p99)."
 
@@ -84,12 +82,12 @@ def sensitivity_text(entry: dict[str, object]) -> str:
     listed = ""
     if isinstance(values, dict) and values:
         shown = ", ".join(f"{name} {number(float(value))} s" for name, value in list(values.items())[:4])
-        listed = f" ({shown}{', ...' if len(values) > 4 else ''})"  # noqa: PLR2004
+        listed = f" ({shown}{', ...' if len(values) > 4 else ''})"
     return f"{what}: flips at {_factor(flips)} the assumed value{listed}"
 
 
 def _factor(value: object) -> str:
-    return f"{number(float(value))}x" if isinstance(value, int | float) else "?"
+    return f"{value:.4g} x" if isinstance(value, int | float) else "?"
 
 
 def place(item: Judgement) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import scenarios
 from reports.looks import planned_looks
 
 
@@ -61,48 +62,45 @@ class Questions:
 
 
 def matches(where: Mapping[str, Any], coordinates: Mapping[str, Any]) -> bool:
-    """Return whether a point lies where a target or a comparison asks.
-
-    A path that is not swept has one value at every point; the scenario's reader has compared it already.
-    """
-    return all(path not in coordinates or _same(coordinates[path], value) for path, value in where.items())
+    """Return whether a point lies where a target or a comparison asks; a path that it lacks lies nowhere."""
+    return all(path in coordinates and _same(coordinates[path], value) for path, value in where.items())
 
 
 def _same(found: Any, asked: Any) -> bool:
     return bool(found == asked) or str(found) == str(asked)
 
 
-def questions_of(scenario: Any) -> Questions:
+def questions_of(scenario: scenarios.Scenario) -> Questions:
     """Take the questions out of a scenario."""
     experiment = scenario.experiment
     return Questions(
         name=scenario.name,
-        requirement=scenario.requirement or "",
-        description=scenario.description or "",
+        requirement=scenario.requirement,
+        description=scenario.description,
         confidence=experiment.confidence,
         replications_min=experiment.replications.min,
         replications_max=experiment.replications.max,
-        targets=tuple(_target(target, scenario.requirement or "") for target in scenario.targets),
+        targets=tuple(_target(target, scenario.requirement) for target in scenario.targets),
         comparisons=tuple(_comparison(comparison) for comparison in scenario.comparisons),
         points=tuple((point.index, point.coordinates) for point in scenario.points()),
     )
 
 
-def _target(target: Any, requirement: str) -> Target:
+def _target(target: scenarios.Target, requirement: str) -> Target:
     return Target(
         id=target.id,
         metric=target.metric,
         stat=target.stat,
         attainment=target.attainment,
-        minimum=None if target.min is None else float(target.min.value),
-        maximum=None if target.max is None else float(target.max.value),
+        minimum=None if target.min is None else float(target.min),
+        maximum=None if target.max is None else float(target.max),
         where=target.where,
         severity=target.severity,
         requirement=target.requirement or requirement,
     )
 
 
-def _comparison(comparison: Any) -> Comparison:
+def _comparison(comparison: scenarios.Comparison) -> Comparison:
     [(path, (first, second))] = comparison.between.items()
     return Comparison(
         id=comparison.id,

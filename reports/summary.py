@@ -26,6 +26,7 @@ from reports.looks import next_look
 from reports.metrics import METRICS
 from reports.questions import Questions, questions_of
 from reports.verdicts import Verdict
+from scenarios import Scenario
 
 # What is estimated at every point: a column name, the metric and the stat.
 MEASURES: Mapping[str, tuple[str, str]] = {
@@ -86,7 +87,7 @@ class Summary:
 
 
 def summarise(
-    run: RunData, scenario: Any, *, allow_inconclusive: bool = False, causes: Iterable[ExitCause] = ()
+    run: RunData, scenario: Scenario, *, allow_inconclusive: bool = False, causes: Iterable[ExitCause] = ()
 ) -> Summary:
     """Estimate, judge, compare and check a run.
 
@@ -157,7 +158,7 @@ def _point_causes(questions: Questions, run: RunData) -> list[ExitCause]:
         < questions.replications_min
         and not _proven(index, run)
     ]
-    if not run.points:
+    if not run.points and short:
         causes.append(ExitCause(NO_DATA, "no replication was recorded"))
     elif short:
         examples = "; ".join(short[:3]) + ("; ..." if len(short) > 3 else "")

@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 
 from reports.documents import points_csv, summary_text
+from reports.html import html_text
+from reports.junit import junit_text
+from reports.markdown import markdown_text
 from reports.summary import Summary
 
 
@@ -16,6 +19,9 @@ def write(directory: Path | str, summary: Summary) -> dict[str, Path]:
     documents = {
         "summary.json": summary_text(summary),
         "points.csv": points_csv(summary),
+        "report.html": html_text(summary),
+        "report.md": markdown_text(summary),
+        "junit.xml": junit_text(summary),
     }
     return {name: _write(root / name, text) for name, text in documents.items()}
 

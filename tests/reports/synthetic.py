@@ -25,11 +25,10 @@ BURSTS = (1, 5, 10, 20, 50)
 STEPS = (1, 5, 10, 20)
 
 
-def target(id_: str, metric: str, **given: Any) -> SimpleNamespace:
+def target(id_: str, metric: str, **given: Any) -> Any:
     """A target as scenarios has it; limits as numbers."""
-    limits = {name: SimpleNamespace(value=given.pop(name)) for name in ("min", "max") if name in given}
     blank = {"stat": None, "attainment": None, "where": {}, "severity": "error", "requirement": ""}
-    return SimpleNamespace(id=id_, metric=metric, **{**blank, "min": None, "max": None, **given, **limits})
+    return SimpleNamespace(id=id_, metric=metric, **{**blank, "min": None, "max": None, **given})
 
 
 def scenario(
@@ -42,7 +41,7 @@ def scenario(
     name: str = "high-throughput-orchestration",
     requirement: str = "BR-WORKFLOW-032",
     description: str = "Bursts of restarts on the high-load production cluster.",
-) -> SimpleNamespace:
+) -> Any:
     """What reports read of a scenario."""
     return SimpleNamespace(
         name=name,
@@ -99,7 +98,7 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows), encoding="utf-8")
 
 
-def run_rows(  # noqa: PLR0913 - a test double with many knobs
+def run_rows(
     point: int,
     coordinates: Mapping[str, Any],
     replication: int,
@@ -125,11 +124,23 @@ def run_rows(  # noqa: PLR0913 - a test double with many knobs
         free[slot] = row["ended_ns"]
         executions.append(row)
         body += [row, *rows]
-    return [_run_row(point, coordinates, replication, scenario_name, executions, slots), *body, *_stations(executions, slots)]
+    return [
+        _run_row(point, coordinates, replication, scenario_name, executions, slots),
+        *body,
+        *_stations(executions, slots),
+    ]
 
 
 def _execution(
-    identity: str, index: int, start: int, steps: int, throttle: float, factor: float, dice: random.Random, *, detail: bool
+    identity: str,
+    index: int,
+    start: int,
+    steps: int,
+    throttle: float,
+    factor: float,
+    dice: random.Random,
+    *,
+    detail: bool,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     rows: list[dict[str, Any]] = []
     causes = {"admission": start} if start else {}
@@ -138,7 +149,9 @@ def _execution(
         ready = now
         spans = []
         for cause, mean in STAGES:
-            seconds = (throttle if cause == "client throttle" else mean) * dice.lognormvariate(0, 0.3) * factor
+            seconds = (
+                (throttle if cause == "client throttle" else mean) * dice.lognormvariate(0, 0.3) * factor
+            )
             length = int(seconds * SECOND)
             if length:
                 spans.append((cause, now, now + length))
@@ -252,11 +265,16 @@ def standard_targets() -> list[SimpleNamespace]:
     ]
 
 
-def standard_run(directory: Path, replications: int = 10) -> tuple[Path, SimpleNamespace]:
+def standard_run(directory: Path, replications: int = 10) -> tuple[Path, Any]:
     """The sweep of the requirement: 20 points, 80 replications at the requirement's point."""
     points = grid()
     place = points.index({"load.burst": 5, "workflow.steps": 1})
-    write_run(directory, points, {**dict.fromkeys(range(len(points)), replications), place: 80}, detail_points=[place])
+    write_run(
+        directory,
+        points,
+        {**dict.fromkeys(range(len(points)), replications), place: 80},
+        detail_points=[place],
+    )
     (directory / "manifest.json").write_text(json.dumps(MANIFEST), encoding="utf-8")
     (directory / "sensitivity.json").write_text(json.dumps(SENSITIVITY), encoding="utf-8")
     return directory, scenario(points, standard_targets())

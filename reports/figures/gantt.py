@@ -1,0 +1,160 @@
+"""One execution from submission to its end: which step, and what it waited for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.core.causes import Cause
+from reports.columns import SECOND_NS, PointRuns, Replication
+from reports.figures.canvas import Drawing, drawing, finish
+from reports.figures.palette import PAPER, cause_color
+from reports.formats import number, quantity
+from reports.read import rows_of
+
+_MOST_ROWS = 30
+_QUANTILES = (("median", 0.5), ("p95", 0.95), ("worst", 1.0))
+
+
+@dataclass(frozen=True)
+class Track:
+    """One row of the chart: a label and spans of (cause, start, end) in seconds since submission."""
+
+    label: str
+    spans: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An execution that stands for its place among all of its point."""
+
+    word: str  # "median"
+    replication: Replication
+    index: int
+    duration_s: float
+
+
+def choose(point: PointRuns) -> list[Chosen]:
+    """Return the median, the p95 and the slowest execution of a point; ties go to the earlier replication."""
+    everyone = [
+        (float(ended - submitted) / SECOND_NS, item.number, place)
+        for item in point.replications
+        for place, (ended, submitted) in enumerate(
+            zip(item.executions.ended_ns, item.executions.submitted_ns, strict=True)
+        )
+        if ended >= 0
+    ]
+    everyone.sort()
+    by_number = {item.number: item for item in point.replications}
+    chosen: list[Chosen] = []
+    for word, level in _QUANTILES:
+        if everyone:
+            duration, number_, place = everyone[max(0, -(-int(level * 1000) * len(everyone) // 1000) - 1)]
+            chosen.append(Chosen(word, by_number[number_], place, duration))
+    unique = {(item.replication.number, item.index): item for item in reversed(chosen)}
+    return [item for item in chosen if unique[item.replication.number, item.index] is item]
+
+
+def tracks_of(chosen: Chosen) -> list[Track]:
+    """Read the execution's rows again and lay them out; without detail the causes of a step are laid end to end."""
+    identity = chosen.replication.executions.identity[chosen.index]
+    rows = [row for row in rows_of(chosen.replication.path) if row.get("execution") == identity]
+    [head] = [row for row in rows if row["type"] == "execution"]
+    start = head["submitted_ns"]
+    attempts: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["type"] == "attempt":
+            attempts.setdefault(row["step"], []).append(row)
+    tracks = []
+    if head["admitted_ns"] > start:
+        tracks.append(
+            Track("admission", ((Cause.ADMISSION.value, 0.0, (head["admitted_ns"] - start) / SECOND_NS),))
+        )
+    for row in rows:
+        if row["type"] == "step" and row["ready_ns"] >= 0 and row["causes"]:
+            spans = (
+                _from_attempts(row, attempts[row["step"]]) if row["step"] in attempts else _from_causes(row)
+            )
+            moved = tuple((cause, (a - start) / SECOND_NS, (b - start) / SECOND_NS) for cause, a, b in spans)
+            tracks.append(Track(f"{'' if row['critical'] else '· '}{row['step']}", moved))
+    return tracks
+
+
+def _from_attempts(step: Mapping[str, Any], attempts: list[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
+    """Join the attempts' spans with the waits before and between them."""
+    spans: list[tuple[str, int, int]] = []
+    now = step["ready_ns"]
+    for attempt in sorted(attempts, key=lambda row: row["attempt"]):
+        if attempt["started_ns"] > now:
+            wait = Cause.DISPATCH_QUEUE if attempt["attempt"] == 1 else Cause.RETRY_BACKOFF
+            spans.append((wait.value, now, attempt["started_ns"]))
+        spans += [(cause, begin, end) for cause, begin, end in attempt["spans"]]
+        now = attempt["ended_ns"]
+    return spans
+
+
+def _from_causes(step: Mapping[str, Any]) -> list[tuple[str, int, int]]:
+    spans = []
+    now = step["ready_ns"]
+    for cause in Cause:
+        length = step["causes"].get(cause.value, 0)
+        if length:
+            spans.append((cause.value, now, now + length))
+            now += length
+    return spans
+
+
+def gantt(point: PointRuns) -> tuple[Drawing, list[str]] | None:
+    """Draw the median, the p95 and the worst execution of a point; returns the causes drawn too."""
+    chosen = choose(point)
+    laid = [(item, tracks_of(item)) for item in chosen]
+    laid = [(item, tracks) for item, tracks in laid if tracks]
+    if not laid:
+        return None
+    heights = [min(len(tracks), _MOST_ROWS) + 2.2 for _, tracks in laid]
+    with drawing(0.3 + 0.21 * sum(heights)) as figure:
+        grid = figure.subplots(len(laid), 1, sharex=True, squeeze=False, height_ratios=heights)
+        for row, (item, tracks) in zip(grid, laid, strict=True):
+            _panel(row[0], item, tracks)
+        ends = [end for _, tracks in laid for track in tracks for _, _, end in track.spans]
+        grid[-1][0].set_xlim(0, max(ends, default=1.0) * 1.02)
+        grid[-1][0].set_xlabel("seconds since submission")
+        used = {cause for _, tracks in laid for track in tracks for cause, _, _ in track.spans}
+        told = "; ".join(
+            f"{item.word} {quantity(item.duration_s, 's')} (replication {item.replication.number}, "
+            f"execution {item.replication.executions.identity[item.index][:80]})"
+            for item, _ in laid
+        )
+        made = finish(
+            figure,
+            "gantt",
+            "One execution, step by step",
+            f"Steps of single executions over time, coloured by what they waited for: {told}. A dot before a step's "
+            "name says that it is not on the critical path.",
+        )
+    return made, [cause.value for cause in Cause if cause.value in used]
+
+
+def _panel(axes: object, item: Chosen, tracks: list[Track]) -> None:
+    from matplotlib.axes import Axes
+
+    assert isinstance(axes, Axes)
+    shown = tracks[:_MOST_ROWS]
+    for y, track in enumerate(shown):
+        for cause, begin, end in track.spans:
+            axes.barh(
+                y,
+                end - begin,
+                left=begin,
+                height=0.72,
+                color=cause_color(cause),
+                edgecolor=PAPER,
+                linewidth=0.3,
+            )
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_yticks(range(len(shown)), labels=[track.label[:40] for track in shown])
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    left = len(tracks) - len(shown)
+    more = f", first {_MOST_ROWS} of {len(tracks)} steps" if left > 0 else ""
+    axes.set_title(f"{item.word}: {number(item.duration_s)} s{more}", loc="left")
+    axes.grid(axis="x")

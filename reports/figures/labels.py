@@ -1,0 +1,45 @@
+"""Names at the ends of lines, moved apart where lines end close to one another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+_SPACING = 11.0  # points between two names
+
+
+@dataclass(frozen=True)
+class EndLabel:
+    """A name, where its line ends, and its colour."""
+
+    x: float
+    y: float
+    words: str
+    color: str
+
+
+def place_labels(axes: Axes, labels: Sequence[EndLabel], height: float) -> None:
+    """Write the names right of their ends; call when the limits are set. `height` of the axes in points."""
+    to_axes = axes.transData + axes.transAxes.inverted()
+    wanted = sorted(
+        ((to_axes.transform((label.x, label.y))[1] * height, label) for label in labels), key=_by_height
+    )
+    placed: list[float] = []
+    for at, _ in wanted:
+        placed.append(max(at, placed[-1] + _SPACING) if placed else at)
+    surplus = sum(now - at for now, (at, _) in zip(placed, wanted, strict=True)) / max(len(placed), 1)
+    for now, (at, label) in zip(placed, wanted, strict=True):
+        axes.annotate(
+            label.words,
+            (label.x, label.y),
+            xytext=(7, float(now - at - surplus)),
+            textcoords="offset points",
+            va="center",
+            color=label.color,
+            fontsize=8.5,
+            zorder=4,
+        )
+
+
+def _by_height(entry: tuple[float, EndLabel]) -> float:
+    return entry[0]
