@@ -1,4 +1,4 @@
-"""The modelled world: the same engine and actions against a modelled Kubernetes cluster under a virtual clock."""
+"""The modelled world: engine and actions against a modelled Kubernetes cluster under a virtual clock."""
 
 from simulator.environment import RunResult, simulate
 

@@ -1,7 +1,7 @@
 """The one agenda of virtual time: everything that happens later is an entry here.
 
-Tie rule: entries of the same instant run in the order in which they were made. SimPy cannot take an entry back, so whoever
-makes one that may become void must check when it runs.
+Tie rule: entries of the same instant run in the order in which they were made. SimPy cannot take an entry
+back, so whoever makes one that may become void must check when it runs.
 """
 
 from collections.abc import Callable
@@ -27,4 +27,4 @@ class Agenda(simpy.Environment):
     def after(self, delay_ns: int, callback: Callable[[Any], None]) -> None:
         """Call `callback` with its entry when `delay_ns` have passed, after everything already due then."""
         self.entries_count += 1
-        Timeout(self, delay_ns).callbacks.append(callback)  # type: ignore[union-attr] # a new event has callbacks
+        Timeout(self, delay_ns).callbacks.append(callback)

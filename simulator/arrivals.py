@@ -51,7 +51,7 @@ class Arrivals:
             self._agenda.after(think, partial(self._thought, user))
         self.over = not self._thinking and self._agenda.now + think >= self._load.for_ns and not self._users
 
-    def _thought(self, user: int, _event: Any) -> None:  # noqa: ANN401 - the agenda hands over its entry
+    def _thought(self, user: int, _event: Any) -> None:
         self._thinking -= 1
         self._arrive(user)
 
@@ -70,6 +70,6 @@ class Arrivals:
             return
         self._agenda.after(at - self._agenda.now, self._poisson)
 
-    def _poisson(self, _event: Any) -> None:  # noqa: ANN401 - the agenda hands over its entry
+    def _poisson(self, _event: Any) -> None:
         self._arrive(0)
         self._schedule_next()

@@ -1,10 +1,11 @@
 """Why time passed: chains of links from an instant back to what caused it.
 
-A *link* says: from the end of its parent until `end_ns`, time passed because of `cause`. Links are contiguous by
-construction, since a link has no start of its own. Every cluster event carries the link of what led to it: the
-request that wrote it, the watch that delivered it, the controller that acted on it, and so on back to the
-arrival of the execution that began it all. Where several things were waited for, the link's parent is the one that
-finished last; `other` is the path through the thing that waited, used where the parent's path began too late.
+A *link* says: from the end of its parent until `end_ns`, time passed because of `cause`. Links are
+contiguous by construction, since a link has no start of its own. Every cluster event carries the link of
+what led to it: the request that wrote it, the watch that delivered it, the controller that acted on it, and
+so on back to the arrival of the execution that began it all. Where several things were waited for, the
+link's parent is the one that finished last; `other` is the path through the thing that waited, used where
+the parent's path began too late.
 
 Nothing here knows what is left over: `walk` covers an interval exactly or says where it could not.
 """
@@ -14,7 +15,7 @@ from collections.abc import Iterable
 from engine.core.causes import Cause
 
 Link = tuple["Link | None", Cause, int, "Link | None"]
-"""(parent, cause, end_ns, other). A root has no parent: what happened at `end_ns` was caused by nothing before."""
+"""(parent, cause, end_ns, other). A root has no parent: nothing before it led to `end_ns`."""
 
 Span = tuple[Cause, int, int]
 """(cause, start_ns, end_ns)."""
@@ -53,9 +54,10 @@ def _follow(link: Link, since_ns: int, until_ns: int, spans: list[Span]) -> int:
 def walk(chains: Iterable[Link], since_ns: int, until_ns: int, pending: Cause = Cause.SIGNAL) -> list[Span]:
     """Charge every nanosecond of [since, until] to a cause, last finisher first.
 
-    `chains` are the links of the events that were waited for, newest first; a later chain is followed only as far as
-    the newer ones did not reach. Time after the newest chain's end, and time that no chain covers, is charged to `pending`:
-    what the thing waited for was doing, or `SIGNAL` where nobody in this run had begun anything.
+    `chains` are the links of the events that were waited for, newest first; a later chain is followed only
+    as far as the newer ones did not reach. Time after the newest chain's end, and time that no chain
+    covers, is charged to `pending`: what the thing waited for was doing, or `SIGNAL` where nobody in this
+    run had begun anything.
 
     Returns contiguous spans in order of time that cover the interval exactly.
     """

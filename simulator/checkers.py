@@ -1,7 +1,7 @@
 """Invariants judged in every run, apart from the model: each count is a number of violations.
 
-The checkers watch what is written to the store and what the engine did. They share no state with the components that
-they judge, and reckon for themselves.
+The checkers watch what is written to the store and what the engine did. They share no state with the
+components that they judge, and reckon for themselves.
 """
 
 import json
@@ -123,7 +123,7 @@ class ClusterChecker:
             for key, pod in self._store.objects.get("Pod", {}).items()
             if key[0] == namespace and matches(selector, pod["metadata"].get("labels"))
         )
-        return standing - 1 >= (budget.get("status") or {}).get("desiredHealthy", 0)
+        return bool(standing - 1 >= (budget.get("status") or {}).get("desiredHealthy", 0))
 
 
 class EngineChecker:
@@ -139,7 +139,8 @@ class EngineChecker:
         self._scaled: dict[Key, int] = {}
         self._counted: dict[tuple[str, str], _Increment] = {}
         self._counters = {
-            key: dict(resource.get("data") or {}) for key, resource in store.objects.get("ConfigMap", {}).items()
+            key: dict(resource.get("data") or {})
+            for key, resource in store.objects.get("ConfigMap", {}).items()
         }
         self._admitted: list[tuple[int, int]] = []
         self._attempted: list[tuple[int, int]] = []
@@ -150,7 +151,7 @@ class EngineChecker:
         self._submitted[execution_id] = json.dumps(variables, sort_keys=True)
 
     def acknowledged(self, attempt: Attempt, effect: Effect[Any]) -> None:
-        """Judge a write that the API has acknowledged: in the name of its execution, on what that was given."""
+        """Judge an acknowledged write: in the name of its execution, on what that was given."""
         if not isinstance(effect, Patch):
             return
         command, ref = attempt.command, effect.ref
@@ -189,12 +190,18 @@ class EngineChecker:
                     self._attempted.append((attempt.started_ns, attempt.ended_ns))
 
     def finish(self) -> None:
-        """Judge the whole: the limits over all intervals, and what was acknowledged against what is stored."""
-        self.violations["limits_exceeded"] += _most_at_once(self._admitted) > (self._engine.max_concurrency or 1 << 62)
-        self.violations["limits_exceeded"] += _most_at_once(self._attempted) > (self._engine.step_slots or 1 << 62)
+        """Judge the whole: limits over all intervals, what was acknowledged against what is stored."""
+        self.violations["limits_exceeded"] += _most_at_once(self._admitted) > (
+            self._engine.max_concurrency or 1 << 62
+        )
+        self.violations["limits_exceeded"] += _most_at_once(self._attempted) > (
+            self._engine.step_slots or 1 << 62
+        )
         for key, replicas in self._scaled.items():
             deployment = self._store.objects.get("Deployment", {}).get(key)
-            self.violations["lost_updates"] += deployment is None or deployment["spec"]["replicas"] != replicas
+            self.violations["lost_updates"] += (
+                deployment is None or deployment["spec"]["replicas"] != replicas
+            )
         totals: dict[tuple[Key, str], int] = {}
         for counted in self._counted.values():
             counter = (counted.config_map, counted.key)
@@ -202,7 +209,9 @@ class EngineChecker:
         for (config_map, name), total in totals.items():
             before = int(self._counters.get(config_map, {}).get(name, 0))
             found = self._store.objects.get("ConfigMap", {}).get(config_map) or {}
-            self.violations["lost_updates"] += abs(before + total - int((found.get("data") or {}).get(name, 0)))
+            self.violations["lost_updates"] += abs(
+                before + total - int((found.get("data") or {}).get(name, 0))
+            )
 
 
 class _Increment(NamedTuple):

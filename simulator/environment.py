@@ -1,12 +1,12 @@
 """One run in the virtual world: the engine, the SimPy agenda and the modelled cluster bound together.
 
-`simulate` is a pure function of its RunSpec. The run ends when every execution that arrived has ended (*drained*), or at
-the horizon; never "when nothing is left to do", since SimPy cannot cancel a timeout that has lost its purpose.
+`simulate` is a pure function of its RunSpec. The run ends when every execution that arrived has ended
+(*drained*), or at the horizon; never "when nothing is left to do", since SimPy cannot cancel a timeout that
+has lost its purpose.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from engine.actions import CATALOGUE
@@ -68,16 +68,26 @@ class _Run:
         self._engine = WorkflowEngine(_limits(spec.engine))
         self._rows: list[Row] = []
         self._host = Host(
-            self._engine, CATALOGUE, CelConditions(), partial(getattr, self._agenda, "now"), self._rows.append,
+            self._engine,
+            CATALOGUE,
+            CelConditions(),
+            lambda: self._agenda.now,
+            self._rows.append,
             detail=spec.detail,
-        )  # fmt: skip
+        )
         performer = ModelPerformer(
-            self._agenda, self._cluster, self._host, spec.engine.decision_ns, self._engine_checker.acknowledged
+            self._agenda,
+            self._cluster,
+            self._host,
+            spec.engine.decision_ns,
+            self._engine_checker.acknowledged,
         )
         self._host.performer = performer
         self._host.on_execution_end += [self._engine_checker.ended, self._ended]
         Driver(self._host, self._agenda)
-        self._arrivals = Arrivals(self._agenda, spec.workload.load, self._streams.stream("arrivals"), self._submit)
+        self._arrivals = Arrivals(
+            self._agenda, spec.workload.load, self._streams.stream("arrivals"), self._submit
+        )
         self._sampling = Sampling(self._agenda, [*self._cluster.stations, performer.decisions], self._engine)
         self._targets = self._streams.stream("targets")
         self._drained = self._agenda.event()
@@ -120,7 +130,7 @@ class _Run:
         if self._arrivals.over and self._ended_count == self._engine.submitted_count:
             self._stop(None)
 
-    def _stop(self, _event: Any) -> None:  # noqa: ANN401 - the agenda hands over its entry
+    def _stop(self, _event: Any) -> None:
         if not self._drained.triggered:
             self._drained.succeed()
 

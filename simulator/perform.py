@@ -1,7 +1,7 @@
 """Effects performed on the model: the twin of the live performer.
 
-Every effect's time is charged as it passes. An API call is a chain of throttle, queue and service; a wait is followed
-back along the chain of the delivery that ended it.
+Every effect's time is charged as it passes. An API call is a chain of throttle, queue and service; a wait
+is followed back along the chain of the delivery that ended it.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ _Perform = Callable[["ModelPerformer", Attempt, Any], None]
 
 
 class _Mark:
-    """The performer's own notes on an attempt: where its chain ends, and what its next request is drawn by."""
+    """Notes on an attempt: where its chain ends, and what its next request is drawn by."""
 
     __slots__ = ("key", "link", "requests", "since_ns")
 
@@ -100,7 +100,7 @@ class ModelPerformer:
         mark.since_ns = now
         _EFFECTS[type(effect)](self, attempt, effect)
 
-    def _decided(self, attempt: Attempt, timer: _Timer, effect: Effect[Any], _event: Any) -> None:  # noqa: ANN401
+    def _decided(self, attempt: Attempt, timer: _Timer, effect: Effect[Any], _event: Any) -> None:
         if attempt.pending is timer:
             self.perform(attempt, effect)
 
@@ -149,7 +149,7 @@ class ModelPerformer:
         self._write(attempt, effect, partial(self._store.create, effect.resource))
 
     def _patch(self, attempt: Attempt, effect: Patch) -> None:
-        def operation(link: Link) -> Any:  # noqa: ANN401 - the object as written
+        def operation(link: Link) -> Any:
             return self._store.patch(effect.ref, effect.changes, link, effect.resource_version)
 
         self._write(attempt, effect, operation)
@@ -202,7 +202,7 @@ class ModelPerformer:
             return
         attempt.pending = self._waits.add(effect, partial(self._came_true, attempt))
 
-    def _came_true(self, attempt: Attempt, value: Any, link: Link) -> None:  # noqa: ANN401
+    def _came_true(self, attempt: Attempt, value: Any, link: Link) -> None:
         wait, attempt.pending = attempt.pending, None
         mark: _Mark = attempt.mark
         attempt.spans.extend(walk(wait.links[::-1], mark.since_ns, self._agenda.now))
@@ -214,7 +214,7 @@ class ModelPerformer:
         attempt.pending = timer
         self._agenda.after(effect.duration_ns, partial(self._slept, attempt, timer))
 
-    def _slept(self, attempt: Attempt, timer: _Timer, _event: Any) -> None:  # noqa: ANN401 - SimPy hands over the event
+    def _slept(self, attempt: Attempt, timer: _Timer, _event: Any) -> None:
         if attempt.pending is not timer:
             return
         attempt.pending = None
@@ -236,4 +236,3 @@ _EFFECTS: Mapping[type, _Perform] = {
     WaitUntil: ModelPerformer._wait,  # noqa: SLF001
     Sleep: ModelPerformer._sleep,  # noqa: SLF001
 }
-

@@ -28,7 +28,7 @@ class Sampling:
         """Take a sample each second of virtual time, at most `SAMPLES_MAX`."""
         self._agenda.after(SECOND_NS, self._tick)
 
-    def _tick(self, _event: Any) -> None:  # noqa: ANN401 - the agenda hands over its entry
+    def _tick(self, _event: Any) -> None:
         self._rows.extend(self._take(self._agenda.now))
         self._left -= 1
         if self._left:

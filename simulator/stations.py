@@ -1,7 +1,7 @@
 """First-come stations whose waits are known at arrival: seats and token buckets.
 
-Both answer at arrival when service (or the token) will be had, so that a visit costs one agenda entry. They keep
-the totals from which utilisation, waits and Little's law are reported.
+Both answer at arrival when service (or the token) will be had, so that a visit costs one agenda entry. They
+keep the totals from which utilisation, waits and Little's law are reported.
 """
 
 from collections import deque
@@ -11,7 +11,16 @@ from heapq import heapreplace
 class Seats:
     """A first-come first-served station of `seats` equal servers (zero: unlimited)."""
 
-    __slots__ = ("_free_at", "_starts", "arrivals_count", "busy_ns", "name", "queue_length_max", "seats", "wait_ns")
+    __slots__ = (
+        "_free_at",
+        "_starts",
+        "arrivals_count",
+        "busy_ns",
+        "name",
+        "queue_length_max",
+        "seats",
+        "wait_ns",
+    )
 
     def __init__(self, name: str, seats: int) -> None:
         """Start with all seats free at time 0."""
@@ -45,7 +54,7 @@ class Seats:
         self.queue_length_max = max(self.queue_length_max, len(starts))
 
     def busy_until(self, at_ns: int) -> int:
-        """Return the service given up to `at_ns`, over all seats; what is reserved for later does not count."""
+        """Return the service given up to `at_ns`, over all seats; later reservations do not count."""
         return self.busy_ns - sum(free_at - at_ns for free_at in self._free_at if free_at > at_ns)
 
     def waited_until(self, at_ns: int) -> int:
@@ -56,8 +65,8 @@ class Seats:
 class TokenBucket:
     """client-go's limiter: `burst` tokens at the start, `qps` more a second; callers reserve, then wait.
 
-    Exact in integers: the bucket is kept as the instant at which it would be full (the theoretical arrival time of
-    the generic cell rate algorithm, ITU-T I.371), in units of 1/qps.
+    Exact in integers: the bucket is kept as the instant at which it would be full (the theoretical arrival
+    time of the generic cell rate algorithm, ITU-T I.371), in units of 1/qps.
     """
 
     __slots__ = (
@@ -99,7 +108,7 @@ class TokenBucket:
         return start
 
     def busy_until(self, at_ns: int) -> int:
-        """Return for how long the bucket was refilling up to `at_ns`: its use as a server of one token per 1/qps."""
+        """Return for how long the bucket was refilling up to `at_ns`: its use as a server of tokens."""
         return self.busy_ns - max(0, self._full_at - at_ns)
 
     def waited_until(self, at_ns: int) -> int:
@@ -110,7 +119,17 @@ class TokenBucket:
 class Meter:
     """The totals of a queue whose waits are not known at arrival, such as a controller's work queue."""
 
-    __slots__ = ("_at", "_serving", "_waiting", "arrivals_count", "busy_ns", "name", "queue_length_max", "seats", "wait_ns")
+    __slots__ = (
+        "_at",
+        "_serving",
+        "_waiting",
+        "arrivals_count",
+        "busy_ns",
+        "name",
+        "queue_length_max",
+        "seats",
+        "wait_ns",
+    )
 
     def __init__(self, name: str, seats: int) -> None:
         """Start empty; `seats` is how many are served at once (zero: unlimited)."""

@@ -1,8 +1,8 @@
 """Life stories on the agenda: generators that yield durations and calls.
 
-`Task` is a SimPy process without its overhead on the hot path: a duration (integer nanoseconds) becomes one SimPy
-`Timeout`; a `Call` resumes the task from within its own last agenda entry. A task that is cancelled is closed where it
-stands, and what it waited for comes to nothing.
+`Task` is a SimPy process without its overhead on the hot path: a duration (integer nanoseconds) becomes one
+SimPy `Timeout`; a `Call` resumes the task from within its own last agenda entry. A task that is cancelled
+is closed where it stands, and what it waited for comes to nothing.
 """
 
 from collections.abc import Callable, Generator
@@ -24,7 +24,7 @@ Story = Generator["int | Waitable", Any, None]
 class Task:
     """One running story."""
 
-    __slots__ = ("_ended", "_agenda", "_story", "alive")
+    __slots__ = ("_agenda", "_ended", "_story", "alive")
 
     def __init__(self, agenda: Agenda, story: Story, ended: Callable[[], None] | None = None) -> None:
         """Run `story` at once until its first wait; `ended` is called when it returns."""
@@ -34,7 +34,7 @@ class Task:
         self.alive = True
         self._advance(None)
 
-    def _advance(self, value: Any) -> None:  # noqa: ANN401 - a call, a timeout, or nothing
+    def _advance(self, value: Any) -> None:
         if not self.alive:
             return
         try:
@@ -49,7 +49,7 @@ class Task:
         else:
             wanted.done = self._advance
 
-    def _elapsed(self, _event: Any) -> None:  # noqa: ANN401 - SimPy hands over the event
+    def _elapsed(self, _event: Any) -> None:
         self._advance(None)
 
     def cancel(self) -> None:

@@ -1,7 +1,7 @@
 """Waiting on the watch: who waits for which objects, and what delayed them.
 
-Objects of a selection are kept as a view that all its waiters share; a delivery touches only the views that its object
-belongs to.
+Objects of a selection are kept as a view that all its waiters share; a delivery touches only the views that
+its object belongs to.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,14 +30,18 @@ class Wait:
         self.links: list[Link] = []
         self.live = True
 
-    def value(self) -> Any:  # noqa: ANN401 - what the effect's `ready` gives
+    def value(self) -> Any:
         """Ask whether it has come true."""
         return self.effect.ready(*[view.resources() for view in self.views])
 
     def pending_cause(self) -> Cause:
         """Say what the objects waited for are doing now, for a wait that ends before it comes true."""
         pods = [
-            pod for view in self.views if view.selection.kind == "Pod" for pod in view.resources() if not is_ready(pod)
+            pod
+            for view in self.views
+            if view.selection.kind == "Pod"
+            for pod in view.resources()
+            if not is_ready(pod)
         ]
         return _pod_cause(pods[0]) if pods else Cause.CONTROLLER_QUEUE
 
@@ -87,7 +91,7 @@ class Waits:
             view.waits[self._count] = wait
         return wait
 
-    def evaluate(self, effect: WaitUntil[Any]) -> Any:  # noqa: ANN401 - what the effect's `ready` gives
+    def evaluate(self, effect: WaitUntil[Any]) -> Any:
         """Ask the condition now."""
         return effect.ready(*[self._view(selection).resources() for selection in effect.selections])
 

@@ -108,13 +108,19 @@ async def _until_whole(victim: Victim) -> None:
     def whole(deployments: Sequence[Resource], pods: Sequence[Resource]) -> str | None:
         if not deployments:
             return "deleted"
-        missing = replicas_wanted(deployments[0])
+        spare = len(pods) - replicas_wanted(deployments[0])
+        if spare < 0:
+            return None
+        # Asked at every change of any of the pods: the cheap and frequent answers come first.
         for pod in pods:
             if pod["metadata"]["uid"] == uid:
                 return None
-            if is_live(pod) and is_ready(pod):
-                missing -= 1
-        return "done" if missing <= 0 else None
+        for pod in pods:
+            if not (is_ready(pod) and is_live(pod)):
+                spare -= 1
+                if spare < 0:
+                    return None
+        return "done"
 
     outcome = await WaitUntil(
         (by_name(namespace, name), pods_with(namespace, dict(victim["labels"]))),

@@ -1,8 +1,8 @@
 """The API server: seats per priority level, service times, and the clients that call it.
 
-A call passes: the client's token bucket -> a seat of its priority level -> service (for a write, the etcd commit
-included) -> the operation on the store. Seats are first-come first-served, so both waits are known on arrival and a call costs
-one agenda entry (two if the bucket makes it wait).
+A call passes: the client's token bucket -> a seat of its priority level -> service (for a write, the etcd
+commit included) -> the operation on the store. Seats are first-come first-served, so both waits are known
+on arrival and a call costs one agenda entry (two if the bucket makes it wait).
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def _nobody(_call: "Call") -> None:
 
 
 class Call:
-    """One request; `done` is called with it once, when `value` or `error` is known and `link` ends at that instant."""
+    """One request; `done` is called with it once `value` or `error` is known, and `link` ends then."""
 
     __slots__ = ("_level", "_operation", "_service_ns", "done", "error", "link", "value")
 
@@ -38,7 +38,7 @@ class Call:
         self.value: Any = None
         self.error: ApiError | None = None
 
-    def arrive(self, _event: Any = None) -> None:  # noqa: ANN401 - SimPy hands over the event
+    def arrive(self, _event: Any = None) -> None:
         """Reach the server: take a seat, be served."""
         level = self._level
         now = level.agenda.now
@@ -49,7 +49,7 @@ class Call:
         self.link = (self.link, Cause.API_SERVICE, end, None)
         level.agenda.after(end - now, self._finish)
 
-    def _finish(self, _event: Any) -> None:  # noqa: ANN401
+    def _finish(self, _event: Any) -> None:
         try:
             self.value = self._operation(self.link)
         except ApiError as error:

@@ -1,10 +1,10 @@
 """How the workloads behave: what the cluster file declares, drawn per pod.
 
-Start-up and exit times are properties of the application, not of Kubernetes, so they are declared per workload
-(and are assumptions until measured).
+Start-up and exit times are properties of the application, not of Kubernetes, so they are declared per
+workload (and are assumptions until measured).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +27,8 @@ class Probe:
     def first_success(self, started: int, startup_ns: int, seen: int) -> int:
         """Return when the pod is found ready: the first probe at or after both the application and PLEG are.
 
-        Probes run at the container's start plus the initial delay plus whole periods; the kubelet skips those before
-        it knows that the container runs (`seen`).
+        Probes run at the container's start plus the initial delay plus whole periods; the kubelet skips
+        those before it knows that the container runs (`seen`).
         """
         first = started + self.initial_delay_ns
         needed = max(started + startup_ns, seen, first)
@@ -71,7 +71,11 @@ class Behaviours:
     """Declared behaviours by ``namespace/workload``, with ``*`` for the rest."""
 
     def __init__(
-        self, declared: Mapping[str, Mapping[str, Any]], streams: Streams, startup_scale: float, exit_scale: float
+        self,
+        declared: Mapping[str, Mapping[str, Any]],
+        streams: Streams,
+        startup_scale: float,
+        exit_scale: float,
     ) -> None:
         """Multiply all start-up and exit times by the scales (the sensitivity analysis turns them)."""
         self._declared = declared
@@ -125,8 +129,12 @@ class Behaviours:
 
 def _declared_run(pod: Resource, container: Mapping[str, Any]) -> int | None:
     """Read the duration of a container that sleeps and ends (``sleep N``), as `run_job` writes it."""
-    command = container.get("command") or ()
-    if pod["spec"].get("restartPolicy") in ("Never", "OnFailure") and len(command) > 1 and command[0] == "sleep":
+    command: Sequence[str] = container.get("command") or ()
+    if (
+        pod["spec"].get("restartPolicy") in ("Never", "OnFailure")
+        and len(command) > 1
+        and command[0] == "sleep"
+    ):
         return round(float(command[1]) * SECOND_NS)
     return None
 

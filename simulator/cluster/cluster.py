@@ -17,7 +17,7 @@ from simulator.cluster.deployment import DeploymentController
 from simulator.cluster.disruption import DisruptionController
 from simulator.cluster.images import Images
 from simulator.cluster.job import JobController
-from simulator.cluster.kubelet import Kubelet, KubeletTimes
+from simulator.cluster.kubelet import Kubelet, KubeletSettings
 from simulator.cluster.objects import has_ended, is_terminating
 from simulator.cluster.quota import Quotas
 from simulator.cluster.replicaset import ReplicaSetController
@@ -78,7 +78,10 @@ class Cluster:
         self._build_controllers(manager)
         self.scheduler = self._build_scheduler()
         self._behaviours = Behaviours(
-            spec.behaviours, streams, self._number("assumptions.startup_scale"), self._number("assumptions.exit_scale")
+            spec.behaviours,
+            streams,
+            self._number("assumptions.startup_scale"),
+            self._number("assumptions.exit_scale"),
         )
         self.kubelets: dict[str, Kubelet] = {}
         self.watch.subscribe(("Node",), self._node_changed)
@@ -90,15 +93,13 @@ class Cluster:
         value: float = self._parameters[name]
         return value
 
-    def _sampler(self, name: str, scale: float = 1.0) -> Any:  # noqa: ANN401 - a Sampler
+    def _sampler(self, name: str, scale: float = 1.0) -> Any:
         return sampler(self._parameters[name], scale)
 
     def _constant_ns(self, name: str) -> int:
         """Return a duration parameter: seconds, or a distribution of one value."""
         value = self._parameters[name]
-        if isinstance(value, Mapping):
-            return int(sampler(value)(0.5))
-        return round(value * SECOND_NS)
+        return int(sampler(value)(0.5) if isinstance(value, Mapping) else round(value * SECOND_NS))
 
     def _service_times(self) -> ServiceTimes:
         scale = self._number("assumptions.api_scale")
@@ -189,16 +190,23 @@ class Cluster:
             f"kubelet.{name}", "system", self._number("kubelet.qps"), int(self._number("kubelet.burst")),
             Cause.CONTAINER_START,
         )  # fmt: skip
-        times = KubeletTimes(
+        settings = KubeletSettings(
             self._constant_ns("kubelet.pleg_period"),
             self._sampler("kubelet.volume_setup"),
             self._sampler("kubelet.container_start"),
             self._streams.stream("kubelet"),
+            int(self._number("kubelet.start_concurrency")),
         )
         kubelet = Kubelet(
-            self._agenda, name, self.store, client, times, self._behaviours, self._images(name),
-            int(self._number("kubelet.start_concurrency")), self.timestamp,
-        )  # fmt: skip
+            self._agenda,
+            name,
+            self.store,
+            client,
+            settings,
+            self._behaviours,
+            self._images(name),
+            self.timestamp,
+        )
         self.stations.append(kubelet.starts)
         self.kubelets[name] = kubelet
 
@@ -208,7 +216,11 @@ class Cluster:
             node,
             (self._sampler("image.pull_latency"), self._streams.stream("image.pull")),
             self._number("image.pull_mb_per_s"),
-            TokenBucket(f"registry.{node}", self._number("kubelet.registry_qps"), int(self._number("kubelet.registry_burst"))),
+            TokenBucket(
+                f"registry.{node}",
+                self._number("kubelet.registry_qps"),
+                int(self._number("kubelet.registry_burst")),
+            ),
             serial=bool(self._parameters["kubelet.serialize_image_pulls"]),
             cached=bool(self._parameters["image.cached"]),
         )

@@ -3,8 +3,7 @@
 The arithmetic is kube-controller-manager's (pkg/controller/deployment: rolling.go, recreate.go, sync.go).
 """
 
-import json
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,9 +11,10 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import Conflict, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
-from simulator.cluster.bootstrap import new_replicaset
 from simulator.cluster.objects import is_active, key_of, owner_of, with_condition
-from simulator.cluster.revisions import REVISION, Revisions
+from simulator.cluster.offspring import new_replicaset
+from simulator.cluster.revisions import REVISION, Revisions, same_template
+from simulator.cluster.rolling import surge_and_unavailable
 from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
 from simulator.cluster.workqueue import WorkQueue
@@ -25,34 +25,18 @@ DESIRED = "deployment.kubernetes.io/desired-replicas"
 Steps = Generator["int | Waitable", Any, Link]
 
 
-def resolve(value: Any, replicas: int, *, up: bool) -> int:  # noqa: ANN401 - an int or a percentage, as in the API
-    """Return an absolute number for ``25%`` of `replicas`, rounded up or down, or for a plain number."""
-    if isinstance(value, str) and value.endswith("%"):
-        share = int(value[:-1]) * replicas
-        return -(-share // 100) if up else share // 100
-    return int(value)
-
-
-def surge_and_unavailable(deployment: Resource) -> tuple[int, int]:
-    """Return (maxSurge, maxUnavailable) in pods; where both come to nothing, one may be unavailable."""
-    spec = deployment["spec"]
-    rolling = (spec.get("strategy") or {}).get("rollingUpdate") or {}
-    surge = resolve(rolling.get("maxSurge", "25%"), spec["replicas"], up=True)
-    unavailable = resolve(rolling.get("maxUnavailable", "25%"), spec["replicas"], up=False)
-    return surge, unavailable if surge or unavailable else 1
-
-
 class DeploymentController:
     """Keeps every Deployment's ReplicaSets on their way to its template."""
 
-    def __init__(self, store: Store, watch: Watch, client: Client, now: "Any") -> None:  # noqa: ANN401
-        """`now` renders the virtual clock for condition times."""
+    def __init__(self, store: Store, watch: Watch, client: Client, timestamp: Callable[[], str]) -> None:
+        """`timestamp` renders the virtual clock for condition times."""
         self.queue: WorkQueue
         self._store = store
         self._watch = watch
         self._client = client
-        self._timestamp = now
+        self._timestamp = timestamp
         self._owned: dict[Key, dict[str, None]] = {}
+        self._same: dict[tuple[str, int | None, str], bool] = {}
         watch.subscribe(("Deployment",), self._deployment_changed)
         watch.subscribe(("ReplicaSet",), self._replicaset_changed)
         watch.subscribe(("Pod",), self._pod_changed)
@@ -99,7 +83,7 @@ class DeploymentController:
             return False
         revisions = self._revisions(key, deployment)
         if deployment["spec"].get("paused"):
-            link = yield from self._scale_active(key, deployment, revisions, link)
+            link = yield from self._scale_active(deployment, revisions, link)
         elif (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
             link = yield from self._recreate(key, deployment, revisions, link)
         else:
@@ -109,8 +93,18 @@ class DeploymentController:
 
     def _revisions(self, key: Key, deployment: Resource) -> Revisions:
         cache = self._watch.cache.get("ReplicaSet", {})
-        owned = [cache[key[0], name] for name in self._owned.get(key, {}) if (key[0], name) in cache]
-        return Revisions(deployment, owned)
+        namespace = key[0]
+        owned = [cache[namespace, name] for name in self._owned.get(key, ()) if (namespace, name) in cache]
+        return Revisions(owned, partial(self._is_new, deployment))
+
+    def _is_new(self, deployment: Resource, replicaset: Resource) -> bool:
+        """Compare once per pair: a Deployment's template changes only with its generation."""
+        metadata = deployment["metadata"]
+        pair = (metadata["uid"], metadata.get("generation"), replicaset["metadata"]["uid"])
+        known = self._same.get(pair)
+        if known is None:
+            known = self._same[pair] = same_template(deployment, replicaset)
+        return known
 
     def _roll(self, key: Key, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
         wanted = deployment["spec"]["replicas"]
@@ -118,10 +112,14 @@ class DeploymentController:
         new = revisions.new
         total = revisions.replicas
         if new is None:
-            return (yield from self._create(key, deployment, revisions, max(0, min(wanted, wanted + surge - total)), link))
-        link = yield from self._annotate(key, deployment, new, revisions, link)
+            return (
+                yield from self._create(
+                    key, deployment, revisions, max(0, min(wanted, wanted + surge - total)), link
+                )
+            )
+        link = yield from self._annotate(deployment, new, revisions, link)
         current = new["spec"]["replicas"]
-        target = wanted if current > wanted else current
+        target = min(current, wanted)
         if current < wanted:
             target = min(wanted, current + max(0, wanted + surge - total))
         if target != current or _desired(new) != wanted:
@@ -142,7 +140,9 @@ class DeploymentController:
             link = yield from self._scale(replicaset, 0, wanted, link)
         old = {replicaset["metadata"]["name"] for replicaset in revisions.old}
         pods = self._watch.cache.get("Pod", {}).values()
-        if standing or any((owner_of(pod, "ReplicaSet") or ("", ""))[1] in old and is_active(pod) for pod in pods):
+        if standing or any(
+            (owner_of(pod, "ReplicaSet") or ("", ""))[1] in old and is_active(pod) for pod in pods
+        ):
             return link
         if revisions.new is None:
             return (yield from self._create(key, deployment, revisions, wanted, link))
@@ -150,7 +150,7 @@ class DeploymentController:
             link = yield from self._scale(revisions.new, wanted, wanted, link)
         return link
 
-    def _scale_active(self, key: Key, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
+    def _scale_active(self, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
         """While paused, follow the number of replicas with the newest ReplicaSet and begin nothing."""
         wanted = deployment["spec"]["replicas"]
         latest = revisions.new or revisions.latest
@@ -158,14 +158,18 @@ class DeploymentController:
             link = yield from self._scale(latest, wanted, wanted, link)
         return link
 
-    def _create(self, key: Key, deployment: Resource, revisions: Revisions, replicas: int, link: Link) -> Steps:
+    def _create(
+        self, key: Key, deployment: Resource, revisions: Revisions, replicas: int, link: Link
+    ) -> Steps:
         revision = revisions.next_number
         replicaset = new_replicaset(deployment, replicas, revision)
         operation = partial(self._create_once, replicaset)
-        call = self._client.write(operation, entity(f"create/{key[0]}/{replicaset['metadata']['name']}"), link)
+        call = self._client.write(
+            operation, entity(f"create/{key[0]}/{replicaset['metadata']['name']}"), link
+        )
         yield call
         self._owned.setdefault(key, {})[replicaset["metadata"]["name"]] = None
-        return (yield from self._set_revision(key, deployment, revision, call.link))
+        return (yield from self._set_revision(deployment, revision, call.link))
 
     def _create_once(self, replicaset: Resource, link: Link) -> None:
         try:
@@ -173,7 +177,7 @@ class DeploymentController:
         except Conflict:
             return  # the cache was stale: it exists already
 
-    def _annotate(self, key: Key, deployment: Resource, new: Resource, revisions: Revisions, link: Link) -> Steps:
+    def _annotate(self, deployment: Resource, new: Resource, revisions: Revisions, link: Link) -> Steps:
         """Give a template that came back (a rollback) the next revision number."""
         newest = revisions.next_number - 1
         number = revisions.number(new)
@@ -182,13 +186,15 @@ class DeploymentController:
         revision = newest + 1
         changes = {"metadata": {"annotations": {REVISION: str(revision)}}}
         link = yield from self._write(new, changes, link)
-        return (yield from self._set_revision(key, deployment, revision, link))
+        return (yield from self._set_revision(deployment, revision, link))
 
-    def _set_revision(self, key: Key, deployment: Resource, revision: int, link: Link) -> Steps:
+    def _set_revision(self, deployment: Resource, revision: int, link: Link) -> Steps:
         annotations = deployment["metadata"].get("annotations") or {}
         if annotations.get(REVISION) == str(revision):
             return link
-        return (yield from self._write(deployment, {"metadata": {"annotations": {REVISION: str(revision)}}}, link))
+        return (
+            yield from self._write(deployment, {"metadata": {"annotations": {REVISION: str(revision)}}}, link)
+        )
 
     def _scale(self, replicaset: Resource, replicas: int, desired: int, link: Link) -> Steps:
         changes = {"spec": {"replicas": replicas}, "metadata": {"annotations": {DESIRED: str(desired)}}}
@@ -234,29 +240,23 @@ class DeploymentController:
         written = deployment.get("status") or {}
         if all(written.get(name, 0) == value for name, value in status.items()):
             return
-        yield from self._write(deployment, {"status": status}, link)
+        namespace, name = key
+        version = deployment["metadata"]["resourceVersion"]
+        operation = partial(self._set_status, Ref("Deployment", name, namespace), status)
+        yield self._client.write(operation, entity(f"status/Deployment/{namespace}/{name}/{version}"), link)
+
+    def _set_status(self, ref: Ref, status: Mapping[str, Any], link: Link) -> None:
+        try:
+            self._store.set_status(ref, status, link)
+        except NotFound:
+            return
 
     def _status(self, deployment: Resource, revisions: Revisions) -> dict[str, Any]:
         wanted = deployment["spec"]["replicas"]
         available = revisions.available
         _, unavailable = surge_and_unavailable(deployment)
-        now = self._timestamp()
-        conditions = list((deployment.get("status") or {}).get("conditions") or ())
         enough = available >= wanted - unavailable
-        conditions = with_condition(
-            conditions,
-            "Available",
-            "True" if enough else "False",
-            now,
-            reason="MinimumReplicasAvailable" if enough else "MinimumReplicasUnavailable",
-        )
         whole = revisions.is_complete(wanted)
-        conditions = with_condition(
-            conditions, "Progressing", "True", now, reason="NewReplicaSetAvailable" if whole else "ReplicaSetUpdated"
-        )
-        old_conditions = (deployment.get("status") or {}).get("conditions") or []
-        if _gist(old_conditions) == _gist(conditions):
-            conditions = old_conditions
         return {
             "observedGeneration": deployment["metadata"].get("generation", 1),
             "replicas": revisions.status_replicas,
@@ -264,13 +264,29 @@ class DeploymentController:
             "readyReplicas": revisions.ready,
             "availableReplicas": available,
             "unavailableReplicas": max(0, revisions.status_replicas - available),
-            "conditions": conditions,
+            "conditions": self._conditions(deployment, enough=enough, whole=whole),
         }
+
+    def _conditions(self, deployment: Resource, *, enough: bool, whole: bool) -> Sequence[Mapping[str, Any]]:
+        """Return Available and Progressing; the very conditions of before where they say the same."""
+        before: Sequence[Mapping[str, Any]] = (deployment.get("status") or {}).get("conditions") or ()
+        available = (
+            ("True", "MinimumReplicasAvailable") if enough else ("False", "MinimumReplicasUnavailable")
+        )
+        progressing = ("True", "NewReplicaSetAvailable" if whole else "ReplicaSetUpdated")
+        wanted = {"Available": available, "Progressing": progressing}
+        said = {
+            entry["type"]: (entry["status"], entry.get("reason"))
+            for entry in before
+            if entry["type"] in wanted
+        }
+        if said == wanted:
+            return before
+        conditions = list(before)
+        for name, (status, reason) in wanted.items():
+            conditions = with_condition(conditions, name, status, self._timestamp(), reason=reason)
+        return conditions
 
 
 def _desired(replicaset: Resource) -> int:
     return int((replicaset["metadata"].get("annotations") or {}).get(DESIRED, -1))
-
-
-def _gist(conditions: list[Mapping[str, Any]]) -> str:
-    return json.dumps([(entry["type"], entry["status"], entry.get("reason", "")) for entry in conditions])

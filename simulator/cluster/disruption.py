@@ -1,8 +1,8 @@
 """Disruption budgets: the controller that keeps their status, and the eviction that spends it.
 
-Eviction follows pkg/registry/core/pod/storage/eviction.go: no budget, delete; several, refuse (500); one with nothing
-left, refuse (429); else spend one disruption and delete. Pods that do not run, or are not ready while the budget is healthy,
-spend nothing.
+Eviction follows pkg/registry/core/pod/storage/eviction.go: no budget, delete; several, refuse (500); one
+with nothing left, refuse (429); else spend one disruption and delete. Pods that do not run, or are not
+ready while the budget is healthy, spend nothing.
 """
 
 from collections.abc import Generator
@@ -13,8 +13,8 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import NotFound, ServerError, TooManyRequests
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
-from simulator.cluster.deployment import resolve
 from simulator.cluster.objects import is_active, is_ready, key_of, matches, owner_of
+from simulator.cluster.rolling import resolve
 from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
 from simulator.cluster.workqueue import WorkQueue
@@ -40,7 +40,9 @@ def evict(store: Store, ref: Ref, uid: str | None, link: Link) -> None:
     store.check_uid(ref, pod, uid)
     budgets = _budgets(store.objects, pod)
     if len(budgets) > 1:
-        message = f"{ref} is covered by more than one PodDisruptionBudget, which the eviction API does not support"
+        message = (
+            f"{ref} is covered by more than one PodDisruptionBudget, which the eviction API does not support"
+        )
         raise ServerError(message)
     running = (pod.get("status") or {}).get("phase") == "Running" and is_active(pod)
     if budgets and running:
@@ -121,7 +123,9 @@ class DisruptionController:
             return False
         version = budget["metadata"]["resourceVersion"]
         call = self._client.write(
-            partial(self._write, Ref(BUDGET, key[1], key[0]), {**status, "disruptedPods": disrupted}, version),
+            partial(
+                self._write, Ref(BUDGET, key[1], key[0]), {**status, "disruptedPods": disrupted}, version
+            ),
             entity(f"status/{BUDGET}/{key[0]}/{key[1]}/{version}"),
             link,
         )

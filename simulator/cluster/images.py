@@ -10,7 +10,15 @@ class Images:
     """The image cache and puller of one node: pulls are serial, and limited by the registry bucket."""
 
     def __init__(
-        self, agenda: Agenda, node: str, latency: tuple[Sampler, Stream], mb_per_s: float, registry: TokenBucket, *, serial: bool, cached: bool
+        self,
+        agenda: Agenda,
+        node: str,
+        latency: tuple[Sampler, Stream],
+        mb_per_s: float,
+        registry: TokenBucket,
+        *,
+        serial: bool,
+        cached: bool,
     ) -> None:
         """With `cached`, every image that a pod names is there already."""
         self.pulls = Seats(f"image-pull.{node}", 1 if serial else 0)
@@ -45,6 +53,8 @@ class Images:
         return ready - now
 
     def _fetch(self, now: int, image: str, image_mb: float) -> int:
-        service = self._latency(self._stream.uniform(entity(f"{self._node}/{image}"))) + round(image_mb * self._ns_per_mb)
+        service = self._latency(self._stream.uniform(entity(f"{self._node}/{image}"))) + round(
+            image_mb * self._ns_per_mb
+        )
         allowed = self.registry.reserve(now)
         return max(self.pulls.reserve(now, service), allowed) + service

@@ -8,8 +8,8 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
-from simulator.cluster.bootstrap import new_pod
 from simulator.cluster.objects import condition_of, is_active, key_of, owner_of
+from simulator.cluster.offspring import new_pod
 from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
 from simulator.cluster.workqueue import WorkQueue
@@ -96,7 +96,7 @@ class JobController:
             yield self._client.write(operation, entity(f"status/Job/{key[0]}/{key[1]}/{version}"), link)
         return error
 
-    def _create(self, key: Key, job: Resource, link: Link) -> Any:  # noqa: ANN401 - a Call, which the sync waits for
+    def _create(self, key: Key, job: Resource, link: Link) -> Any:
         ordinal = self._created.get(key, 0)
         self._created[key] = ordinal + 1
         self._awaited[key] = self._awaited.get(key, 0) + 1
@@ -107,7 +107,7 @@ class JobController:
 
     def _write(self, ref: Ref, status: dict[str, Any], link: Link) -> None:
         try:
-            self._store.patch(ref, {"status": status}, link)
+            self._store.set_status(ref, status, link)
         except NotFound:
             return
 

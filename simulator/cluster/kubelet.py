@@ -1,8 +1,9 @@
 """The kubelet: from a bound pod to a ready one, and from SIGTERM to gone.
 
-Start: image pull (if the node lacks it) -> volumes -> one of the node's start seats (sandbox, network, create, start) -> the
-next PLEG relist sees it running -> status write -> the workload starts up -> the first probe after that sees it
-ready -> status write. Stop: SIGTERM to exit, at most the grace period -> status write -> removal.
+Start: image pull (if the node lacks it) -> volumes -> one of the node's start seats (sandbox, network,
+create, start) -> the next PLEG relist sees it running -> status write -> the workload starts up -> the
+first probe after that sees it ready -> status write. Stop: SIGTERM to exit, at most the grace period ->
+status write -> removal.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -31,13 +32,14 @@ CRASH_BACKOFF_NS_MAX = 300_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class KubeletTimes:
-    """The kubelet's own durations."""
+class KubeletSettings:
+    """The kubelet's own durations, and how many pods it starts at once."""
 
     pleg_period_ns: int
     volume_setup: Sampler
     container_start: Sampler
     stream: Stream
+    start_seats: int
 
 
 class _Pod:
@@ -60,23 +62,22 @@ class Kubelet:
         node: str,
         store: Store,
         client: Client,
-        times: KubeletTimes,
+        settings: KubeletSettings,
         behaviours: Behaviours,
         images: Images,
-        start_seats: int,
         timestamp: Callable[[], str],
     ) -> None:
-        """Start pods `start_seats` at a time."""
-        self.starts = Seats(f"kubelet.{node}", start_seats)
+        """Start with no pods; those that exist before time 0 are adopted."""
+        self.starts = Seats(f"kubelet.{node}", settings.start_seats)
         self.images = images
         self._agenda = agenda
         self._store = store
         self._client = client
-        self._times = times
+        self._settings = settings
         self._behaviours = behaviours
-        self._timestamp = timestamp
+        self._settingstamp = timestamp
         self._pods: dict[Key, _Pod] = {}
-        self._pleg_phase = round(times.pleg_period_ns * times.stream.uniform(entity(f"pleg/{node}")))
+        self._pleg_phase = round(settings.pleg_period_ns * settings.stream.uniform(entity(f"pleg/{node}")))
 
     def adopt(self, pod: Resource) -> None:
         """Take over a pod that runs since before time 0."""
@@ -105,18 +106,18 @@ class Kubelet:
     def _start(self, known: _Pod, pod: Resource, link: Link) -> Story:
         name = entity("/".join(key_of(pod)))
         life = self._behaviours.life(pod)
-        times = self._times
+        settings = self._settings
         pulled = self.images.pull(pod, life.image_mb)
         if pulled:
             link = extend(link, Cause.IMAGE_PULL, self._agenda.now + pulled)
             yield pulled
         restarts = 0
         while True:
-            setup = times.volume_setup(times.stream.uniform(name)) if not restarts else 0
+            setup = settings.volume_setup(settings.stream.uniform(name)) if not restarts else 0
             if setup:
                 yield setup
             now = self._agenda.now
-            service = times.container_start(times.stream.uniform(name, restarts))
+            service = settings.container_start(settings.stream.uniform(name, restarts))
             began = self.starts.reserve(now, service)
             yield began + service - now
             known.started = True
@@ -139,11 +140,15 @@ class Kubelet:
         """From the container's start to the pod's readiness, or to the end of a job's pod."""
         seen = self._next_relist(started)
         yield seen - started
-        now = self._timestamp()
+        now = self._settingstamp()
         ready = life.probe is None and life.run_ns is None
         running = extend(link, Cause.CONTAINER_START, seen)
         call = self._client.write(
-            partial(self._report, pod, running_status(pod, now, ready=ready or life.run_ns is not None, restarts=restarts)),
+            partial(
+                self._report,
+                pod,
+                running_status(pod, now, ready=ready or life.run_ns is not None, restarts=restarts),
+            ),
             self._key("running", pod),
             running,
         )
@@ -157,7 +162,7 @@ class Kubelet:
             link = extend(call.link if probed == self._agenda.now else link, Cause.READINESS, probed)
             if probed > self._agenda.now:
                 yield probed - self._agenda.now
-            status = running_status(pod, self._timestamp(), ready=True, restarts=restarts)
+            status = running_status(pod, self._settingstamp(), ready=True, restarts=restarts)
             yield self._client.write(partial(self._report, pod, status), self._key("ready", pod), link)
 
     def _run_out(
@@ -169,7 +174,7 @@ class Kubelet:
         link = extend(link, Cause.JOB_RUN, over)
         yield seen - self._agenda.now
         link = extend(link, Cause.CONTAINER_START, seen)
-        status = ended_status(pod, self._timestamp(), "Succeeded")
+        status = ended_status(pod, self._settingstamp(), "Succeeded")
         yield self._client.write(partial(self._report, pod, status), self._key("succeeded", pod), link)
 
     def _stop(self, known: _Pod, pod: Resource, link: Link) -> None:
@@ -181,11 +186,13 @@ class Kubelet:
     def _terminate(self, known: _Pod, pod: Resource, link: Link) -> Story:
         ref = Ref("Pod", pod["metadata"]["name"], pod["metadata"].get("namespace", ""))
         grace_ns = pod["metadata"].get("deletionGracePeriodSeconds", 30) * 1_000_000_000
-        exit_ns = min(self._behaviours.life(pod).exit_ns, grace_ns) if known.started and not has_ended(pod) else 0
+        exit_ns = (
+            min(self._behaviours.life(pod).exit_ns, grace_ns) if known.started and not has_ended(pod) else 0
+        )
         if exit_ns:
             link = extend(link, Cause.TERMINATION_GRACE, self._agenda.now + exit_ns)
             yield exit_ns
-        status = ended_status(pod, self._timestamp(), "Succeeded" if life_is_over(pod) else "Failed")
+        status = ended_status(pod, self._settingstamp(), "Succeeded" if life_is_over(pod) else "Failed")
         call = self._client.write(partial(self._report, pod, status), self._key("stopped", pod), link)
         yield call
         uid = pod["metadata"]["uid"]
@@ -196,7 +203,7 @@ class Kubelet:
         namespace, name = key_of(pod)
         found = self._store.objects["Pod"].get((namespace, name))
         if found is not None and found["metadata"]["uid"] == pod["metadata"]["uid"]:
-            self._store.patch(Ref("Pod", name, namespace), {"status": status}, link)
+            self._store.set_status(Ref("Pod", name, namespace), status, link)
 
     def _remove(self, ref: Ref, uid: str, link: Link) -> None:
         try:
@@ -206,7 +213,7 @@ class Kubelet:
 
     def _next_relist(self, at: int) -> int:
         """Return the first instant >= `at` at which PLEG relists."""
-        period = self._times.pleg_period_ns
+        period = self._settings.pleg_period_ns
         return at + (self._pleg_phase - at) % period
 
     @staticmethod

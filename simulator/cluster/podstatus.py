@@ -4,22 +4,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.core.effects import Resource
-from simulator.cluster.objects import with_condition
+
+ORDER = ("Initialized", "Ready", "ContainersReady", "PodScheduled")
+"""As a kubelet writes them."""
+
+
+def _conditions(
+    status: Mapping[str, Any], now: str, *, initialized: str, ready: str
+) -> list[Mapping[str, Any]]:
+    """Return the conditions of a pod that has a node; a transition time moves only when its status does."""
+    before = {condition["type"]: condition for condition in status.get("conditions") or ()}
+    wanted = (initialized, ready, ready, "True")
+    result = []
+    for name, word in zip(ORDER, wanted, strict=True):
+        known = before.get(name)
+        if known is not None and known["status"] == word:
+            result.append(known)
+        else:
+            result.append({"type": name, "status": word, "lastTransitionTime": now})
+    return result
 
 
 def running_status(pod: Resource, now: str, *, ready: bool, restarts: int) -> dict[str, Any]:
     """Return the status of a pod whose containers run; `ready` says whether its probes succeed."""
     status = pod.get("status") or {}
-    word = "True" if ready else "False"
-    conditions: list[Mapping[str, Any]] = list(status.get("conditions") or ())
-    conditions = with_condition(conditions, "PodScheduled", "True", now)
-    conditions = with_condition(conditions, "Initialized", "True", now)
-    conditions = with_condition(conditions, "ContainersReady", word, now)
-    conditions = with_condition(conditions, "Ready", word, now)
     return {
         "phase": "Running",
         "startTime": status.get("startTime", now),
-        "conditions": conditions,
+        "conditions": _conditions(status, now, initialized="True", ready="True" if ready else "False"),
         "containerStatuses": [
             {
                 "name": container["name"],
@@ -37,13 +49,10 @@ def running_status(pod: Resource, now: str, *, ready: bool, restarts: int) -> di
 def ended_status(pod: Resource, now: str, phase: str) -> dict[str, Any]:
     """Return the status of a pod whose containers have ended: `phase` is Succeeded or Failed."""
     status = pod.get("status") or {}
-    conditions: list[Mapping[str, Any]] = list(status.get("conditions") or ())
-    conditions = with_condition(conditions, "ContainersReady", "False", now)
-    conditions = with_condition(conditions, "Ready", "False", now)
     code = 0 if phase == "Succeeded" else 143  # 128 + SIGTERM
     return {
         "phase": phase,
-        "conditions": conditions,
+        "conditions": _conditions(status, now, initialized="True", ready="False"),
         "containerStatuses": [
             {
                 "name": container["name"],

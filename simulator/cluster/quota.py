@@ -11,7 +11,13 @@ from simulator.cluster.objects import has_ended, key_of
 from simulator.cluster.quantities import amount, resource_amount
 from simulator.cluster.store import Store
 
-_NAMES = {"cpu": "cpu", "requests.cpu": "cpu", "memory": "memory", "requests.memory": "memory", "pods": "pods"}
+_NAMES = {
+    "cpu": "cpu",
+    "requests.cpu": "cpu",
+    "memory": "memory",
+    "requests.memory": "memory",
+    "pods": "pods",
+}
 
 
 class Quotas:
@@ -55,7 +61,8 @@ class Quotas:
                 most = resource_amount(counted, limit) if counted != "pods" else amount(limit)
                 if used.get(counted, 0) + wanted[counted] > most:
                     message = (
-                        f'pods "{name}" is forbidden: exceeded quota: {quota}, requested: {resource}={wanted[counted]}, '
+                        f'pods "{name}" is forbidden: exceeded quota: {quota}, '
+                        f"requested: {resource}={wanted[counted]}, "
                         f"used: {resource}={used.get(counted, 0)}, limited: {resource}={most}"
                     )
                     raise Forbidden(message)
@@ -72,7 +79,9 @@ class Quotas:
             used[resource] = used.get(resource, 0) + sign * value
 
     def _written(self, kind: str, before: Resource | None, after: Resource | None, _link: Link) -> None:
-        if kind != "Pod" or (before is not None and after is not None and has_ended(before) == has_ended(after)):
+        if kind != "Pod" or (
+            before is not None and after is not None and has_ended(before) == has_ended(after)
+        ):
             return
         if before is not None:
             self._count(before, -1)

@@ -1,8 +1,9 @@
 """The ReplicaSet controller: as many pods as wanted, created in slow-start batches.
 
-It acts on the watch cache and remembers what it has asked for but not yet seen (client-go's expectations), so that a
-stale cache does not make it ask twice. Each pod fills a numbered slot of its ReplicaSet; a replacement takes the slot of the pod it
-replaces with the next generation, which makes its name, and all that is drawn for it, independent of timing.
+It acts on the watch cache and remembers what it has asked for but not yet seen (client-go's expectations),
+so that a stale cache does not make it ask twice. Each pod fills a numbered slot of its ReplicaSet; a
+replacement takes the slot of the pod it replaces with the next generation, which makes its name, and all
+that is drawn for it, independent of timing.
 """
 
 from collections.abc import Generator
@@ -13,8 +14,8 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import ApiError, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
-from simulator.cluster.bootstrap import new_pod
 from simulator.cluster.objects import condition_of, has_ended, is_active, is_ready, key_of, owner_of
+from simulator.cluster.offspring import new_pod
 from simulator.cluster.slots import Slots
 from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
@@ -35,7 +36,7 @@ class ReplicaSetController:
         self._watch = watch
         self._client = client
         self._slow_start = slow_start
-        self._pods: dict[Key, dict[str, Resource]] = {}
+        self._owned: dict[Key, _Owned] = {}
         self._slots: dict[Key, Slots] = {}
         self._awaited: dict[Key, set[str]] = {}
         watch.subscribe(("ReplicaSet",), self._replicaset_changed)
@@ -47,18 +48,17 @@ class ReplicaSetController:
             pod = self._watch.cache["Pod"][key]
             owner = owner_of(pod, "ReplicaSet")
             if owner is not None:
-                self._pods.setdefault(owner, {})[key[1]] = pod
-        for owner, pods in self._pods.items():
-            self._slots[owner] = Slots(pods.values())
+                self._owned.setdefault(owner, _Owned()).change(key[1], pod)
+                self._slots.setdefault(owner, Slots()).fill(pod)
         for key, replicaset in self._watch.cache.get("ReplicaSet", {}).items():
-            standing = sum(map(is_active, self._pods.get(key, {}).values()))
+            standing = len(self._owned[key].active) if key in self._owned else 0
             if standing != replicaset["spec"]["replicas"]:
                 self.queue.add(key, link)
 
     def _replicaset_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         if after is None:
             key = key_of(before or {})
-            self._pods.pop(key, None)
+            self._owned.pop(key, None)
             self._awaited.pop(key, None)
         elif before is None or before["metadata"].get("generation") != after["metadata"].get("generation"):
             self.queue.add(key_of(after), link)
@@ -69,20 +69,14 @@ class ReplicaSetController:
         if owner is None:
             return
         name = pod["metadata"]["name"]
-        pods = self._pods.setdefault(owner, {})
-        if after is None:
-            pods.pop(name, None)
-        else:
-            pods[name] = after
+        owned = self._owned.get(owner)
+        if owned is None:
+            owned = self._owned[owner] = _Owned()
+        counts = owned.change(name, after)
         awaited = self._awaited.get(owner)
-        if awaited and (after is None or before is None or not is_active(after)):
+        if awaited and (before is None or name not in owned.active):
             awaited.discard(name)
-        if (
-            before is None
-            or after is None
-            or is_active(before) != is_active(after)
-            or is_ready(before) != is_ready(after)
-        ):
+        if counts:
             self.queue.add(owner, link)
 
     def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
@@ -92,12 +86,14 @@ class ReplicaSetController:
             return False
         failure: ApiError | None = None
         if not self._awaited.get(key):
-            active = [pod for pod in self._pods.get(key, {}).values() if is_active(pod)]
+            active = self._owned.setdefault(key, _Owned()).active
             missing = replicaset["spec"]["replicas"] - len(active)
             if missing > 0:
                 link, failure = yield from self._create(key, replicaset, min(missing, BURST_REPLICAS), link)
             elif missing < 0:
-                link = yield from self._delete(key, active, min(-missing, BURST_REPLICAS), link)
+                link = yield from self._delete(
+                    key, list(active.values()), min(-missing, BURST_REPLICAS), link
+                )
         yield from self._write_status(key, replicaset, failure, link)
         return failure is not None
 
@@ -105,8 +101,8 @@ class ReplicaSetController:
         self, key: Key, replicaset: Resource, count: int, link: Link
     ) -> Generator[int | Waitable, Any, tuple[Link, ApiError | None]]:
         """Create pods in batches that double while all goes well."""
-        slots = self._slots.setdefault(key, Slots(()))
-        taken = {name for name, pod in self._pods.get(key, {}).items() if is_active(pod)}
+        slots = self._slots.setdefault(key, Slots())
+        taken = set(self._owned[key].active)
         batch = self._slow_start
         awaited = self._awaited.setdefault(key, set())
         while count:
@@ -165,38 +161,68 @@ class ReplicaSetController:
         self, key: Key, replicaset: Resource, failure: ApiError | None, link: Link
     ) -> Generator[int | Waitable, Any, None]:
         """Write the status if it says something else than the last one."""
-        pods = [pod for pod in self._pods.get(key, {}).values() if is_active(pod)]
-        ready = sum(map(is_ready, pods))
+        owned = self._owned.get(key) or _Owned()
+        standing, ready = len(owned.active), owned.ready_count
         status: dict[str, Any] = {
-            "replicas": len(pods),
-            "fullyLabeledReplicas": len(pods),
+            "replicas": standing,
+            "fullyLabeledReplicas": standing,
             "readyReplicas": ready,
             "availableReplicas": ready,
             "observedGeneration": replicaset["metadata"].get("generation", 1),
         }
         if failure is not None:
             status["conditions"] = [
-                {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": str(failure)}
+                {
+                    "type": "ReplicaFailure",
+                    "status": "True",
+                    "reason": "FailedCreate",
+                    "message": str(failure),
+                }
             ]
         elif condition_of(replicaset, "ReplicaFailure"):
             status["conditions"] = []
         written = replicaset.get("status") or {}
         if all(written.get(name, 0) == value for name, value in status.items()):
             return
-        operation = partial(self._patch_status, Ref("ReplicaSet", key[1], key[0]), {"status": status})
+        operation = partial(self._set_status, Ref("ReplicaSet", key[1], key[0]), status)
         yield self._client.write(
             operation, entity(f"status/{key[0]}/{key[1]}/{replicaset['metadata']['resourceVersion']}"), link
         )
 
-    def _patch_status(self, ref: Ref, changes: dict[str, Any], link: Link) -> Resource | None:
+    def _set_status(self, ref: Ref, changes: dict[str, Any], link: Link) -> Resource | None:
         try:
-            return self._store.patch(ref, changes, link)
+            return self._store.set_status(ref, changes, link)
         except NotFound:
             return None
 
 
+class _Owned:
+    """The pods of one ReplicaSet that count, as the watch has shown them."""
+
+    __slots__ = ("active", "ready_count")
+
+    def __init__(self) -> None:
+        self.active: dict[str, Resource] = {}
+        self.ready_count = 0
+
+    def change(self, name: str, pod: Resource | None) -> bool:
+        """Take in a pod's change; say whether a count changed."""
+        before = self.active.get(name)
+        was_ready = before is not None and is_ready(before)
+        if pod is not None and is_active(pod):
+            self.active[name] = pod
+            ready = is_ready(pod)
+            self.ready_count += ready - was_ready
+            return before is None or ready != was_ready
+        if before is None:
+            return False
+        del self.active[name]
+        self.ready_count -= was_ready
+        return True
+
+
 def _deletion_rank(pod: Resource) -> tuple[bool, bool, bool, str, str]:
-    """Order as controller_utils.go ActivePodsWithRanks: unassigned, pending, unready, then the newest first."""
+    """Order as ActivePodsWithRanks (controller_utils.go): unassigned, pending, unready, the newest."""
     metadata = pod["metadata"]
     created = metadata.get("creationTimestamp", "")
     newest_first = "".join(chr(0x10FFFF - ord(letter)) for letter in created)

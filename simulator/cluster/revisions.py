@@ -1,6 +1,6 @@
 """A Deployment's ReplicaSets, sorted into the one of today's template and the old ones."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from engine.core.effects import Resource
@@ -24,11 +24,20 @@ def same_template(deployment: Resource, replicaset: Resource) -> bool:
 class Revisions:
     """What a Deployment owns, with the sums that its controller reckons with."""
 
-    def __init__(self, deployment: Resource, owned: Iterable[Resource]) -> None:
+    __slots__ = ("available", "new", "old", "owned", "ready", "replicas", "status_replicas")
+
+    def __init__(self, owned: Iterable[Resource], is_new: Callable[[Resource], bool]) -> None:
         """Sort by age; the oldest with today's template is the new one, as the controller picks it."""
         self.owned = sorted(owned, key=_age)
-        self.new = next((one for one in self.owned if same_template(deployment, one)), None)
+        self.new = next((one for one in self.owned if is_new(one)), None)
         self.old = [one for one in self.owned if one is not self.new]
+        self.replicas = self.available = self.ready = self.status_replicas = 0
+        for one in self.owned:
+            status = one.get("status") or {}
+            self.replicas += one["spec"]["replicas"]  # pods wanted, over all
+            self.available += status.get("availableReplicas", 0)
+            self.ready += status.get("readyReplicas", 0)
+            self.status_replicas += status.get("replicas", 0)  # pods that exist, over all
 
     @staticmethod
     def number(replicaset: Resource) -> int:
@@ -46,26 +55,6 @@ class Revisions:
         return next((one for one in reversed(self.owned) if one["spec"]["replicas"]), None)
 
     @property
-    def replicas(self) -> int:
-        """Return the pods wanted over all."""
-        return sum(one["spec"]["replicas"] for one in self.owned)
-
-    @property
-    def available(self) -> int:
-        """Return the pods available over all."""
-        return sum(_count(one, "availableReplicas") for one in self.owned)
-
-    @property
-    def ready(self) -> int:
-        """Return the pods ready over all."""
-        return sum(_count(one, "readyReplicas") for one in self.owned)
-
-    @property
-    def status_replicas(self) -> int:
-        """Return the pods that exist over all."""
-        return sum(_count(one, "replicas") for one in self.owned)
-
-    @property
     def updated(self) -> int:
         """Return the pods of today's template."""
         return _count(self.new, "replicas") if self.new else 0
@@ -75,7 +64,7 @@ class Revisions:
         return self.updated == self.status_replicas == self.available == wanted
 
     def reductions(self, available_min: int) -> list[tuple[Resource, int]]:
-        """Return (ReplicaSet, new size) of the old ones that may shrink now (rolling.go reconcileOldReplicaSets)."""
+        """Return (ReplicaSet, new size) of the old ones that may shrink (reconcileOldReplicaSets)."""
         if self.new is None or not any(one["spec"]["replicas"] for one in self.old):
             return []
         new_unavailable = self.new["spec"]["replicas"] - _count(self.new, "availableReplicas")

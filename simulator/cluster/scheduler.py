@@ -1,8 +1,9 @@
 """The scheduler: one pod at a time from a queue in three parts; binding runs beside the next cycle.
 
-A pod that fits nowhere is *unschedulable* until something changes that may help it, then waits out its *back-off*
-(1 s doubling to 10 s) before it is *active* again. Resources are reckoned against the scheduler's own view of the nodes, in
-which a pod counts from the moment it is chosen a node for (an assumed pod) until its object is gone.
+A pod that fits nowhere is *unschedulable* until something changes that may help it, then waits out its
+*back-off* (1 s doubling to 10 s) before it is *active* again. Resources are reckoned against the
+scheduler's own view of the nodes, in which a pod counts from the moment it is chosen a node for (an assumed
+pod) until its object is gone.
 """
 
 from collections.abc import Callable
@@ -156,7 +157,9 @@ class Scheduler:
         del self._pending[waiting.key]
         self._place(waiting.key, node.name, demand)
         call = self._client.write(
-            partial(self._bind, ref, pod["metadata"]["uid"], node.name), entity(f"bind/{ref.namespace}/{ref.name}"), waiting.link
+            partial(self._bind, ref, pod["metadata"]["uid"], node.name),
+            entity(f"bind/{ref.namespace}/{ref.name}"),
+            waiting.link,
         )
         call.done = partial(self._bound, waiting)
 
@@ -188,7 +191,7 @@ class Scheduler:
 
     def _tell(self, ref: Ref, conditions: list[Any], link: Link) -> None:
         try:
-            self._store.patch(ref, {"status": {"conditions": conditions}}, link)
+            self._store.set_status(ref, {"conditions": conditions}, link)
         except ApiError:
             return  # the pod is gone; nobody is left to tell
 
@@ -208,8 +211,6 @@ class Scheduler:
             else:
                 self._add(waiting)
 
-    def _ready_again(self, waiting: _Waiting, _event: Any) -> None:  # noqa: ANN401 - SimPy hands over the event
+    def _ready_again(self, waiting: _Waiting, _event: Any) -> None:
         if self._pending.get(waiting.key) is waiting:
             self._add(waiting)
-
-

@@ -1,6 +1,6 @@
 """Numbered places of an owner's pods: who fills which, and for the how-manieth time."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container
 
 from engine.core.effects import Resource
 
@@ -11,16 +11,18 @@ GENERATION_ANNOTATION = "headroom.dev/generation"
 class Slots:
     """The slots of one owner. A slot's generation grows each time that it is filled."""
 
-    def __init__(self, pods: Iterable[Resource]) -> None:
-        """Place the pods that exist: where their annotations say, else in the order given."""
+    def __init__(self) -> None:
+        """Start without slots."""
         self._names: list[str] = []
         self._generations: list[int] = []
-        for index, pod in enumerate(pods):
-            annotations = pod["metadata"].get("annotations") or {}
-            slot = int(annotations.get(SLOT_ANNOTATION, index))
-            self._grow(slot)
-            self._names[slot] = pod["metadata"]["name"]
-            self._generations[slot] = int(annotations.get(GENERATION_ANNOTATION, 0))
+
+    def fill(self, pod: Resource) -> None:
+        """Place a pod that exists: where its annotations say, else in the next slot."""
+        annotations = pod["metadata"].get("annotations") or {}
+        slot = int(annotations.get(SLOT_ANNOTATION, len(self._names)))
+        self._grow(slot)
+        self._names[slot] = pod["metadata"]["name"]
+        self._generations[slot] = int(annotations.get(GENERATION_ANNOTATION, 0))
 
     def _grow(self, slot: int) -> None:
         while len(self._names) <= slot:
@@ -28,7 +30,7 @@ class Slots:
             self._generations.append(-1)
 
     def take(self, held: Container[str]) -> tuple[int, int]:
-        """Return (slot, generation) of the lowest slot whose pod is not among `held`; `name` says who fills it."""
+        """Return (slot, generation) of the lowest slot whose pod is not among `held`, to be named next."""
         slot = 0
         while slot < len(self._names) and self._names[slot] in held:
             slot += 1

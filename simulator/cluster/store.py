@@ -1,12 +1,12 @@
 """The modelled etcd and registry: Kubernetes objects under optimistic concurrency.
 
-Objects are JSON-shaped and keep every field they came with. They are never modified: a write makes a new object that
-shares what did not change. Resource versions grow by one with each write, over all kinds.
+Objects are JSON-shaped and keep every field they came with. They are never modified: a write makes a new
+object that shares what did not change. Resource versions grow by one with each write, over all kinds.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from engine.core.effects import Ref, Resource, Selection
 from engine.core.errors import Conflict, NotFound
@@ -16,12 +16,8 @@ Key = tuple[str, str]
 """(namespace, name)."""
 
 
-class Published(Protocol):
-    """What is told of every write: the kind, the object before (None: created) and after (None: removed)."""
-
-    def __call__(self, kind: str, before: Resource | None, after: Resource | None, link: Link) -> None:
-        """Take note of a write."""
-
+Published = Callable[[str, "Resource | None", "Resource | None", Link], None]
+"""Told of every write: the kind, the object before (None: created) and after (None: removed), and its cause."""
 
 Admit = Callable[[Resource], None]
 """Asked before an object of a kind is created; raises an `ApiError` to refuse it."""
@@ -58,6 +54,7 @@ class Store:
         self.admit: dict[str, list[Admit]] = {}
         self._timestamp = timestamp
         self._lives: dict[str, int] = {}
+        self._labels: dict[str, dict[tuple[str, str], dict[Key, None]]] = {}
 
     def load(self, resources: Iterable[Resource]) -> None:
         """Take in what exists before time 0, without telling anybody."""
@@ -66,7 +63,9 @@ class Store:
             self.version += 1
             stored = {**resource, "metadata": {**metadata, "resourceVersion": str(self.version)}}
             if "uid" not in metadata:
-                stored["metadata"]["uid"] = self._uid(resource["kind"], metadata.get("namespace", ""), metadata["name"])
+                stored["metadata"]["uid"] = self._uid(
+                    resource["kind"], metadata.get("namespace", ""), metadata["name"]
+                )
             key = (metadata.get("namespace", ""), metadata["name"])
             self.objects.setdefault(resource["kind"], {})[key] = stored
 
@@ -85,13 +84,26 @@ class Store:
             found = of_kind.get((selection.namespace, selection.name))
             return [] if found is None else [found]
         namespace, labels = selection.namespace, selection.labels
+        if labels:
+            candidates: Iterable[Key] = self._labelled(selection.kind).get(labels[0], ())
+        else:
+            candidates = of_kind
         keys = [
             key
-            for key, resource in of_kind.items()
-            if (not namespace or key[0] == namespace) and selects(labels, resource)
+            for key in candidates
+            if (not namespace or key[0] == namespace) and (len(labels) == 1 or selects(labels, of_kind[key]))
         ]
         keys.sort()
         return [of_kind[key] for key in keys]
+
+    def _labelled(self, kind: str) -> dict[tuple[str, str], dict[Key, None]]:
+        """Return the index of a kind by label, which is kept from its first use on."""
+        index = self._labels.get(kind)
+        if index is None:
+            index = self._labels[kind] = {}
+            for key, resource in self.objects.get(kind, {}).items():
+                _index(index, key, None, resource)
+        return index
 
     def create(self, resource: Resource, link: Link) -> Resource:
         """Store a new object; raises `Conflict` if its name is taken, or what admission raises."""
@@ -116,7 +128,9 @@ class Store:
         """Merge `changes` into an object; a changed spec raises its generation, no change writes nothing."""
         before = self.get(ref)
         if version is not None and before["metadata"]["resourceVersion"] != version:
-            message = f"{ref} has been modified; please apply your changes to the latest version and try again"
+            message = (
+                f"{ref} has been modified; please apply your changes to the latest version and try again"
+            )
             raise Conflict(message)
         after = merge(before, changes)
         if after == before:
@@ -126,11 +140,27 @@ class Store:
             after["metadata"] = {**metadata, "generation": metadata.get("generation", 0) + 1}
         return self._commit(ref.kind, (ref.namespace, ref.name), before, after, link)
 
+    def set_status(self, ref: Ref, changes: Mapping[str, Any], link: Link) -> Resource:
+        """Replace the fields of an object's status that `changes` names; no change writes nothing."""
+        before = self.get(ref)
+        status = before.get("status") or {}
+        for name, value in changes.items():
+            if status.get(name) != value:
+                break
+        else:
+            return before
+        return self._commit(
+            ref.kind, (ref.namespace, ref.name), before, {**before, "status": {**status, **changes}}, link
+        )
+
     def remove(self, ref: Ref, link: Link, uid: str | None = None) -> None:
         """Take an object away at once; raises `NotFound`, or `Conflict` if `uid` is another object's."""
         before = self.get(ref)
         self.check_uid(ref, before, uid)
-        del self.objects[ref.kind][ref.namespace, ref.name]
+        key = (ref.namespace, ref.name)
+        del self.objects[ref.kind][key]
+        if ref.kind in self._labels:
+            _index(self._labels[ref.kind], key, before, None)
         self.version += 1
         for published in self.published:
             published(ref.kind, before, None, link)
@@ -162,10 +192,14 @@ class Store:
             message = f"{ref}: the UID in the precondition ({uid}) does not match the object's ({found})"
             raise Conflict(message)
 
-    def _commit(self, kind: str, key: Key, before: Resource | None, after: dict[str, Any], link: Link) -> Resource:
+    def _commit(
+        self, kind: str, key: Key, before: Resource | None, after: dict[str, Any], link: Link
+    ) -> Resource:
         self.version += 1
         after["metadata"] = {**after["metadata"], "resourceVersion": str(self.version)}
         self.objects[kind][key] = after
+        if kind in self._labels:
+            _index(self._labels[kind], key, before, after)
         for published in self.published:
             published(kind, before, after, link)
         return after
@@ -177,3 +211,17 @@ class Store:
         self._lives[path] = life + 1
         text = hashlib.blake2b(f"{path}/{life}".encode(), digest_size=16).hexdigest()
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _index(
+    index: dict[tuple[str, str], dict[Key, None]], key: Key, before: Resource | None, after: Resource | None
+) -> None:
+    """Move an object in an index by label, if its labels have changed."""
+    old = before["metadata"].get("labels") if before else None
+    new = after["metadata"].get("labels") if after else None
+    if old is new or old == new:
+        return
+    for label in (old or {}).items():
+        index.get(label, {}).pop(key, None)
+    for label in (new or {}).items():
+        index.setdefault(label, {})[key] = None

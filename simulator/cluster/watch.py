@@ -1,7 +1,7 @@
 """Watch fan-out: every write reaches the watchers' caches after a delay, in order.
 
-All watchers of the model share one cache with one delay, as they watch one API server. Controllers act on this cache,
-so they see the past, as real ones do.
+All watchers of the model share one cache with one delay, as they watch one API server. Controllers act on
+this cache, so they see the past, as real ones do.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +32,7 @@ class _Delivery:
         self._after = after
         self._link = link
 
-    def __call__(self, _event: Any) -> None:  # noqa: ANN401 - SimPy hands over the event
+    def __call__(self, _event: Any) -> None:
         self._watch.deliver(self._kind, self._before, self._after, self._link)
 
 
@@ -64,7 +64,9 @@ class Watch:
         self._count += 1
         at = max(self._delivered_at, now + self._delay(self._stream.uniform(self._count)))
         self._delivered_at = at
-        self._agenda.after(at - now, _Delivery(self, kind, before, after, (link, Cause.WATCH_DELAY, at, None)))
+        self._agenda.after(
+            at - now, _Delivery(self, kind, before, after, (link, Cause.WATCH_DELAY, at, None))
+        )
 
     def deliver(self, kind: str, before: Resource | None, after: Resource | None, link: Link) -> None:
         """Put a write into the cache and tell the subscribers."""

@@ -1,7 +1,8 @@
 """A controller's work queue, as client-go's: keys, not events; one worker a key; back-off per key.
 
-A key that is queued already is not queued twice; a key that is being worked on is queued again afterwards if it was
-added meanwhile. What a sync does is charged to the last event that reached its key before it began.
+A key that is queued already is not queued twice; a key that is being worked on is queued again afterwards
+if it was added meanwhile. What a sync does is charged to the last event that reached its key before it
+began.
 """
 
 from collections import deque
