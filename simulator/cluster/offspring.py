@@ -17,6 +17,7 @@ _NOT_INHERITED = (
     REVISION,
     DESIRED_REPLICAS,
 )
+_API_VERSIONS = {"Deployment": "apps/v1", "ReplicaSet": "apps/v1", "Job": "batch/v1"}
 # The DefaultTolerationSeconds admission plug-in.
 _TOLERATED = tuple(
     {
@@ -44,7 +45,7 @@ def new_replicaset(deployment: Resource, replicas: int, revision: int) -> dict[s
             "namespace": metadata["namespace"],
             "labels": labels,
             "annotations": {**inherited, REVISION: str(revision), DESIRED_REPLICAS: str(spec["replicas"])},
-            "ownerReferences": [_owner(deployment, "apps/v1")],
+            "ownerReferences": [_owner(deployment)],
         },
         "spec": {
             "replicas": replicas,
@@ -57,9 +58,10 @@ def new_replicaset(deployment: Resource, replicas: int, revision: int) -> dict[s
     }
 
 
-def new_pod(replicaset: Resource, slot: int, generation: int) -> dict[str, Any]:
-    """Return the pod that fills a ReplicaSet's slot for the `generation`-th time (without uid)."""
-    metadata, template = replicaset["metadata"], replicaset["spec"]["template"]
+def new_pod(owner: Resource, slot: int, generation: int) -> dict[str, Any]:
+    """Return the pod that fills a ReplicaSet's or Job's slot for the `generation`-th time (without uid)."""
+    metadata, template = owner["metadata"], owner["spec"]["template"]
+    inherited = template.get("metadata") or {}
     name, namespace = metadata["name"], metadata["namespace"]
     return {
         "apiVersion": "v1",
@@ -68,13 +70,13 @@ def new_pod(replicaset: Resource, slot: int, generation: int) -> dict[str, Any]:
             "name": f"{name}-{pod_suffix(f'{namespace}/{name}', slot, generation)}",
             "generateName": f"{name}-",
             "namespace": namespace,
-            "labels": template["metadata"].get("labels") or {},
+            "labels": inherited.get("labels") or {},
             "annotations": {
-                **(template["metadata"].get("annotations") or {}),
+                **(inherited.get("annotations") or {}),
                 SLOT_ANNOTATION: str(slot),
                 GENERATION_ANNOTATION: str(generation),
             },
-            "ownerReferences": [_owner(replicaset, "apps/v1")],
+            "ownerReferences": [_owner(owner)],
         },
         "spec": {
             **template["spec"],
@@ -84,9 +86,9 @@ def new_pod(replicaset: Resource, slot: int, generation: int) -> dict[str, Any]:
     }
 
 
-def _owner(resource: Resource, api_version: str) -> dict[str, Any]:
+def _owner(resource: Resource) -> dict[str, Any]:
     return {
-        "apiVersion": api_version,
+        "apiVersion": _API_VERSIONS[resource["kind"]],
         "kind": resource["kind"],
         "name": resource["metadata"]["name"],
         "uid": resource["metadata"]["uid"],

@@ -98,6 +98,16 @@ def test_rollout_by_somebody_else_since_it_first_looked_counts(world: World) -> 
     assert world.mutations == []
 
 
+def test_rollout_restarted_by_others_after_its_own_write_is_not_written_again(world: World) -> None:
+    memory: dict[str, Any] = {}
+    run(world, "rollout_restart", memory, namespace="ns", deployment="web")
+    template = world.objects[WEB]["spec"]["template"]
+    change(world, WEB, template=merged(template, {"metadata": {"annotations": {RESTARTED_AT: "theirs"}}}))
+    world.mutations.clear()
+    run(world, "rollout_restart", memory, namespace="ns", deployment="web")
+    assert world.mutations == []
+
+
 def test_rollout_that_exceeds_its_deadline_fails(world: World) -> None:
     stuck = {"conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}
     world.pods_become_ready = False
@@ -242,6 +252,12 @@ def test_a_second_attempt_finds_its_write_even_after_others_wrote(world: World) 
     add_ten(world)
     assert count(world, memory, increment=5) == 46
     assert world.objects[SHARED]["data"]["hits"] == "56"
+
+
+def test_an_annotation_of_an_earlier_run_does_not_count_as_this_ones(world: World) -> None:
+    counter(world)
+    assert count(world) == 42
+    assert count(world) == 43, "a first attempt remembers nothing, whatever an earlier run of that name left"
 
 
 def test_a_missing_key_is_zero_and_text_is_refused(world: World) -> None:

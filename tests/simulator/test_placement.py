@@ -90,6 +90,15 @@ def test_taints_keep_pods_off(
     assert fits(tainted, pod("1", tolerations=[toleration] if toleration else [])) is tolerated
 
 
+def test_the_number_of_pods_is_limited() -> None:
+    small = node(pods="2")
+    for _ in range(2):
+        assert fits(small, pod())
+        small.take(pod())
+    assert not fits(small, pod())
+    assert refusals(small, pod()) == ("Too many pods",)
+
+
 def test_unschedulable_nodes_and_selectors() -> None:
     cordoned, other = node("node-0", unschedulable=True), node("node-1")
     assert refusals(cordoned, pod()) == ("node(s) were unschedulable",)
