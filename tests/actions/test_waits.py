@@ -110,11 +110,15 @@ def test_a_rollout_is_what_kubectl_rollout_status_waits_for_and_no_old_pod(world
 def test_a_rollback_that_somebody_else_undoes_is_superseded() -> None:
     world = World()
     with_history(world)
+    before = world.objects[WEB]
     ready = waiting(world, "rollback_deployment", deployment="web").ready
     web = world.objects[WEB]
     pods = [pod(name, labels={"pod-template-hash": "h2"}) for name in "abc"]
     assert ready(rolled(web), pods) == "done"
     assert ready(rolled(web), [*pods, pod("old", labels={"pod-template-hash": "h3"})]) is None
+    assert ready(rolled(before), pods) is None, "the cache is older than the write"
+    stale = merged(web, {"metadata": {"generation": before["metadata"]["generation"]}})
+    assert ready(rolled(stale), pods) is None
     touched = merged(web, {"metadata": {"generation": 99}, "spec": {"minReadySeconds": 1}})
     assert ready(rolled(touched), pods) == "done", "another change that leaves the template alone"
     undone = merged(touched, {"spec": {"template": {"metadata": {"labels": {"x": "y"}}}}})

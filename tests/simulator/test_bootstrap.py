@@ -79,7 +79,11 @@ def test_a_profile_settles_as_kubernetes_would_leave_it() -> None:
         assert one["status"]["readyReplicas"] == one["status"]["updatedReplicas"] == replicas
         assert one["status"]["observedGeneration"] == one["metadata"]["generation"]
         assert one["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "1"
-        assert replicaset["metadata"]["annotations"]["team"] == "x"
+        assert replicaset["metadata"]["annotations"] == {
+            "team": "x",
+            "deployment.kubernetes.io/revision": "1",
+            "deployment.kubernetes.io/desired-replicas": str(replicas),
+        }
         assert replicaset["status"]["availableReplicas"] == replicaset["spec"]["replicas"] == replicas
         digest = replicaset["metadata"]["labels"]["pod-template-hash"]
         assert replicaset["metadata"]["name"] == f"{one['metadata']['name']}-{digest}"
