@@ -21,6 +21,15 @@ _GENERATIONAL = ("Deployment", "ReplicaSet", BUDGET)
 _QUOTA_NAMES = {"requests.cpu": "cpu", "requests.memory": "memory"}
 
 
+def settled_at(objects: Iterable[Resource]) -> str:
+    """Return the instant that time 0 stands for: no earlier than anything that a snapshot holds was created.
+
+    Otherwise what a run creates would look older than what was there before, and "the oldest pod" be wrong.
+    """
+    stamps = (one["metadata"].get("creationTimestamp") or "" for one in objects)
+    return max(SETTLED_AT, max(stamps, default=""))
+
+
 def settle(objects: Iterable[Resource], now: str = SETTLED_AT) -> list[dict[str, Any]]:
     """Return the cluster as Kubernetes leaves it, everything that is new created at `now`.
 
@@ -236,4 +245,4 @@ def _condition(name: str, status: str, reason: str, since: str, message: str = "
     return {**condition, "message": message} if message else condition
 
 
-__all__ = ["SETTLED_AT", "new_pod", "new_replicaset", "settle"]
+__all__ = ["SETTLED_AT", "settle", "settled_at"]

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.cluster.bootstrap import SETTLED_AT, new_pod, new_replicaset, settle
+from simulator.cluster.bootstrap import SETTLED_AT, settle, settled_at
 from simulator.cluster.naming import ALPHABET, pod_suffix, template_hash
+from simulator.cluster.offspring import new_pod, new_replicaset
 from simulator.cluster.placement import Demand, NodeFree, fits
 
 Object = dict[str, Any]
@@ -191,6 +192,12 @@ def test_what_a_snapshot_brings_is_left_alone_and_takes_its_room() -> None:
     assert all(one in again for one in settled)
     pods = [pod for pod in of_kind(again, "Pod") if pod["metadata"]["labels"]["app"] == "more"]
     assert [pod["spec"].get("nodeName") for pod in pods] == ["n0", None]
+
+
+def test_time_0_is_no_earlier_than_what_a_snapshot_holds() -> None:
+    later = "2026-11-24T00:23:59Z"
+    assert settled_at([node("n0")]) == SETTLED_AT
+    assert settled_at([node("n0"), {"metadata": {"creationTimestamp": later}}]) == later
 
 
 def test_a_new_replicaset_and_pod_fit_their_owner() -> None:

@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -169,11 +168,8 @@ def test_files_that_are_no_snapshot(tmp_path: Path, content: bytes, message: str
 
 
 @pytest.mark.oracle
-def test_the_recorded_control_plane_loads_and_stays_as_it_is() -> None:
-    data = os.environ.get("HEADROOM_REFERENCE_DATA")
-    if data is None:
-        pytest.skip("HEADROOM_REFERENCE_DATA is not set")
-    file = Path(data) / "control-plane" / "snapshot.json"
+def test_the_recorded_control_plane_loads_and_stays_as_it_is(reference_data: Path) -> None:
+    file = reference_data / "control-plane" / "snapshot.json"
     snapshot = load(file)
     recorded = json.loads(file.read_text())["items"]
     assert sorted(map(_text, snapshot.objects)) == sorted(map(_text, recorded))
