@@ -1,8 +1,7 @@
 """A workflow engine for Kubernetes remediations, free of the harness that measures it.
 
-`engine.core` is the machine, `engine.actions` the catalogue of remediations, `engine.cel` the conditions.
+`engine.core` is the machine, `engine.actions` the catalogue of remediations, `engine.cel` the conditions. Each
+has its own door: importing `engine` loads none of them.
 """
 
-from engine.core import History, Host, Limits, Step, Workflow, WorkflowEngine, replay
-
-__all__ = ["History", "Host", "Limits", "Step", "Workflow", "WorkflowEngine", "replay"]
+__all__: list[str] = []

@@ -219,7 +219,11 @@ def _line(now: int, event: Event) -> str:
     row = _WRITERS[type(event)](event)
     row["event"] = type(event).__name__
     row["at"] = now
-    return _encode(row)
+    try:
+        return _encode(row)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"{type(event).__name__} at {now} ns cannot be written as JSON: {error}"
+        raise HistoryError(message) from error
 
 
 def _parse(line: str, number: int) -> dict[str, Any]:

@@ -147,6 +147,11 @@ class WorkflowEngine(StepMachine):
         """How many attempts run."""
         return self._slots.busy_count
 
+    @property
+    def deadlines_count(self) -> int:
+        """How many deadlines are kept, those that are no longer wanted included."""
+        return len(self._deadlines)
+
     def lock_holder(self, name: str) -> tuple[str, str] | None:
         """Return the execution and step that hold a lock, or None."""
         holder = self._locks.holder(name)

@@ -309,7 +309,7 @@ class StepMachine:
         self._end_execution(execution, ExecutionInput.FAIL, last_step, failure, now)
 
     def _withdraw(self, execution: ExecutionFacts) -> list[str]:
-        """Take back what this very event has asked for an execution; return the steps whose attempts were meant.
+        """Take back what this very event has asked for an execution; return the steps that it was for.
 
         The world has not been told yet: it need not start what it would have to cancel at once.
         """

@@ -133,15 +133,13 @@ class Workflows:
         fields: dict[str, Any] = {"action": action, "retry": retry}
         fields["expected_ns"] = draw.randint(0, 5) * MILLISECOND_NS
         if action == "call":
-            fields["parameters"] = {
-                "calls": draw.choice([1, "${calls}", "${calls}", "${calls}", "${absent}"])
-            }
+            fields["parameters"] = {"calls": draw.choice([1, "${calls}", "${calls}", "${absent}"])}
         if action == "nap":
             fields["parameters"] = {
                 "ms": draw.choice([0, 1, 2, "many"] if draw.random() < 0.2 else [0, 1, 2])
             }
-        if draw.random() < 0.25:
-            fields["lock"] = draw.choice(["one", "lock-${target.name}"])
+        if draw.random() < 0.3:
+            fields["lock"] = draw.choice(["one", "one", "lock-${target.name}", "${absent}"])
         if draw.random() < 0.1:
             fields["timeout_ns"] = 5 * MILLISECOND_NS
         return fields

@@ -1,12 +1,14 @@
 """A whole small world over either agenda: engine, host, driver and stub cluster."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 from engine.cel import CelConditions
+from engine.core.definition import Workflow
 from engine.core.events import ExecutionSubmitted, WorkflowRegistered
 from engine.core.facts import ExecutionFacts
 from engine.core.host import Host
+from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
 from engine.core.records import Row
 from simulator.agenda import Agenda
@@ -31,27 +33,52 @@ class World:
         return "\n".join(self.host.history.to_lines())
 
 
+@dataclass
+class Case:
+    """What a run is asked to do; `seed` is the stub cluster's."""
+
+    workflow: Workflow
+    limits: Limits
+    submissions: list[tuple[int, ExecutionSubmitted]]
+    seed: int
+    tying: bool
+
+
+def drawn(seed: int, *, tying: bool) -> Case:
+    """Draw a case."""
+    workflows = Workflows(seed)
+    workflow = workflows.workflow()
+    limits = workflows.limits()
+    submissions = [
+        (at_ns, ExecutionSubmitted(f"x-{number}", workflow.name, variables, priority))
+        for number, (at_ns, variables, priority) in enumerate(workflows.submissions(tying=tying))
+    ]
+    return Case(workflow, limits, submissions, seed, tying)
+
+
 def run(agenda: Agenda | HeapAgenda, seed: int, *, tying: bool, until: int | None = None) -> World:
-    """Run the workflow, limits and submissions of `seed` to the end, or to `until`."""
-    drawn = Workflows(seed)
-    workflow = drawn.workflow()
+    """Run the case drawn from `seed` to the end, or to `until`."""
+    return run_case(agenda, drawn(seed, tying=tying), until=until)
+
+
+def run_case(agenda: Agenda | HeapAgenda, case: Case, *, until: int | None = None) -> World:
+    """Run a case to the end, or to `until`."""
     rows: list[Row] = []
-    stub = StubCluster(agenda, seed=seed, tying=tying, failing=0.05)
-    engine = WorkflowEngine(drawn.limits())
+    stub = StubCluster(agenda, seed=case.seed, tying=case.tying, failing=0.05)
+    engine = WorkflowEngine(case.limits)
     host = Host(engine, ACTIONS, CONDITIONS, lambda: agenda.now, rows.append, detail=True)
     host.performer = stub
     stub.host = host
     world = World(host, rows)
     host.on_execution_end.append(world.ended.append)
     Driver(host, agenda)
-    host.feed(WorkflowRegistered(workflow))
-    for number, (at_ns, variables, priority) in enumerate(drawn.submissions(tying=tying)):
-        event = ExecutionSubmitted(f"x-{number}", workflow.name, variables, priority)
-
-        def submit(_entry: Any, event: ExecutionSubmitted = event) -> None:
-            host.feed(event)
-
-        agenda.after(at_ns, submit)
+    host.feed(WorkflowRegistered(case.workflow))
+    for at_ns, event in case.submissions:
+        agenda.after(at_ns, partial(_submit, host, event))
     agenda.run(until=until)
     host.close()
     return world
+
+
+def _submit(host: Host, event: ExecutionSubmitted, _entry: object) -> None:
+    host.feed(event)
