@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from headroom.errors import HarnessError
-from reports import exits
 
 app = typer.Typer(
     name="headroom",
@@ -48,7 +47,7 @@ def run(
         bool, typer.Option("--history", help="Also write the engine's history of every run.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Run even what is infeasible by configuration.")
+        bool, typer.Option("--force", help="Run even what cannot meet or find its target.")
     ] = False,
     allow_inconclusive: Annotated[
         bool, typer.Option("--allow-inconclusive", help="Let inconclusive targets pass.")
@@ -67,7 +66,12 @@ def run(
     )
     settings = Settings(directory, workers or cores(), histories=history, force=force)
     code = verbs.run(
-        loaded, settings, Teller(quiet=quiet), allow_inconclusive=allow_inconclusive, as_json=json
+        loaded,
+        settings,
+        Teller(quiet=quiet),
+        explore=bool(overrides),
+        allow_inconclusive=allow_inconclusive,
+        as_json=json,
     )
     raise typer.Exit(code)
 
@@ -167,25 +171,25 @@ def main() -> None:
     """Run the command line and turn errors into exit codes."""
     try:
         app()
-    except HarnessError as error:
-        told = {"message": str(error), "hint": error.hint}
-        code: int = error.code
     except Exception as error:
         found = user_error(error)
         if found is None:
             raise
-        code, told = found
-    sys.exit(tell(code, told))
+        sys.exit(tell(*found))
 
 
 def user_error(error: Exception) -> tuple[int, dict[str, Any]] | None:
     """Return code and content of an error about what the user gave; None for a bug."""
-    import reports
+    if isinstance(error, HarnessError):
+        return error.code, {"message": str(error), "hint": error.hint}
+
     import scenarios
+    from reports import ReportError, exits
 
     if isinstance(error, scenarios.ScenarioError):
-        return error.exit_code, {"message": str(error), "problems": [it.to_json() for it in error.problems]}
-    if isinstance(error, reports.ReportError):
+        problems = [problem.to_json() for problem in error.problems]
+        return exits.INVALID, {"message": str(error), "problems": problems}
+    if isinstance(error, ReportError):
         return exits.INVALID, {"message": str(error)}
     return None
 

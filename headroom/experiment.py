@@ -27,7 +27,7 @@ class Settings:
     out: Path
     workers: int
     histories: bool = False
-    force: bool = False  # run what is infeasible by configuration all the same
+    force: bool = False  # run even what is infeasible by configuration, or asks for what is not there
     world: str = WORLD
 
 

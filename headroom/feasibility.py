@@ -32,20 +32,16 @@ class Bound:
 
 def examine(scenario: Scenario, points: Sequence[Point]) -> list[dict[str, Any]]:
     """Return a row for every target and point where the floor lies beyond the limit."""
+    limited = [it for it in scenario.targets if it.severity == "error" and it.metric in BOUNDS]
     rows = []
     for point in points:
-        selected = [
-            it
-            for it in scenario.targets
-            if it.max is not None and it.metric in BOUNDS and it.severity == "error"
-        ]
-        selected = [target for target in selected if selects(target.where, point.coordinates)]
-        if not selected:
+        looking = [target for target in limited if selects(target.where, point.coordinates)]
+        if not looking:
             continue
         floor = Floor(scenarios.compile(scenario, point, 0))
-        for target in selected:
+        for target in looking:
             bound = BOUNDS[target.metric](floor)
-            if bound.seconds > target.max:
+            if target.max is not None and bound.seconds > target.max:
                 rows.append(
                     {
                         "target": target.id,
@@ -53,7 +49,7 @@ def examine(scenario: Scenario, points: Sequence[Point]) -> list[dict[str, Any]]
                         "metric": target.metric,
                         "point": point.index,
                         "coordinates": dict(point.coordinates),
-                        "limit_s": target.max,
+                        "limit_s": float(target.max),
                         "bound_s": round(bound.seconds, 6),
                         "because": bound.because,
                     }

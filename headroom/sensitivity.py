@@ -59,14 +59,11 @@ def bracket(holds: Callable[[float], bool], up_to: float) -> Flip:
     """Find the factor at which `holds` turns false, between 1 and `up_to`, within `PRECISION`."""
     if not holds(1.0):
         return Flip(None, 1.0)
-    low = 1.0
-    while low < up_to:
-        high = min(2 * low, up_to)
-        if not holds(high):
-            break
-        low = high
-    else:
-        return Flip(low, None)
+    low, high = 1.0, min(2.0, up_to)
+    while holds(high):
+        if high == up_to:
+            return Flip(high, None)
+        low, high = high, min(2 * high, up_to)
     while high / low > PRECISION:
         middle = float(f"{math.sqrt(low * high):.4g}")
         if holds(middle):

@@ -13,6 +13,7 @@ from rich.table import Table
 
 import scenarios
 from headroom import rundir
+from headroom.errors import HarnessError
 from headroom.experiment import Experiment, Settings
 from headroom.progress import Teller
 from headroom.rundir import RunDirectory
@@ -42,9 +43,22 @@ def default_directory(scenario: Scenario, *, overridden: bool) -> Path:
 
 
 def run(
-    scenario: Scenario, settings: Settings, teller: Teller, *, allow_inconclusive: bool, as_json: bool
+    scenario: Scenario,
+    settings: Settings,
+    teller: Teller,
+    *,
+    explore: bool,
+    allow_inconclusive: bool,
+    as_json: bool,
 ) -> int:
-    """Run, judge, write, print."""
+    """Run, judge, write, print.
+
+    A target that can find no data is refused before anything is run, but not when the user overrides values
+    (`explore`): a narrower sweep leaves targets behind, and they fail at the end.
+    """
+    if scenario.warnings and not (explore or settings.force):
+        hint = "mend the target, or run all the same with --force"
+        raise HarnessError("\n".join(scenario.warnings), exits.NO_DATA, hint)
     for warning in scenario.warnings:
         teller.say(f"warning: {warning}")
     Experiment(scenario, settings, teller).perform()
@@ -99,7 +113,7 @@ def validate(scenario: Scenario, *, as_json: bool) -> None:
     if as_json:
         return print_json(result)
     out = console()
-    for warning in result["warnings"]:
+    for warning in scenario.warnings:
         out.print(f"warning: {warning}", markup=False)
     out.print(
         f"ok: {scenario.name}, {len(points)} points x {replications.min} to {replications.max} replications,"
