@@ -26,19 +26,19 @@ class StationTotals:
 class Queue(Generic[T]):
     """Waiting owners by rank; those for whom `is_waiting` no longer holds are passed over."""
 
-    __slots__ = ("_heap", "_is_waiting", "_length", "length_max")
+    __slots__ = ("_heap", "_is_waiting", "length", "length_max")
 
     def __init__(self, is_waiting: Callable[[T], bool]) -> None:
         """Start empty."""
         self._heap: list[tuple[Rank, T]] = []
         self._is_waiting = is_waiting
-        self._length = 0
+        self.length = 0  # how many wait
         self.length_max = 0
 
     def push(self, rank: Rank, owner: T) -> None:
         """Let `owner` wait."""
         heappush(self._heap, (rank, owner))
-        self._length = length = self._length + 1
+        self.length = length = self.length + 1
         self.length_max = max(self.length_max, length)
 
     def pop(self) -> T | None:
@@ -46,17 +46,13 @@ class Queue(Generic[T]):
         while self._heap:
             owner = heappop(self._heap)[1]
             if self._is_waiting(owner):
-                self._length -= 1
+                self.length -= 1
                 return owner
         return None
 
     def leave(self) -> None:
         """Note that one owner has stopped waiting by itself."""
-        self._length -= 1
-
-    def __len__(self) -> int:
-        """Return how many wait."""
-        return self._length
+        self.length -= 1
 
 
 class Slots(Generic[T]):

@@ -4,7 +4,7 @@ Instants are integer nanoseconds; those that have not come are -1. What stands b
 Book-keeping`` serves the machine alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -49,7 +49,7 @@ class StepFacts:
     started_ns: int = -1
     ended_ns: int = -1
     ended_by: str = ""  # of a group: the child that ended last
-    attempts: list[AttemptFacts] = field(default_factory=list)
+    attempts: Sequence[AttemptFacts] = ()
     # Book-keeping
     waits_for_count: int = 0
     children_left_count: int = 0

@@ -140,7 +140,7 @@ class WorkflowEngine(StepMachine):
     @property
     def queued_count(self) -> int:
         """How many executions wait for admission."""
-        return len(self._admission.queue)
+        return self._admission.queue.length
 
     @property
     def running_attempts_count(self) -> int:
@@ -195,7 +195,7 @@ class WorkflowEngine(StepMachine):
         execution.progress_ns = now
         self._executions[event.execution_id] = execution
         self._submitted_count = index + 1
-        if not self._admission.is_free and len(self._admission.queue) >= self.limits.max_queue:
+        if not self._admission.is_free and self._admission.queue.length >= self.limits.max_queue:
             execution.state = EXECUTION[execution.state][ExecutionInput.REFUSE]
             execution.ended_ns = now
             message = f"{self.limits.max_queue} executions are waiting already"
@@ -275,9 +275,9 @@ class WorkflowEngine(StepMachine):
                 execution, step = granted.popleft()
                 if step.state is StepState.LOCKING:  # else it was stopped, and has passed the lock on
                     self._queue_attempt(execution, step, step.attempts[-1], now)
-            elif len(admission.queue) and admission.is_free:
+            elif admission.queue.length and admission.is_free:
                 self._admit(now)
-            elif len(slots.queue) and slots.is_free:
+            elif slots.queue.length and slots.is_free:
                 owner = slots.queue.pop()
                 if owner is not None:
                     self._start_attempt(owner[0], owner[1], now)
@@ -328,7 +328,10 @@ class WorkflowEngine(StepMachine):
         self, event: AttemptSucceeded | AttemptFailed | Remembered
     ) -> tuple[ExecutionFacts, StepFacts]:
         """Return whom an event of an attempt is about; the attempt must be the one that runs."""
-        execution, step = self._step(event.execution_id, event.step_id)
+        execution = self._executions.get(event.execution_id)
+        step = execution.steps.get(event.step_id) if execution is not None else None
+        if execution is None or step is None:
+            execution, step = self._step(event.execution_id, event.step_id)  # raises, saying which is unknown
         if step.state is not _RUNNING or len(step.attempts) != event.attempt:
             message = (
                 f"attempt {event.attempt} of step {event.step_id!r} of {event.execution_id!r} does not run; "

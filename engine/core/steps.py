@@ -156,7 +156,7 @@ class StepMachine:
 
     def _begin_attempt(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
         attempt = AttemptFacts(len(step.attempts) + 1, now)
-        step.attempts.append(attempt)
+        step.attempts = [*step.attempts, attempt]
         plan = step.plan
         if plan.lock and not step.lock:
             try:
