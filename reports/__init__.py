@@ -1,7 +1,7 @@
 """Reports: run directories in, estimates, verdicts and documents out.
 
-The names load their modules when first used: numpy, scipy and matplotlib take long to import, and `headroom --help`
-needs none of them.
+The names load their modules when first used: numpy, scipy and matplotlib take long to import, and
+`headroom --help` needs none of them.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What holds a point back: the cause that the executions' critical paths spend most time on, and its station."""
+"""What holds a point back: the cause that critical paths spend most time on, and its station."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

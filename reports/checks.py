@@ -1,4 +1,4 @@
-"""Self-checks: what must hold in every run, whatever was asked. One that fails makes every number worthless."""
+"""Self-checks: what must hold in every run. One that fails makes every number worthless."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def _makespan(item: Replication) -> int | None:
 
 
 def _little(item: Replication) -> int | None:
-    """Arrival rate x mean wait = mean number waiting; the rate cancels, so waits are compared with the rows' own."""
+    """Arrival rate x mean wait = mean number waiting; the rate cancels, so the waits are compared."""
     station = item.stations.get("engine.executions")
     rows = item.executions
     if station is None or not item.whole or station["arrivals_count"] != len(rows.ended_ns):

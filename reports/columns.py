@@ -33,7 +33,7 @@ class Executions:
 
 @dataclass(frozen=True)
 class Steps:
-    """One entry per step that became ready and is not a group; `duration_s` is infinite unless it completed."""
+    """One entry per step that became ready, groups apart; `duration_s` is infinite unless it completed."""
 
     duration_s: Floats
     completed_count: int

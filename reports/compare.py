@@ -1,4 +1,4 @@
-"""Paired comparisons: the same replication under two settings has the same dice, so only the change differs."""
+"""Paired comparisons: a replication has the same dice under both settings, so only the change differs."""
 
 import math
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ import numpy as np
 
 from reports.columns import Floats, PointRuns, Replication, RunData
 from reports.estimates import value_of
+from reports.formats import ABSENT, json_number, number
 from reports.formats import coordinates as write_coordinates
-from reports.formats import json_number, number
 from reports.intervals import holm, mean_bounds, t_tail
 from reports.metrics import Metric, find_metric
 from reports.questions import Comparison, Questions, matches
@@ -49,7 +49,7 @@ class Compared:
     def change_text(self) -> str:
         """The change with its interval: `-12.3 % [-14.0, -10.6]`."""
         if self.change is None:
-            return "–"
+            return ABSENT
         text = f"{_signed(self.change)} %"
         return (
             text
@@ -145,7 +145,7 @@ def _compare(
     if bounds.low is None or bounds.high is None:
         reason = "one pair of replications has no interval"
         return replace(blank, finding=Finding.INCONCLUSIVE, change=change, n=len(usable), reason=reason)
-    finding, probability = _finding(logs)
+    finding, probability = _finding(logs, alpha)
     left_out = len(pairs) - len(usable)
     reason = f"{left_out} of {len(pairs)} pairs hold an execution that never completed" if left_out else ""
     if finding is Finding.INCONCLUSIVE and not reason:
@@ -175,7 +175,7 @@ def _value(metric: Metric, stat: str, item: Replication) -> float:
     return value_of(stat, values) if len(values) else math.nan
 
 
-def _finding(logs: Floats) -> tuple[Finding, float]:
+def _finding(logs: Floats, alpha: float) -> tuple[Finding, float]:
     """Return the likeliest of the three findings and the probability of seeing this if it were wrong."""
     n, center = len(logs), float(logs.mean())
     spread = float(logs.std(ddof=1)) / math.sqrt(n)
@@ -187,7 +187,7 @@ def _finding(logs: Floats) -> tuple[Finding, float]:
         (max(1 - below, 1 - above), Finding.EQUIVALENT),
     ]
     probability, finding = min(options, key=lambda option: option[0])
-    return (finding if probability <= 0.05 else Finding.INCONCLUSIVE), probability
+    return (finding if probability <= alpha else Finding.INCONCLUSIVE), probability
 
 
 def _tail(distance: float, spread: float, n: int) -> float:

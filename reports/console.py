@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.compare import Finding
-from reports.formats import coordinate, percent
+from reports.formats import coordinate, percent, visible
 from reports.phrases import (
     ABSENT_NOTE,
     POOLED_NOTE,
@@ -20,6 +20,8 @@ from reports.phrases import (
     place,
     scope,
     sensitivity_text,
+    short_paths,
+    shown_paths,
 )
 from reports.summary import PointSummary, Summary
 from reports.verdicts import Verdict
@@ -39,13 +41,23 @@ _COLUMNS = (
 )
 
 
+class _Line(Text):
+    """Text in which names cannot give orders to the terminal."""
+
+    def __init__(self, words: str, style: str = "") -> None:
+        super().__init__(visible(words), style=style)
+
+    def add(self, words: str, style: str) -> None:
+        self.append(visible(words), style=style)
+
+
 def render_console(summary: Summary, console: Console, report: Path | str | None = None) -> None:
-    """Print the run: points, targets, sensitivity, comparisons, self-checks, the exit code with its causes."""
+    """Print the run: points, targets, sensitivity, comparisons, self-checks, exit code with causes."""
     questions = summary.questions
-    title = Text(questions.name, style="bold")
-    title.append(f"  {questions.requirement}" if questions.requirement else "", style="not bold")
+    title = _Line(questions.name, style="bold")
+    title.add(f"  {questions.requirement}" if questions.requirement else "", style="not bold")
     console.print(title)
-    console.print(Text(scope(summary), style="dim"))
+    console.print(_Line(scope(summary), style="dim"))
     _points(summary, console)
     _targets(summary, console)
     _sensitivity(summary, console)
@@ -56,14 +68,14 @@ def render_console(summary: Summary, console: Console, report: Path | str | None
 
 def _heading(console: Console, words: str) -> None:
     console.print()
-    console.print(Text(words, style="bold"))
+    console.print(_Line(words, style="bold"))
 
 
 def _points(summary: Summary, console: Console) -> None:
-    paths = list(dict.fromkeys(path for point in summary.points for path in point.coordinates))
+    paths = shown_paths(summary)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    for path in paths:
-        table.add_column(path.rpartition(".")[2], justify="right", no_wrap=True)
+    for path in short_paths(paths):
+        table.add_column(path, justify="right", no_wrap=True)
     for head, _ in _COLUMNS:
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("bottleneck", overflow="fold")
@@ -83,7 +95,7 @@ def _points(summary: Summary, console: Console) -> None:
     ]
     for note, needed in notes:
         if needed:
-            console.print(Text(note, style="dim"))
+            console.print(_Line(note, style="dim"))
 
 
 def _row(point: PointSummary, paths: list[str]) -> list[Text]:
@@ -92,7 +104,7 @@ def _row(point: PointSummary, paths: list[str]) -> list[Text]:
     trouble = [f"{point.failed} failed"] if point.failed else []
     trouble += [f"{point.unfinished} unfinished"] if point.unfinished else []
     cells = [coordinate(point.coordinates[path]) if path in point.coordinates else "" for path in paths]
-    return [Text(cell) for cell in [*cells, *values, "; ".join([neck, *trouble]), str(point.n)]]
+    return [_Line(cell) for cell in [*cells, *values, "; ".join([neck, *trouble]), str(point.n)]]
 
 
 def _targets(summary: Summary, console: Console) -> None:
@@ -101,17 +113,17 @@ def _targets(summary: Summary, console: Console) -> None:
     _heading(console, "TARGETS")
     for result in summary.targets:
         target, item = result.target, result.worst
-        line = Text(f"{result.verdict.value.replace('_', ' '):<12} ", style=_STYLES[result.verdict])
-        line.append(target.id, style="bold not red not yellow not green")
-        line.append(f"  {target.requirement}" if target.requirement else "", style="default not bold")
-        line.append(f"  ({target.severity})" if target.severity != "error" else "", style="dim")
+        line = _Line(f"{result.verdict.value.replace('_', ' '):<12} ", style=_STYLES[result.verdict])
+        line.add(target.id, style="bold not red not yellow not green")
+        line.add(f"  {target.requirement}" if target.requirement else "", style="default not bold")
+        line.add(f"  ({target.severity})" if target.severity != "error" else "", style="dim")
         console.print(line)
         details = f"{target.metric}: {item.value_text}, asked {item.limit_text}, n={item.n}"
         further = [behind_text(item), margin_text(item)]
-        console.print(Text(f"             {details}"))
+        console.print(_Line(f"             {details}"))
         worst = f"worst of {len(result.judgements)} points" if len(result.judgements) > 1 else "at"
         rest = "; ".join(part for part in [f"{worst} {place(item)}", *further, item.reason] if part)
-        console.print(Text(f"             {rest}", style="dim"))
+        console.print(_Line(f"             {rest}", style="dim"))
 
 
 def _sensitivity(summary: Summary, console: Console) -> None:
@@ -120,7 +132,7 @@ def _sensitivity(summary: Summary, console: Console) -> None:
     _heading(console, "SENSITIVITY to the assumptions")
     for entry in summary.run.sensitivity:
         console.print(
-            Text(f"{entry.get('target')}: {sensitivity_text(dict(entry))}, n={entry.get('replications')}")
+            _Line(f"{entry.get('target')}: {sensitivity_text(dict(entry))}, n={entry.get('replications')}")
         )
 
 
@@ -130,15 +142,15 @@ def _comparisons(summary: Summary, console: Console) -> None:
     _heading(console, "COMPARISONS, paired")
     for item in summary.comparisons:
         known = item.finding not in (Finding.INCONCLUSIVE, Finding.NO_DATA)
-        line = Text(f"{finding_text(item)}: ", style="bold" if known else "yellow")
-        line.append(
+        line = _Line(f"{finding_text(item)}: ", style="bold" if known else "yellow")
+        line.add(
             f"{item.comparison.id}  {item.comparison.metric} {item.stat} {item.change_text}, n={item.n}",
             style="default",
         )
         console.print(line)
         shared = ", ".join(f"{path}={coordinate(value)}" for path, value in item.where.items())
         console.print(
-            Text("  " + "; ".join(part for part in [item.sides, shared, item.reason] if part), style="dim")
+            _Line("  " + "; ".join(part for part in [item.sides, shared, item.reason] if part), style="dim")
         )
 
 
@@ -150,7 +162,7 @@ def _checks(summary: Summary, console: Console) -> None:
         console.print(f"{len(made)} checks hold in {max((check.runs for check in made), default=0)} runs")
     for check in broken:
         console.print(
-            Text(
+            _Line(
                 f"FAILED {check.name}: {check.violations} violations, first in {check.example}",
                 style="bold red",
             )
@@ -160,15 +172,15 @@ def _checks(summary: Summary, console: Console) -> None:
 def _ending(summary: Summary, console: Console, report: Path | str | None) -> None:
     console.print()
     good = summary.exit_code == 0
-    line = Text(headline(summary), style="bold green" if good else "bold red")
-    line.append(f"  exit code {summary.exit_code}, {counted(summary)}", style="default not bold")
+    line = _Line(headline(summary), style="bold green" if good else "bold red")
+    line.add(f"  exit code {summary.exit_code}, {counted(summary)}", style="default not bold")
     console.print(line)
     for cause in summary.causes[:10]:
-        console.print(Text(f"  {cause.code} {cause.name}: {cause.message}"))
+        console.print(_Line(f"  {cause.code} {cause.name}: {cause.message}"))
     if len(summary.causes) > 10:
         console.print(f"  ... and {len(summary.causes) - 10} more causes, in summary.json")
     if report is not None:
-        console.print(Text(f"report: {report}"), soft_wrap=True)
+        console.print(_Line(f"report: {report}"), soft_wrap=True)
 
 
 def bottleneck_line(point: PointSummary) -> str:

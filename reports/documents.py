@@ -1,4 +1,4 @@
-"""`summary.json` and `points.csv`: the summary for machines. Keys are stable; a change of meaning raises the schema."""
+"""`summary.json` and `points.csv`: for machines. Keys are stable; a change of meaning raises the schema."""
 
 import csv
 import io
@@ -118,7 +118,7 @@ def _point(point: PointSummary) -> dict[str, Any]:
 
 
 def points_csv(summary: Summary) -> str:
-    """Return `points.csv`: one row a point, three columns a measure (value, low, high), then the bottleneck."""
+    """Return `points.csv`: a row a point; value, low and high of each measure; the bottleneck."""
     paths = list(dict.fromkeys(path for point in summary.points for path in point.coordinates))
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Estimates: per replication first, then across replications, each with its interval, its n and its method."""
+"""Estimates: per replication first, then across them, each with its interval, its n and its method."""
 
 import math
 from dataclasses import dataclass

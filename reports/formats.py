@@ -1,7 +1,7 @@
 """The one place where a number becomes digits, so that every document shows the same ones.
 
-A value is rounded to four significant digits before it is written anywhere (console, JSON, CSV, HTML, JUnit), the half-width of
-its interval to two. Whole numbers are written in full.
+A value is rounded to four significant digits before it is written anywhere (console, JSON, CSV, HTML,
+JUnit), the half-width of its interval to two. Whole numbers are written in full.
 """
 
 import math
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 UNBOUNDED = "∞"
-ABSENT = "–"
+ABSENT = "\N{EN DASH}"
 _VALUE_DIGITS = 4
 _WIDTH_DIGITS = 2
 _FIXED_LOWEST = -4  # below 10^-4 the exponent is written
@@ -26,7 +26,7 @@ def rounded(value: float, digits: int = _VALUE_DIGITS) -> float | int:
 
 
 def number(value: float | None, digits: int = _VALUE_DIGITS) -> str:
-    """Write a value without its unit: `12.34`, `0.01235`, `1234`, `∞`; `–` when there is none."""
+    """Write a value without its unit: `12.34`, `0.01235`, `1234`, `∞`; a dash when there is none."""
     if value is None or math.isnan(value):
         return ABSENT
     if math.isinf(value):
@@ -92,6 +92,16 @@ def json_number(value: float | None, digits: int = _VALUE_DIGITS) -> float | int
     if value is None or not math.isfinite(value):
         return None
     return rounded(value, digits)
+
+
+def visible(text: str) -> str:
+    """Replace what a terminal or page would obey and not show: control characters, overrides of direction."""
+    return "".join("\ufffd" if _obeyed(character) else character for character in text)
+
+
+def _obeyed(character: str) -> bool:
+    code = ord(character)
+    return code < 0x20 or 0x7F <= code <= 0x9F or 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069
 
 
 def coordinate(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""`report.html`: one self-contained page. Everything that comes from a scenario is escaped; nothing is loaded."""
+"""`report.html`: one self-contained page. What comes from a scenario is escaped; nothing is loaded."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ from reports import figures
 from reports.formats import coordinates, percent
 from reports.html_figures import figure_values
 from reports.html_tables import table_values
-from reports.phrases import counted, headline, method_paragraphs, scope
+from reports.method import method_paragraphs
+from reports.phrases import counted, headline, scope
 from reports.summary import Summary
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -6,7 +6,17 @@ from typing import Any
 
 from reports.bottleneck import Station
 from reports.estimates import Estimate
-from reports.formats import coordinate, coordinates, interval, json_number, number, percent, quantity, scaled
+from reports.formats import (
+    ABSENT,
+    coordinate,
+    coordinates,
+    interval,
+    json_number,
+    number,
+    percent,
+    quantity,
+    scaled,
+)
 from reports.judge import TargetResult
 from reports.phrases import (
     ABSENT_NOTE,
@@ -15,6 +25,8 @@ from reports.phrases import (
     margin_text,
     place,
     sensitivity_text,
+    short_paths,
+    shown_paths,
 )
 from reports.summary import PointSummary, Summary
 
@@ -31,7 +43,7 @@ _MOST_CAUSES = 30
 
 def table_values(summary: Summary, focus: PointSummary | None) -> dict[str, Any]:
     """Return what the tables of the page show."""
-    paths = list(dict.fromkeys(path for point in summary.points for path in point.coordinates))
+    paths = shown_paths(summary)
     return {
         "tiles": [] if focus is None else _tiles(focus),
         "targets": [_target(result) for result in summary.targets],
@@ -45,7 +57,7 @@ def table_values(summary: Summary, focus: PointSummary | None) -> dict[str, Any]
         ],
         "infeasible": [_infeasible(dict(entry)) for entry in summary.run.infeasible],
         "comparisons": _comparisons(summary),
-        "paths": paths,
+        "paths": short_paths(paths),
         "heads": [head for head, _ in _COLUMNS],
         "legend_notes": f"p: pooled over replications. {ABSENT_NOTE}",
         "points": [_point(point, paths, focus) for point in summary.points],
@@ -190,7 +202,7 @@ def _station(item: Station, summary: Summary) -> dict[str, Any]:
     busiest = max(everywhere, key=lambda entry: entry[0], default=None)
     return {
         "name": item.name,
-        "seats": item.seats or "–",
+        "seats": item.seats or ABSENT,
         "utilisation": "" if item.utilisation is None else percent(item.utilisation),
         "width": number(min((item.utilisation or 0.0) * 100, 100)),
         "sort": _sort(item.utilisation),

@@ -1,7 +1,7 @@
 """Confidence bounds. Replications are the sample; observations inside one run never are.
 
-Every function takes `error`, the error probability of *one* bound: a two-sided interval at 95 % has two bounds of
-0.025 each.
+Every function takes `error`, the error probability of *one* bound: a two-sided interval at 95 % has two
+bounds of 0.025 each.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def mean_bounds(values: Floats, error: float) -> Bounds:
 
 
 def share_bounds(hits: float, n: int, error: float) -> Bounds:
-    """Clopper-Pearson: exact for whole hits; a fractional hit interpolates between the whole ones."""
+    """Clopper-Pearson: exact for whole hits; a fractional hit lies between its neighbours."""
     low = 0.0 if hits <= 0 else float(betaincinv(hits, n - hits + 1, error))
     high = 1.0 if hits >= n else float(betaincinv(hits + 1, n - hits, 1 - error))
     return Bounds(hits / n, low, high)
@@ -47,8 +47,8 @@ def share_bounds(hits: float, n: int, error: float) -> Bounds:
 def shares_bounds(shares: Floats, error: float) -> tuple[Bounds, str]:
     """Bound the mean of per-replication shares; returns the method too.
 
-    Student t where at least five replications hold a miss and five hold a hit. Otherwise the shares are nearly all
-    alike and t would claim too much: the exact bound that counts each replication as one observation.
+    Student t where at least five replications hold a miss and five hold a hit. Otherwise the shares are
+    nearly all alike and t would claim too much: the exact bound that counts a replication as one observation.
     """
     if min(int(np.sum(shares < 1)), int(np.sum(shares > 0))) >= _MISSES_FOR_T:
         bounds = mean_bounds(shares, error)
@@ -58,7 +58,7 @@ def shares_bounds(shares: Floats, error: float) -> tuple[Bounds, str]:
 
 
 def minimum_sample(level: float) -> int:
-    """Return how many observations hold one beyond the quantile with probability 95 %: 59 for p95, 299 for p99."""
+    """Return how many observations hold one beyond the quantile with 95 %: 59 for p95, 299 for p99."""
     return math.ceil(math.log(0.05) / math.log(level))
 
 

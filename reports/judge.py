@@ -133,7 +133,7 @@ def judge(
 
 
 def _units(target: Target, groups: list[Floats]) -> list[Floats]:
-    """Return what an attainment counts: the values themselves, or with a stat that stat of each replication."""
+    """Return what an attainment counts: the values, or with a stat that stat of each replication."""
     if target.stat in (None, "per-execution"):
         return groups
     return [np.array([value_of(target.stat, group)]) for group in groups]

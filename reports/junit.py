@@ -1,7 +1,7 @@
 """`junit.xml`: one test case per target x point, and one per self-check."""
 
 import re
-from xml.etree import ElementTree
+import xml.etree.ElementTree as ET
 
 from reports.exits import MODEL_ERROR
 from reports.formats import coordinates
@@ -15,7 +15,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 def junit_text(summary: Summary) -> str:
-    """Return the JUnit report. INCONCLUSIVE is skipped, NO_DATA an error; warn and info targets never fail."""
+    """Return the report. INCONCLUSIVE is skipped, NO_DATA an error; warn and info targets never fail."""
     name = summary.questions.name
     cases = [_case(name, item) for item in summary.judgements]
     cases += [
@@ -30,31 +30,31 @@ def junit_text(summary: Summary) -> str:
         "skipped": sum(case.find("skipped") is not None for case in cases),
     }
     written = {key: str(count) for key, count in counts.items()}
-    root = ElementTree.Element("testsuites", {"name": "headroom", **written})
-    suite = ElementTree.SubElement(root, "testsuite", {"name": _clean(name), **written, "time": "0"})
-    properties = ElementTree.SubElement(suite, "properties")
+    root = ET.Element("testsuites", {"name": "headroom", **written})
+    suite = ET.SubElement(root, "testsuite", {"name": _clean(name), **written, "time": "0"})
+    properties = ET.SubElement(suite, "properties")
     _property(properties, "requirement", summary.questions.requirement)
     _property(properties, "exit_code", str(summary.exit_code))
     suite.extend(cases)
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
 def _clean(text: str) -> str:
     return _FORBIDDEN.sub("\ufffd", text)
 
 
-def _property(parent: ElementTree.Element, name: str, value: str) -> None:
-    ElementTree.SubElement(parent, "property", {"name": name, "value": _clean(value)})
+def _property(parent: ET.Element, name: str, value: str) -> None:
+    ET.SubElement(parent, "property", {"name": name, "value": _clean(value)})
 
 
-def _case(scenario: str, item: Judgement) -> ElementTree.Element:
+def _case(scenario: str, item: Judgement) -> ET.Element:
     target = item.target
     name = f"{target.requirement} {target.id} [{coordinates(item.coordinates)}]".strip()
-    case = ElementTree.Element(
+    case = ET.Element(
         "testcase", {"classname": _clean(f"{scenario}.{target.id}"), "name": _clean(name), "time": "0"}
     )
-    properties = ElementTree.SubElement(case, "properties")
+    properties = ET.SubElement(case, "properties")
     for key, value in (
         ("requirement", target.requirement),
         ("severity", target.severity),
@@ -69,9 +69,9 @@ def _case(scenario: str, item: Judgement) -> ElementTree.Element:
     tag = _tag(item)
     if tag is not None:
         attributes = {"message": _clean(message)} | ({} if tag == "skipped" else {"type": item.verdict.value})
-        ElementTree.SubElement(case, tag, attributes).text = _clean(message)
+        ET.SubElement(case, tag, attributes).text = _clean(message)
     else:
-        ElementTree.SubElement(case, "system-out").text = _clean(f"{item.verdict.value}: {message}")
+        ET.SubElement(case, "system-out").text = _clean(f"{item.verdict.value}: {message}")
     return case
 
 
@@ -93,14 +93,12 @@ def _complaint(check: object) -> str:
     return "" if passed else f"{violations} violations, first in {getattr(check, 'example', '')}"
 
 
-def _check_case(scenario: str, name: str, words: str, complaint: str) -> ElementTree.Element:
-    case = ElementTree.Element(
+def _check_case(scenario: str, name: str, words: str, complaint: str) -> ET.Element:
+    case = ET.Element(
         "testcase", {"classname": _clean(f"{scenario}.self-check"), "name": _clean(name), "time": "0"}
     )
     if complaint:
-        ElementTree.SubElement(
-            case, "error", {"message": _clean(complaint), "type": str(MODEL_ERROR)}
-        ).text = words
+        ET.SubElement(case, "error", {"message": _clean(complaint), "type": str(MODEL_ERROR)}).text = words
     else:
-        ElementTree.SubElement(case, "system-out").text = words
+        ET.SubElement(case, "system-out").text = words
     return case

@@ -2,7 +2,8 @@
 
 Replications are added until the verdicts are decided: at `min`, twice that, and so on up to `max`. The error
 probability is divided over the planned looks (Bonferroni). An attainment of 95 % cannot be shown with few
-replications, however good they are; looks at which no sample could pass spend nothing of the error of passing.
+replications, however good they are; looks at which no sample could pass spend nothing of the error of
+passing.
 """
 
 import math
@@ -24,7 +25,7 @@ def next_look(looks: tuple[int, ...], n: int) -> int | None:
 
 
 def passing_looks(looks: tuple[int, ...], attainment: float, alpha: float) -> tuple[int, ...]:
-    """Return the looks at which a perfect sample would show the attainment, the error divided over just these."""
+    """Return the looks at which a perfect sample shows the attainment, the error divided over just these."""
     for count in range(len(looks), 0, -1):
         chosen = looks[-count:]
         if all((alpha / count) ** (1 / n) >= attainment for n in chosen):

@@ -1,4 +1,4 @@
-"""`report.md`, also GitHub's step summary: the verdict, what fails, and the rest folded. Below 1 MiB whatever the run."""
+"""`report.md`, also GitHub's step summary: the verdict, what fails, the rest folded; below 1 MiB."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,16 +6,18 @@ from collections.abc import Iterable, Sequence
 from reports.exits import NAMES
 from reports.formats import coordinate
 from reports.judge import TargetResult
+from reports.method import method_paragraphs
 from reports.phrases import (
     behind_text,
     counted,
     finding_text,
     headline,
     margin_text,
-    method_paragraphs,
     place,
     scope,
     sensitivity_text,
+    short_paths,
+    shown_paths,
 )
 from reports.summary import Summary
 from reports.verdicts import Verdict
@@ -103,7 +105,8 @@ def _targets(summary: Summary) -> list[str]:
 
 def _sensitivity(summary: Summary) -> list[str]:
     rows = [
-        f"- {_cell(str(entry.get('target')))}: {_cell(sensitivity_text(dict(entry)))}, n={entry.get('replications')}"
+        f"- {_cell(str(entry.get('target')))}: {_cell(sensitivity_text(dict(entry)))},"
+        f" n={entry.get('replications')}"
         for entry in summary.run.sensitivity
     ]
     return ["## Sensitivity to the assumptions", "\n".join(rows)] if rows else []
@@ -129,8 +132,16 @@ def _comparisons(summary: Summary) -> list[str]:
 
 
 def _points(summary: Summary) -> str:
-    paths = list(dict.fromkeys(path for point in summary.points for path in point.coordinates))
-    heads = [*(_cell(path) for path in paths), "exec/s", "p50 s", "p95 s", "p99 s", "bottleneck", "n"]
+    paths = shown_paths(summary)
+    heads = [
+        *(_cell(path) for path in short_paths(paths)),
+        "exec/s",
+        "p50 s",
+        "p95 s",
+        "p99 s",
+        "bottleneck",
+        "n",
+    ]
     names = ("executions_per_second", *(f"execution_duration_{stat}" for stat in ("p50", "p95", "p99")))
     rows = [
         [

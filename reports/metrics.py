@@ -29,7 +29,7 @@ class Metric:
 
     @property
     def default_stat(self) -> str:
-        """What a target means that names no stat: the mean of a time, the worst replication of a count or a ratio."""
+        """What a target without stat means: the mean of a time, the worst of a count or a ratio."""
         if self.unit in ("ratio", "count"):
             return "min" if self.bound == 1 else "max"
         return "mean"
@@ -153,7 +153,7 @@ _CAUSES = {re.sub(r"[^a-z]", "", cause.value.lower()): cause.value for cause in 
 
 
 def find_metric(name: str) -> Metric | None:
-    """Return the metric of that name, `checks.<invariant>` and `cause.<name>` included; None if there is none."""
+    """Return the metric of that name, the families `checks.` and `cause.` included; None if there is none."""
     if name.startswith("checks."):
         return _check_metric(name)
     if name.startswith("cause."):

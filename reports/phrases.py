@@ -7,7 +7,10 @@ from reports.judge import Judgement
 from reports.summary import Summary
 from reports.verdicts import Verdict
 
-POOLED_NOTE = "p: quantile pooled over the replications, as one of them holds too few values; its interval is a bootstrap over replications."
+POOLED_NOTE = (
+    "p: quantile pooled over the replications, as one of them holds too few values; "
+    "its interval is a bootstrap over replications."
+)
 UNBOUNDED_NOTE = f"{UNBOUNDED}: more executions failed or did not finish than the percentile leaves room for."
 ABSENT_NOTE = "A dash: too few observations for this percentile (59 for p95, 299 for p99)."
 
@@ -95,27 +98,15 @@ def place(item: Judgement) -> str:
     return coordinates(item.coordinates)
 
 
-def method_paragraphs(summary: Summary) -> list[str]:
-    """Return how the numbers were made, in words."""
-    questions = summary.questions
-    confidence = percent(questions.confidence)
-    looks = ", ".join(str(look) for look in questions.looks)
-    several = len(questions.looks) > 1
-    return [
-        "Replications are the sample: every statistic is taken within each replication first, and its interval is "
-        f"Student's t over the replications at {confidence}. n is the number of replications.",
-        "A percentile is taken per replication where each holds at least 59 values (p95) or 299 (p99), so that a value "
-        "beyond it was probably seen. Otherwise it is taken over all replications pooled, with a bootstrap over the "
-        "replications, and marked p; where even these are too few, there is no number.",
-        "The share of batches or executions within a limit (attainment) has exact Clopper-Pearson bounds that count each "
-        "replication once; a share per replication has Student's t where at least five replications miss. An execution "
-        "that failed or did not finish is never within a limit.",
-        f"A verdict is PASS or FAIL when the whole interval lies on one side of the limit, with an error of at most "
-        f"{percent(1 - questions.confidence)} each way"
-        + (f", divided over the planned looks at {looks} replications" if several else "")
-        + "; otherwise it is INCONCLUSIVE. Nothing measured is NO DATA, never a pass.",
-        "Time is charged to exactly one cause at every instant, following back the last thing waited for; the bottleneck "
-        "is the cause with the greatest share of the executions' time along their critical paths.",
-        "Comparisons pair the replications of two settings, which share their random numbers; the interval is of the "
-        "log ratio, the equivalence margin is 3 %, and several comparisons are corrected after Holm.",
-    ]
+def shown_paths(summary: Summary) -> list[str]:
+    """Return the paths that differ between the points; of a single point, all that are named."""
+    points = summary.points
+    paths = dict.fromkeys(path for point in points for path in point.coordinates)
+    swept = [path for path in paths if len({repr(point.coordinates.get(path)) for point in points}) > 1]
+    return swept if len(points) > 1 else list(paths)
+
+
+def short_paths(paths: list[str]) -> list[str]:
+    """Return the last words of the paths where these tell them apart."""
+    short = [path.rpartition(".")[2] for path in paths]
+    return short if len(set(short)) == len(short) else paths

@@ -20,8 +20,8 @@ _DETAIL_STARTS = tuple(f'{{"type":{space}"{kind}"' for kind in ("effect", "attem
 def read_run(directory: Path | str, previous: RunData | None = None) -> RunData:
     """Read a run directory into columns.
 
-    `previous` is an earlier reading of the same directory: files that it holds are not read again (records are
-    written once), so that a sequential experiment reads each file once.
+    `previous` is an earlier reading of the same directory: files that it holds are not read again (records
+    are written once), so that a sequential experiment reads each file once.
 
     Raises:
         ReportError: a file is missing, cut, or contradicts another one.

@@ -4,11 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.formats import coordinate
+from reports.formats import coordinate, visible
 from reports.summary import PointSummary, Summary
 from reports.verdicts import Verdict
 
 MOST_SERIES = 6
+_MOST_LETTERS = 24
+
+
+def label(value: Any) -> str:
+    """Write a swept value where there is little room."""
+    words = visible(coordinate(value))
+    return words if len(words) <= _MOST_LETTERS else words[: _MOST_LETTERS - 1] + "…"
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class Axis:
 
     def labels(self) -> list[str]:
         """Return the values as tick labels."""
-        return [coordinate(value) for value in self.values]
+        return [label(value) for value in self.values]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""Drawing a figure and turning it into SVG that can stand inside a page: small, accessible, the same bytes each time."""
+"""Drawing a figure as SVG that can stand inside a page: small, accessible, the same bytes each time."""
 
 import html
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from reports.figures.palette import GRID, INK, MUTED, themed
+from reports.formats import visible
 
 WIDTH = 9.0  # inches, of 72 units
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {
     "svg.hashsalt": "headroom",
     "svg.fonttype": "none",  # text stays text: searchable, readable aloud, in the page's own font
     "font.size": 9.5,
@@ -70,11 +72,15 @@ def drawing(height: float, width: float = WIDTH) -> Iterator[Figure]:
     with rc_context(_SETTINGS):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
-        yield figure
+        with warnings.catch_warnings():
+            # The page's own font writes the text; matplotlib's is only used to measure it.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            yield figure
 
 
 def finish(figure: Figure, name: str, title: str, description: str) -> Drawing:
     """Return the figure as SVG with title and description, its ids made unique in the page by `name`."""
+    title, description = visible(title), visible(description)
     stream = io.StringIO()
     figure.savefig(
         stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
@@ -87,7 +93,10 @@ def finish(figure: Figure, name: str, title: str, description: str) -> Drawing:
     text = re.sub(r'((?:xlink:)?href="#|url\(#)', rf"\1{name}-", text)
     text = _FAMILY.sub("", _FONT.sub(r"\1var(--sans)", text))
     text = _TAG.sub(lambda tag: _LONG_NUMBER.sub(r"\1", tag.group()), text)
-    words = f'<title id="{name}-title">{html.escape(title)}</title><desc id="{name}-desc">{html.escape(description)}</desc>'
+    words = (
+        f'<title id="{name}-title">{html.escape(title)}</title>'
+        f'<desc id="{name}-desc">{html.escape(description)}</desc>'
+    )
     head, _, body = text.partition(">")
     size = re.search(r'viewBox="[^"]*"', head)
     opened = (

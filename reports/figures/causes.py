@@ -1,10 +1,10 @@
 """Where the time goes: a bar a point, a colour a cause."""
 
 from engine.core.causes import Cause
-from reports.figures.axes import Layout
+from reports.figures.axes import Layout, label
 from reports.figures.canvas import Drawing, drawing, finish
 from reports.figures.palette import INK, PAPER, cause_color
-from reports.formats import coordinate, number, percent
+from reports.formats import number, percent
 from reports.summary import PointSummary, Summary
 
 _LEAST_SHARE = 0.02
@@ -41,8 +41,8 @@ def time_by_cause(summary: Summary, layout: Layout) -> Drawing:
             figure,
             "causes",
             "Where the time goes",
-            "Share of the executions' time on their critical paths by cause, a bar for each point; at the right the mean "
-            f"seconds of an execution. {_told(rows)}",
+            "Share of the executions' time on their critical paths by cause, a bar for each point; "
+            f"at the right the mean seconds of an execution. {_told(rows)}",
         )
 
 
@@ -70,7 +70,7 @@ def _heights(rows: list[PointSummary], layout: Layout) -> list[float]:
 
 
 def _label(point: PointSummary) -> str:
-    words = [f"{path.rpartition('.')[2]} {coordinate(value)}" for path, value in point.coordinates.items()]
+    words = [f"{path.rpartition('.')[2]} {label(value)}" for path, value in point.coordinates.items()]
     return (" · ".join(words) or "the only point")[:60]
 
 
@@ -92,7 +92,8 @@ def _bar(axes: object, y: float, point: PointSummary, shown: list[str]) -> None:
             y, 1 - left, left=left, height=0.78, color=cause_color(None), edgecolor=PAPER, linewidth=0.5
         )
     axes.annotate(
-        f"{number(sum(point.seconds.values()))} s", (1, y), xytext=(6, 0), textcoords="offset points", va="center",
+        f"{number(sum(point.seconds.values()))} s", (1, y), xytext=(6, 0), textcoords="offset points",
+        va="center",
         color=INK, fontsize=8.5, annotation_clip=False,
     )  # fmt: skip
 
@@ -108,6 +109,6 @@ def _told(rows: list[PointSummary]) -> str:
         return "No time passed."
     neck = greatest.bottleneck
     return (
-        f"The greatest causes are {', '.join(sorted(necks))}; the greatest share is {percent(neck.share.value)} "
-        f"{neck.cause} at {_label(greatest)}."
+        f"The greatest causes are {', '.join(sorted(necks))}; the greatest share is "
+        f"{percent(neck.share.value)} {neck.cause} at {_label(greatest)}."
     )

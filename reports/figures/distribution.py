@@ -6,7 +6,7 @@ from reports.columns import Floats, PointRuns
 from reports.estimates import samples
 from reports.figures.canvas import Drawing, drawing, finish
 from reports.figures.palette import INK, LIMIT, ramp
-from reports.formats import coordinates, number
+from reports.formats import coordinates, number, visible
 from reports.metrics import METRICS
 from reports.summary import Summary
 
@@ -14,7 +14,7 @@ _MOST_VERTICES = 400
 _SHOWN = (("execution_duration", "executions", 5), ("makespan", "batches", 2))
 
 
-def distribution(summary: Summary, point: PointRuns) -> Drawing:
+def distribution(summary: Summary, point: PointRuns) -> Drawing | None:
     """Empirical distribution of execution durations and makespans, with the limits that apply here."""
     told = []
     with drawing(3.3) as figure:
@@ -31,6 +31,8 @@ def distribution(summary: Summary, point: PointRuns) -> Drawing:
                 f"{len(values)} {noun}: half within {number(float(finite[(len(finite) - 1) // 2]))} s, "
                 f"the slowest {number(float(finite[-1]))} s"
             )
+        if not told:
+            return None
         limits = _limits(summary, point.index)
         for order, (limit, words) in enumerate(limits):
             axes.axvline(limit, color=LIMIT, linewidth=1.3, linestyle=(0, (5, 3)))
@@ -75,5 +77,5 @@ def _limits(summary: Summary, index: int) -> list[tuple[float, str]]:
     for item in summary.judgements:
         limit = item.target.maximum
         if item.point == index and item.target.metric in metrics and limit is not None:
-            names.setdefault(limit, []).append(item.target.id[:30])
+            names.setdefault(limit, []).append(visible(item.target.id[:30]))
     return [(limit, f"{', '.join(names[limit][:3])} ≤ {number(limit)} s") for limit in sorted(names)]

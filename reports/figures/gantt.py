@@ -8,7 +8,7 @@ from engine.core.causes import Cause
 from reports.columns import SECOND_NS, PointRuns, Replication
 from reports.figures.canvas import Drawing, drawing, finish
 from reports.figures.palette import PAPER, cause_color
-from reports.formats import number, quantity
+from reports.formats import number, quantity, visible
 from reports.read import rows_of
 
 _MOST_ROWS = 30
@@ -55,7 +55,7 @@ def choose(point: PointRuns) -> list[Chosen]:
 
 
 def tracks_of(chosen: Chosen) -> list[Track]:
-    """Read the execution's rows again and lay them out; without detail the causes of a step are laid end to end."""
+    """Read the execution's rows and lay them out; without detail a step's causes are laid end to end."""
     identity = chosen.replication.executions.identity[chosen.index]
     rows = [row for row in rows_of(chosen.replication.path) if row.get("execution") == identity]
     [head] = [row for row in rows if row["type"] == "execution"]
@@ -128,8 +128,8 @@ def gantt(point: PointRuns) -> tuple[Drawing, list[str]] | None:
             figure,
             "gantt",
             "One execution, step by step",
-            f"Steps of single executions over time, coloured by what they waited for: {told}. A dot before a step's "
-            "name says that it is not on the critical path.",
+            f"Steps of single executions over time, coloured by what they waited for: {told}. A dot before "
+            "a step's name says that it is not on the critical path.",
         )
     return made, [cause.value for cause in Cause if cause.value in used]
 
@@ -151,7 +151,7 @@ def _panel(axes: object, item: Chosen, tracks: list[Track]) -> None:
                 linewidth=0.3,
             )
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.set_yticks(range(len(shown)), labels=[track.label[:40] for track in shown])
+    axes.set_yticks(range(len(shown)), labels=[visible(track.label[:40]) for track in shown])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     left = len(tracks) - len(shown)

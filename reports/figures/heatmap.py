@@ -56,8 +56,8 @@ def heatmap(result: TargetResult, layout: Layout, number_of: int) -> Drawing:
             figure,
             f"map{number_of}",
             f"Where {result.target.id} holds: {result.target.metric}, {sample.limit_text}",
-            f"{layout.along.name} against {layout.series.name}; a cell shows the value reached and how much of the "
-            f"limit is spare (blue) or exceeded (orange); hatched is inconclusive. Points: {told}.",
+            f"{layout.along.name} against {layout.series.name}; a cell shows the value reached and how much "
+            f"of the limit is spare (blue) or exceeded (orange); hatched is inconclusive. Points: {told}.",
         )
 
 

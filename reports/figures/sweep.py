@@ -7,11 +7,11 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from reports.estimates import Estimate
-from reports.figures.axes import MOST_SERIES, Layout
+from reports.figures.axes import MOST_SERIES, Layout, label
 from reports.figures.canvas import Drawing, drawing, finish, plain_log, value_ticks
 from reports.figures.labels import EndLabel, place_labels
 from reports.figures.palette import LIMIT, PAPER, ramp
-from reports.formats import coordinate, number
+from reports.formats import number, visible
 from reports.summary import PointSummary, Summary
 
 _LATENCIES = (("p50", 5), ("p95", 3), ("p99", 1))  # shade
@@ -36,7 +36,7 @@ def throughput(layout: Layout) -> Drawing:
 def _peak(layout: Layout) -> str:
     best = max(layout.points, key=lambda point: point.estimates["steps_per_second"].value or 0.0)
     found = best.estimates["steps_per_second"]
-    where = ", ".join(f"{path}={coordinate(value)}" for path, value in best.coordinates.items())
+    where = ", ".join(f"{path}={label(value)}" for path, value in best.coordinates.items())
     return f"Most steps a second: {found.full} at {where or 'the only point'}."
 
 
@@ -48,7 +48,7 @@ def _throughput_panel(axes: Axes, layout: Layout, measure: str, title: str) -> N
         color = ramp(index, len(shown))
         drawn = _interval_line(axes, layout, line, [point.estimates[measure] for point in line], color)
         if drawn and layout.series.path and layout.along.path:
-            labels.append(EndLabel(*drawn[-1], f"{layout.series.short} {coordinate(value)}", color))
+            labels.append(EndLabel(*drawn[-1], f"{layout.series.short} {label(value)}", color))
     _along(axes, layout)
     axes.set_title(title, loc="left")
     axes.grid(axis="y")
@@ -90,7 +90,7 @@ def _interval_line(
     if drawn:
         xs, ys = zip(*drawn, strict=True)
         joined = layout.along.numeric and layout.along.path is not None
-        style = {"linestyle": "--" if dashed else "-"} if joined else {"linestyle": "none"}
+        style = ("--" if dashed else "-") if joined else "none"
         axes.plot(
             xs,
             ys,
@@ -100,7 +100,7 @@ def _interval_line(
             markeredgecolor=PAPER,
             markeredgewidth=0.8,
             zorder=3,
-            **style,
+            linestyle=style,
         )
     return drawn
 
@@ -126,7 +126,7 @@ def _along(axes: Axes, layout: Layout) -> None:
 
 
 def latency(summary: Summary, layout: Layout) -> Drawing:
-    """Percentiles of the execution's duration against concurrency, a panel per step count, with target lines."""
+    """Percentiles of the duration against concurrency, a panel per step count, with target lines."""
     shown = _shown_series(layout)
     columns = min(len(shown), 2 if len(shown) == 4 else 3)
     rows = math.ceil(len(shown) / columns)
@@ -148,8 +148,9 @@ def latency(summary: Summary, layout: Layout) -> Drawing:
             figure,
             "latency",
             "Latency against concurrency",
-            f"Median, 95th and 99th percentile of the execution's duration in seconds against {layout.along.name}, "
-            "with confidence intervals and the limits of the targets. The numbers are in the table of points.",
+            f"Median, 95th and 99th percentile of the execution's duration in seconds against "
+            f"{layout.along.name}, with confidence intervals and the limits of the targets. "
+            "The numbers are in the table of points.",
         )
 
 
@@ -164,7 +165,7 @@ def _latency_lines(axes: Axes, layout: Layout, value: Any) -> list[EndLabel]:
             labels.append(EndLabel(*drawn[-1], stat, color))
     _along(axes, layout)
     if layout.series.path:
-        axes.set_title(f"{layout.series.short} {coordinate(value)}", loc="left")
+        axes.set_title(f"{layout.series.short} {label(value)}", loc="left")
     axes.grid(axis="y")
     return labels
 
@@ -195,10 +196,10 @@ def _share_limits(summary: Summary, layout: Layout, panels: Mapping[Any, Axes]) 
 
 
 def _limits(summary: Summary, points: set[int]) -> list[tuple[float, str]]:
-    """Return the limits on the execution's duration that hold at one of the points, with their targets' names."""
+    """Return the limits on the duration that hold at one of the points, with their targets' names."""
     names: dict[float, dict[str, None]] = {}
     for item in summary.judgements:
         target = item.target
         if target.metric == "execution_duration" and target.maximum is not None and item.point in points:
-            names.setdefault(target.maximum, {})[target.id[:24]] = None
+            names.setdefault(target.maximum, {})[visible(target.id[:24])] = None
     return [(limit, f"{', '.join(list(names[limit])[:3])} ≤ {number(limit)} s") for limit in sorted(names)]

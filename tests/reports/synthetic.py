@@ -27,7 +27,13 @@ STEPS = (1, 5, 10, 20)
 
 def target(id_: str, metric: str, **given: Any) -> Any:
     """A target as scenarios has it; limits as numbers."""
-    blank = {"stat": None, "attainment": None, "where": {}, "severity": "error", "requirement": ""}
+    blank: dict[str, Any] = {
+        "stat": None,
+        "attainment": None,
+        "where": {},
+        "severity": "error",
+        "requirement": "",
+    }
     return SimpleNamespace(id=id_, metric=metric, **{**blank, "min": None, "max": None, **given})
 
 
@@ -159,26 +165,54 @@ def _execution(
                 now += length
         rows.append(
             {
-                "type": "step", "execution": identity, "step": f"restart-{number}", "kind": "action",
-                "action": "restart_pod", "state": "completed", "failure": "", "ready_ns": ready, "started_ns": ready,
-                "ended_ns": now, "attempts_count": 1, "critical": True,
+                "type": "step",
+                "execution": identity,
+                "step": f"restart-{number}",
+                "kind": "action",
+                "action": "restart_pod",
+                "state": "completed",
+                "failure": "",
+                "ready_ns": ready,
+                "started_ns": ready,
+                "ended_ns": now,
+                "attempts_count": 1,
+                "critical": True,
                 "causes": {cause: end - begin for cause, begin, end in spans},
             }
-        )  # fmt: skip
+        )
         if detail:
             rows.append(
                 {
-                    "type": "attempt", "execution": identity, "step": f"restart-{number}", "attempt": 1,
-                    "started_ns": ready, "ended_ns": now, "outcome": "succeeded", "failure": "", "spans": spans,
+                    "type": "attempt",
+                    "execution": identity,
+                    "step": f"restart-{number}",
+                    "attempt": 1,
+                    "started_ns": ready,
+                    "ended_ns": now,
+                    "outcome": "succeeded",
+                    "failure": "",
+                    "spans": spans,
                 }
-            )  # fmt: skip
+            )
     return {
-        "type": "execution", "execution": identity, "index": index, "workflow": "restart-pods", "state": "completed",
-        "failure": "", "submitted_ns": 0, "admitted_ns": start, "started_ns": start, "ended_ns": now,
-        "steps_count": steps, "steps_completed_count": steps, "attempts_count": steps,
-        "progress_gap_ns_max": max([start, *((row["ended_ns"] - row["ready_ns"]) for row in rows if row["type"] == "step")]),
+        "type": "execution",
+        "execution": identity,
+        "index": index,
+        "workflow": "restart-pods",
+        "state": "completed",
+        "failure": "",
+        "submitted_ns": 0,
+        "admitted_ns": start,
+        "started_ns": start,
+        "ended_ns": now,
+        "steps_count": steps,
+        "steps_completed_count": steps,
+        "attempts_count": steps,
+        "progress_gap_ns_max": max(
+            [start, *((row["ended_ns"] - row["ready_ns"]) for row in rows if row["type"] == "step")]
+        ),
         "causes": causes,
-    }, rows  # fmt: skip
+    }, rows
 
 
 def _run_row(
@@ -196,15 +230,31 @@ def _run_row(
         for cause, length in row["causes"].items():
             causes[cause] = causes.get(cause, 0) + length
     return {
-        "type": "run", "schema": 1, "world": "simulated", "scenario": scenario_name, "requirement": "BR-WORKFLOW-032",
-        "point": point, "coordinates": dict(coordinates), "replication": replication, "seed": 20260101,
-        "digest": "0" * 64, "history_digest": "1" * 64, "submitted_count": len(executions),
-        "completed_count": states.count("completed"), "failed_count": states.count("failed"),
-        "unfinished_count": states.count("unfinished"), "first_arrival_ns": 0, "ended_ns": ended,
-        "makespan_ns": ended, "executions_active_max": min(len(executions), slots),
-        "api_requests_count": 4 * len(executions), "client_requests_count": 3 * len(executions),
-        "events_count": 10 * len(executions), "checks": {"double ready": 0, "quota": 0}, "causes": causes,
-    }  # fmt: skip
+        "type": "run",
+        "schema": 1,
+        "world": "simulated",
+        "scenario": scenario_name,
+        "requirement": "BR-WORKFLOW-032",
+        "point": point,
+        "coordinates": dict(coordinates),
+        "replication": replication,
+        "seed": 20260101,
+        "digest": "0" * 64,
+        "history_digest": "1" * 64,
+        "submitted_count": len(executions),
+        "completed_count": states.count("completed"),
+        "failed_count": states.count("failed"),
+        "unfinished_count": states.count("unfinished"),
+        "first_arrival_ns": 0,
+        "ended_ns": ended,
+        "makespan_ns": ended,
+        "executions_active_max": min(len(executions), slots),
+        "api_requests_count": 4 * len(executions),
+        "client_requests_count": 3 * len(executions),
+        "events_count": 10 * len(executions),
+        "checks": {"double ready": 0, "quota": 0},
+        "causes": causes,
+    }
 
 
 def _stations(executions: list[dict[str, Any]], slots: int) -> list[dict[str, Any]]:
@@ -213,9 +263,15 @@ def _stations(executions: list[dict[str, Any]], slots: int) -> list[dict[str, An
 
     def sample(name: str, seats: int, busy_ns: int, wait_ns: int) -> dict[str, Any]:
         return {
-            "type": "sample", "at_ns": ended, "station": name, "seats": seats, "arrivals_count": len(executions),
-            "busy_ns": busy_ns, "wait_ns": wait_ns, "queue_length_max": max(0, len(executions) - slots),
-        }  # fmt: skip
+            "type": "sample",
+            "at_ns": ended,
+            "station": name,
+            "seats": seats,
+            "arrivals_count": len(executions),
+            "busy_ns": busy_ns,
+            "wait_ns": wait_ns,
+            "queue_length_max": max(0, len(executions) - slots),
+        }
 
     rows = [
         sample(
@@ -244,15 +300,47 @@ MANIFEST: dict[str, Any] = {
     "wall_seconds": 41.2,
     "workers": 2,
     "parameters": [
-        {"name": "scheduler.cycle", "value": {"dist": "constant", "value_s": 0.001}, "unit": "s", "source": "scheduler benchmark", "kubernetes_version": "1.31", "overridden_by": ""},
-        {"name": "kubelet.qps", "value": 50, "unit": "1/s", "source": "KubeletConfiguration", "kubernetes_version": "1.31", "overridden_by": "--set"},
+        {
+            "name": "scheduler.cycle",
+            "value": {"dist": "constant", "value_s": 0.001},
+            "unit": "s",
+            "source": "scheduler benchmark",
+            "kubernetes_version": "1.31",
+            "overridden_by": "",
+        },
+        {
+            "name": "kubelet.qps",
+            "value": 50,
+            "unit": "1/s",
+            "source": "KubeletConfiguration",
+            "kubernetes_version": "1.31",
+            "overridden_by": "--set",
+        },
     ],
     "complete": True,
-}  # fmt: skip
+}
 SENSITIVITY: list[dict[str, Any]] = [
-    {"target": "orchestration", "parameter": "assumptions.exit_scale", "what": "SIGTERM-to-exit time", "baseline": 1, "flips_at": 9.5, "flips_at_values": {"message-queue": 57.0}, "held_up_to": 16, "replications": 80},
-    {"target": "orchestration", "parameter": "assumptions.startup_scale", "what": "start-up time", "baseline": 1, "flips_at": None, "flips_at_values": {}, "held_up_to": 16, "replications": 80},
-]  # fmt: skip
+    {
+        "target": "orchestration",
+        "parameter": "assumptions.exit_scale",
+        "what": "SIGTERM-to-exit time",
+        "baseline": 1,
+        "flips_at": 9.5,
+        "flips_at_values": {"message-queue": 57.0},
+        "held_up_to": 16,
+        "replications": 80,
+    },
+    {
+        "target": "orchestration",
+        "parameter": "assumptions.startup_scale",
+        "what": "start-up time",
+        "baseline": 1,
+        "flips_at": None,
+        "flips_at_values": {},
+        "held_up_to": 16,
+        "replications": 80,
+    },
+]
 
 
 def standard_targets() -> list[SimpleNamespace]:

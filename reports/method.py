@@ -1,0 +1,37 @@
+"""How the numbers were made, in words, for people who must defend them."""
+
+from reports.formats import percent
+from reports.summary import Summary
+
+_TEXT = """
+Replications are the sample: every statistic is taken within each replication first, and its interval is
+Student's t over the replications at {confidence}. n is the number of replications.
+
+A percentile is taken per replication where each holds at least 59 values (p95) or 299 (p99), so that a
+value beyond it was probably seen. Otherwise it is taken over all replications pooled, with a bootstrap over
+the replications, and marked p; where even these are too few, there is no number.
+
+The share of batches or executions within a limit (attainment) has exact Clopper-Pearson bounds that count
+each replication once; a share per replication has Student's t where at least five replications hold a miss.
+An execution that failed or did not finish is never within a limit.
+
+A verdict is PASS or FAIL when the whole interval lies on one side of the limit, with an error of at most
+{error} each way{looks}; otherwise it is INCONCLUSIVE. Nothing measured is NO DATA, never a pass.
+
+Time is charged to exactly one cause at every instant, following back the last thing waited for; the
+bottleneck is the cause with the greatest share of the executions' time along their critical paths.
+
+Comparisons pair the replications of two settings, which share their random numbers; the interval is of the
+log ratio, the equivalence margin is 3 %, and several comparisons are corrected after Holm.
+"""
+
+
+def method_paragraphs(summary: Summary) -> list[str]:
+    """Return how this run's numbers were made, a string a paragraph."""
+    questions = summary.questions
+    counts = ", ".join(str(look) for look in questions.looks)
+    several = f", divided over the planned looks at {counts} replications" if len(questions.looks) > 1 else ""
+    text = _TEXT.format(
+        confidence=percent(questions.confidence), error=percent(1 - questions.confidence), looks=several
+    )
+    return [" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n")]

@@ -1,0 +1,241 @@
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from engine.core.causes import Cause
+from reports import figures
+from reports.figures.palette import cause_variable
+from reports.html import html_text
+from reports.read import read_run
+from reports.summary import Summary, summarise
+from tests.reports.synthetic import MANIFEST, grid, scenario, standard_targets, target, write_run
+
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Collects what the tests ask about, and complains of tags that do not close."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.figures: list[dict[str, str | None]] = []
+        self.open: list[str] = []
+        self.sections: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if given.get("id"):
+            self.ids.append(str(given["id"]))
+        self.links += [
+            str(given[name]) for name in ("href", "src", "xlink:href", "action") if given.get(name)
+        ]
+        if tag == "svg":
+            self.figures.append(given)
+        if tag == "section":
+            self.sections.append(str(given.get("id")))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def text(standard: Summary) -> str:
+    return html_text(standard)
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def test_the_sections_come_in_their_order(page: Page) -> None:
+    assert page.sections == [
+        "targets", "throughput", "latency", "map1", "distribution", "causes", "gantt", "points", "method",
+        "provenance",
+    ]  # fmt: skip
+
+
+def test_nothing_is_loaded_from_anywhere(text: str, page: Page) -> None:
+    assert all(link.startswith(("#", "data:,")) for link in page.links)
+    addresses = set(re.findall(r"https?://[^\s\"'<)]+", text))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert "default-src 'none'" in text
+    assert "@import" not in text
+
+
+def test_every_figure_says_what_it_shows(text: str, page: Page) -> None:
+    assert len(page.figures) == 6
+    for figure in page.figures:
+        assert figure["role"] == "img"
+        for name in str(figure["aria-labelledby"]).split():
+            words = re.search(rf'id="{name}">([^<]+)<', text)
+            assert words is not None
+            assert len(words.group(1)) > 10
+
+
+def test_ids_are_unique_and_inner_links_lead_somewhere(text: str, page: Page) -> None:
+    assert len(page.ids) == len(set(page.ids))
+    used = {link[1:] for link in page.links if link.startswith("#")} | set(
+        re.findall(r"url\(#([^)]+)\)", text)
+    )
+    assert used <= set(page.ids)
+
+
+def test_figures_have_no_colour_of_their_own(text: str) -> None:
+    """All are CSS variables, so that light and dark both work; each is defined for both."""
+    for svg in re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL):
+        assert re.findall(r"(?:fill|stroke): ?#[0-9a-f]{3,6}", svg) == []
+    used = set(re.findall(r"var\((--[a-z0-9-]+)\)", text))
+    light, dark = text.split("prefers-color-scheme: dark", 1)
+    both = used - {"--sans", "--mono"}
+    assert {name for name in both if f"{name}:" not in light} == set()
+    assert {name for name in both if f"{name}:" not in dark.split("</style>")[0]} == set()
+
+
+@pytest.mark.parametrize("cause", [*Cause, None])
+def test_every_cause_has_a_colour_in_light_and_dark(text: str, cause: Cause | None) -> None:
+    name = cause_variable(None if cause is None else cause.value)
+    assert text.split("</style>", maxsplit=1)[0].count(f"{name}:") == 2
+
+
+def luminance(color: str) -> float:
+    parts = [int(color[index : index + 2], 16) / 255 for index in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+def test_text_can_be_read(text: str, theme: int) -> None:
+    block = text.split("@media print", maxsplit=1)[0].split("@media (prefers-color-scheme: dark)")[theme]
+    colors = dict(re.findall(r"(--[a-z0-9-]+): (#[0-9a-f]{6})", block))
+    pairs = [
+        (name, "--paper") for name in ("--ink", "--muted", "--link", "--limit", "--pass", "--fail", "--open")
+    ]
+    pairs += [(name, f"{name}-soft") for name in ("--pass", "--fail", "--open")]
+    pairs += [("--ink", "--raised"), ("--muted", "--raised")]
+    pairs += [(f"--hi{index}", f"--h{index}") for index in range(6)]
+    assert {
+        pair: ratio for pair in pairs if (ratio := contrast(colors[pair[0]], colors[pair[1]])) < 4.5
+    } == {}
+
+
+def test_a_sweep_of_42_points_stays_below_a_megabyte(tmp_path: Path) -> None:
+    points = grid((1, 2, 5, 10, 20, 50, 100), (1, 2, 5, 10, 20, 50))
+    write_run(tmp_path, points, 2, detail_points=range(42))
+    summary = summarise(read_run(tmp_path), scenario(points, standard_targets(), minimum=2, maximum=2))
+    page = html_text(summary)
+    Page(page)
+    assert len(page.encode()) < 1_000_000
+
+
+def single(directory: Path, **given: Any) -> Summary:
+    points: list[dict[str, Any]] = [given.pop("coordinates", {})]
+    write_run(directory, points, given.pop("replications", 10), **given)
+    (directory / "manifest.json").write_text(json.dumps(MANIFEST))
+    return summarise(read_run(directory), scenario(points, [target("t", "makespan", stat="mean", max=30)]))
+
+
+def test_one_point_alone_makes_a_report(tmp_path: Path) -> None:
+    page = Page(html_text(single(tmp_path)))
+    assert "throughput" not in page.sections
+    assert {"distribution", "causes", "gantt"} <= set(page.sections)
+
+
+def test_an_empty_run_makes_a_report(tmp_path: Path) -> None:
+    (tmp_path / "records").mkdir()
+    summary = summarise(read_run(tmp_path), scenario([{}], [target("t", "makespan", max=30)]))
+    text = html_text(summary)
+    Page(text)
+    assert "NO DATA" in text
+
+
+def test_a_run_in_which_all_fails_makes_a_report(tmp_path: Path) -> None:
+    text = html_text(single(tmp_path, failures={0: 1.0}))
+    Page(text)
+    assert "∞" in text
+
+
+def test_comparisons_and_words_as_coordinates_are_shown(tmp_path: Path) -> None:
+    points: list[dict[str, Any]] = [{"engine.dispatch": way} for way in ("fifo", "critical-path")]
+    write_run(tmp_path, points)
+    way = SimpleNamespace(
+        id="faster",
+        metric="makespan",
+        stat="mean",
+        where={},
+        between={"engine.dispatch": ("fifo", "critical-path")},
+    )
+    text = html_text(summarise(read_run(tmp_path), scenario(points, [], [way])))
+    Page(text)
+    assert "engine.dispatch: fifo → critical-path" in text
+    assert "lower by more than 3 %" in text
+
+
+@pytest.mark.parametrize(
+    ("points", "along", "series"),
+    [
+        (grid((1, 5), (1, 2)), "load.burst", "workflow.steps"),
+        ([{"workflow.steps": steps} for steps in (1, 2)], "workflow.steps", None),
+        ([{"engine.client.qps": qps, "load.burst": 5} for qps in (5, 20)], "engine.client.qps", None),
+        ([{"x": x, "load.open.rate": rate} for x in (1, 2) for rate in (1.0, 2.0)], "load.open.rate", "x"),
+        ([{}], None, None),
+    ],
+)
+def test_the_axes_are_chosen_from_what_is_swept(
+    tmp_path: Path, points: list[dict[str, Any]], along: str | None, series: str | None
+) -> None:
+    summary = summarise(read_run(write_run(tmp_path, points, 2)), scenario(points))
+    layout = figures.layout_of(summary)
+    assert (layout.along.path, layout.series.path) == (along, series)
+    assert len(layout.points) == len(points)
+
+
+def test_the_chart_of_an_execution_fills_its_time(tmp_path: Path) -> None:
+    from reports.figures.gantt import choose, tracks_of
+
+    for detail in ([], [0]):
+        run = read_run(
+            write_run(tmp_path, [{"load.burst": 15, "workflow.steps": 3}], 3, detail_points=detail)
+        )
+        for chosen in choose(run.points[0]):
+            spans = sorted(
+                span for track in tracks_of(chosen) for span in [(a, b) for _, a, b in track.spans]
+            )
+            assert spans[0][0] == 0
+            assert spans[-1][1] == pytest.approx(chosen.duration_s)
+            gaps = [later[0] - earlier[1] for earlier, later in pairwise(spans)]
+            assert max(gaps, default=0) == pytest.approx(0, abs=1e-9)
+
+
+def test_median_p95_and_worst_are_chosen_by_rank(tmp_path: Path) -> None:
+    from reports.figures.gantt import choose
+
+    run = read_run(write_run(tmp_path, [{"load.burst": 20}], 5))
+    everyone = sorted(
+        float(duration) for item in run.points[0].replications for duration in item.execution_duration_s
+    )
+    assert [item.duration_s for item in choose(run.points[0])] == pytest.approx(
+        [everyone[49], everyone[94], everyone[99]]
+    )
