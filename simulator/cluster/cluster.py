@@ -1,7 +1,7 @@
 """The modelled cluster: a RunSpec's cluster put together from its components."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from engine.core.causes import Cause
@@ -11,7 +11,7 @@ from simulator.agenda import Agenda
 from simulator.attribution import Link, root
 from simulator.cluster.apiserver import Client, Level, ServiceTimes
 from simulator.cluster.behaviour import Behaviours
-from simulator.cluster.bootstrap import settle
+from simulator.cluster.bootstrap import settle, settled_at
 from simulator.cluster.demands import Demands
 from simulator.cluster.deployment import DeploymentController
 from simulator.cluster.disruption import DisruptionController
@@ -29,16 +29,13 @@ from simulator.stations import Station, TokenBucket
 from simulator.streams import Streams, sampler
 
 SECOND_NS = 1_000_000_000
-EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-"""What the virtual clock calls time 0."""
-
-
 class VirtualTimestamps:
     """Renders the virtual clock in the API's format, to the second."""
 
-    def __init__(self, agenda: Agenda) -> None:
-        """Read the time from `agenda`."""
+    def __init__(self, agenda: Agenda, epoch: str) -> None:
+        """Read the time from `agenda`, whose time 0 is `epoch`."""
         self._agenda = agenda
+        self._epoch = datetime.fromisoformat(epoch)
         self._second = -1
         self._text = ""
 
@@ -47,7 +44,7 @@ class VirtualTimestamps:
         second = self._agenda.now // SECOND_NS
         if second != self._second:
             self._second = second
-            self._text = (EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            self._text = (self._epoch + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
         return self._text
 
 
@@ -59,7 +56,7 @@ class Cluster:
         self._agenda = agenda
         self._parameters = spec.parameters
         self._streams = streams
-        self.timestamp = VirtualTimestamps(agenda)
+        self.timestamp = VirtualTimestamps(agenda, settled_at(spec.objects))
         self.store = Store(self.timestamp)
         self.demands = Demands()
         self.watch = Watch(agenda, self._sampler("watch.delay"), streams.stream("watch.delay"))
@@ -157,7 +154,7 @@ class Cluster:
         return scheduler
 
     def _load(self, spec: ClusterSpec) -> None:
-        self.store.load(settle(spec.objects))
+        self.store.load(settle(spec.objects, self.timestamp()))
         self.quotas.load()
         self.watch.load(self.store.objects)
         beginning = root(self._agenda.now)
