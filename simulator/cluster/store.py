@@ -17,7 +17,7 @@ Key = tuple[str, str]
 
 
 Published = Callable[[str, "Resource | None", "Resource | None", Link], None]
-"""Told of every write: the kind, the object before (None: created) and after (None: removed), and its cause."""
+"""Told of every write: the kind, the object before (None: new) and after (None: removed), its cause."""
 
 Admit = Callable[[Resource], None]
 """Asked before an object of a kind is created; raises an `ApiError` to refuse it."""
@@ -166,11 +166,12 @@ class Store:
             published(ref.kind, before, None, link)
 
     def delete(self, ref: Ref, link: Link, uid: str | None = None, grace_s: int | None = None) -> None:
-        """Delete as the API does: a pod on a node gets its grace period and is removed by its kubelet."""
+        """Delete as the API does: a pod that runs on a node gets its grace period, its kubelet removes it."""
         before = self.get(ref)
         self.check_uid(ref, before, uid)
         spec = before.get("spec") or {}
-        if ref.kind != "Pod" or not spec.get("nodeName") or grace_s == 0:
+        ended = (before.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+        if ref.kind != "Pod" or not spec.get("nodeName") or ended or grace_s == 0:
             self.remove(ref, link)
             return
         metadata = before["metadata"]
