@@ -26,13 +26,13 @@ DURATION_EXPECTED = "a duration with its unit, such as 250ms, 30s, 5m or 1h30m"
 RATIO_EXPECTED = "a percentage such as 95%, or a number from 0 to 1"
 RATE_EXPECTED = "a rate with its unit, such as 5/s or 1000/min"
 
-_NUMBER = r"\d{1,18}(?:\.\d{1,30})?"
+_NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,30})?"
 _PART = re.compile(rf"({_NUMBER})(ns|us|µs|μs|ms|s|m|h|d)")
 _DURATION = re.compile(rf"(?:{_NUMBER}(?:ns|us|µs|μs|ms|s|m|h|d))+")
 _BARE = re.compile(_NUMBER)
 _RATIO = re.compile(rf"({_NUMBER})\s?%")
 _RATE = re.compile(rf"({_NUMBER})\s?/\s?(s|sec|second|min|minute|h|hour)")
-_QUANTITY = re.compile(rf"({_NUMBER})(?:([eE][+-]?\d{{1,2}})|(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei))?")
+_QUANTITY = re.compile(rf"({_NUMBER})(?:([eE][+-]?[0-9]{{1,2}})|(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei))?")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _RATE_SECONDS = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
@@ -105,10 +105,11 @@ def parse_ratio(value: object) -> float:
     return float(ratio)
 
 
-def format_ratio(ratio: float) -> str:
-    """Return a share as a percentage; `parse_ratio` gives the same share back."""
-    percent = Fraction(str(ratio)) * 100
-    return f"{int(percent)}%" if percent.denominator == 1 else str(ratio)
+def format_ratio(ratio: float) -> str | float:
+    """Return a share as a percentage, or as a number where that is shorter; `parse_ratio` gives the same back."""
+    percent = f"{Decimal(repr(ratio)) * 100:f}"
+    percent = percent.rstrip("0").rstrip(".") if "." in percent else percent
+    return f"{percent}%" if len(percent) <= 20 else ratio
 
 
 def parse_rate(value: object) -> float:
