@@ -29,10 +29,13 @@ Overrides = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the scenario; may be repeated."),
 ]
 Replications = Annotated[
-    int | None, typer.Option(min=1, max=100_000, help="Exactly so many replications at every point.")
+    int | None,
+    typer.Option(metavar="N", min=1, max=100_000, help="Exactly so many replications at every point."),
 ]
-Seed = Annotated[int | None, typer.Option(min=0, help="Root seed of all randomness.")]
-Workers = Annotated[int | None, typer.Option(min=1, max=1024, help="Processes. Default: one for each core.")]
+Seed = Annotated[int | None, typer.Option(metavar="N", min=0, help="Root seed of all randomness.")]
+Workers = Annotated[
+    int | None, typer.Option(metavar="N", min=1, max=1024, help="Processes. Default: one for each core.")
+]
 
 
 @app.command()
@@ -42,7 +45,9 @@ def run(
     replications: Replications = None,
     workers: Workers = None,
     seed: Seed = None,
-    out: Annotated[Path | None, typer.Option(help="Run directory. Default: runs/NAME.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Run directory. Default: runs/NAME.")
+    ] = None,
     history: Annotated[
         bool, typer.Option("--history", help="Also write the engine's history of every run.")
     ] = False,
@@ -125,9 +130,11 @@ def report(
 @app.command()
 def replay(
     directory: Directory,
-    point: Annotated[int, typer.Option(min=0, help="Number of the point.")],
-    replication: Annotated[int, typer.Option(min=0, help="Number of the replication.")] = 0,
-    history: Annotated[Path | None, typer.Option(help="Write the engine's history to this file.")] = None,
+    point: Annotated[int, typer.Option(metavar="N", min=0, help="Number of the point.")],
+    replication: Annotated[int, typer.Option(metavar="N", min=0, help="Number of the replication.")] = 0,
+    history: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the engine's history to this file.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compute one run of a run directory again and compare digests."""

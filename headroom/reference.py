@@ -1,6 +1,8 @@
 """`make docs`: the pages of `docs/reference`, drawn from the code so that they cannot differ from it."""
 
 import ast
+import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 import typer.main
 
 import scenarios
+from engine.actions import CATALOGUE
+from engine.core import states
 from headroom.identity import ROOT
 from headroom.rundir import write_text
 from reports import exits
@@ -30,16 +34,10 @@ def commands() -> str:
     group: Any = typer.main.get_command(_app())
     lines = ["# Commands\n"]
     for name, command in sorted(group.commands.items()):
-        arguments = " ".join(
-            it.make_metavar(_context(command)) for it in command.params if it.param_type_name == "argument"
-        )
-        lines += [
-            f"\n## `headroom {name} {arguments}`\n".replace(" `\n", "`\n"),
-            f"\n{command.help.strip()}\n",
-            "\n",
-        ]
-        rows = [f"| {_names(it)} | {it.help} |\n" for it in command.params if it.param_type_name == "option"]
-        lines += ["| option | |\n|---|---|\n", *rows]
+        arguments = [it.metavar for it in command.params if it.param_type_name == "argument"]
+        options = [it for it in command.params if it.param_type_name == "option"]
+        lines += [f"\n## `{' '.join(['headroom', name, *arguments])}`\n", f"\n{command.help.strip()}\n"]
+        lines += ["\n| option | |\n|---|---|\n", *(f"| {_names(it)} | {it.help} |\n" for it in options)]
     lines += [
         "\n## Exit codes\n",
         "\nWhere several causes apply, the first of this list is the code; `summary.json` has them all.\n\n",
@@ -64,6 +62,71 @@ def modules() -> str:
             first = docstring.strip().split("\n\n")[0].replace("\n", " ")
             lines.append(f"| `{path.relative_to(ROOT).as_posix()}` | {first.replace('|', '&#124;')} |\n")
     return "".join(lines)
+
+
+def states_page() -> str:
+    """Return the page of the engine's state machines: rules, theory, and a diagram of every table."""
+    rules, _, theory = inspect.cleandoc(states.__doc__ or "").partition("Theory of operation")
+    lines = [
+        "# States of executions, steps and attempts\n\n",
+        rules.partition("=====\n")[2].strip(),
+        "\n\n## Theory of operation\n\n",
+        theory.lstrip("=\n").strip(),
+        "\n",
+    ]
+    for title, table in (("Execution", states.EXECUTION), ("Step", states.STEP), ("Attempt", states.ATTEMPT)):
+        first = next(iter(table))
+        lines += [f"\n## {title}\n\n```mermaid\nstateDiagram-v2\n    [*] --> {_node(first)}\n"]
+        for state, ways in table.items():
+            lines += [f"    {_node(state)} --> {_node(after)}: {given}\n" for given, after in ways.items()]
+            lines += [] if ways else [f"    {_node(state)} --> [*]\n"]
+        lines.append("```\n")
+    return "".join(lines)
+
+
+def actions_page() -> str:
+    """Return the page of the catalogue of actions."""
+    lines = [
+        "# Actions\n\nWhat a step of kind *action* may run. *Calls* is the fewest API calls that it makes when it\n",
+        "has something to do; `headroom plan` proves from it what no engine could meet.\n",
+    ]
+    for name, spec in sorted(CATALOGUE.items()):
+        lines += [f"\n## `{name}`\n\n{spec.summary}\n\nCalls: at least {spec.calls_min}.\n"]
+        if spec.parameters:
+            lines.append("\n| parameter | type | default | |\n|---|---|---|---|\n")
+        for parameter, it in spec.parameters.items():
+            default = "required" if it.required else f"`{json.dumps(it.default)}`"
+            lines.append(f"| `{parameter}` | {it.type} | {default} | {it.summary} |\n")
+    return "".join(lines)
+
+
+def library_page() -> str:
+    """Return the page of the shipped scenarios: what each decides, and how large it is."""
+    lines = ["# Shipped scenarios\n\nEach is run by its name: `headroom run smoke`.\n"]
+    for name in scenarios.shipped():
+        scenario = scenarios.load(name)
+        least = scenario.experiment.replications.min
+        lines += [f"\n## `{name}`\n\n{scenario.description}\n\n"]
+        lines += [f"Decides {scenario.requirement}. " if scenario.requirement else ""]
+        lines += [f"{len(scenario.points())} points, at least {least} replications each.\n"]
+        if scenario.targets:
+            lines.append("\n| target | requirement | metric | limit | severity |\n|---|---|---|---|---|\n")
+        lines += [
+            f"| {it.id} | {it.requirement} | {it.metric} | {_limit(it)} | {it.severity} |\n"
+            for it in scenario.targets
+        ]
+    return "".join(lines)
+
+
+def _limit(target: scenarios.Target) -> str:
+    limits = [f"≥ {target.min}"] if target.min is not None else []
+    limits += [f"≤ {target.max}"] if target.max is not None else []
+    share = f"{target.attainment:.0%} of them " if target.attainment is not None else ""
+    return share + (f"{target.stat} " if target.stat else "") + " and ".join(limits)
+
+
+def _node(state: str) -> str:
+    return state.replace("-", "_")
 
 
 def sources(layer: str) -> list[Path]:
@@ -106,20 +169,19 @@ def _app() -> Any:
     return app
 
 
-def _context(command: Any) -> Any:
-    return command.make_context(command.name, [], resilient_parsing=True)
-
-
 def _names(option: Any) -> str:
-    names = ", ".join(f"`{name}`" for name in option.opts)
-    return names if option.is_flag else f"{names} {option.metavar or option.type.name.upper()}"
+    words = [name if option.is_flag else f"{name} {option.metavar}" for name in option.opts]
+    return ", ".join(f"`{word}`" for word in words)
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "actions.md": actions_page,
     "commands.md": commands,
+    "library.md": library_page,
     "modules.md": modules,
     "parameters.md": scenarios.parameters_markdown,
     "scenario.md": scenarios.reference_markdown,
+    "states.md": states_page,
 }
 
 

@@ -39,6 +39,11 @@ def offered(door: Path) -> list[str]:
     return sorted({name for name in names if not name.startswith("_")})
 
 
+def as_ruff_sorts(name: str) -> tuple[int, str]:
+    """Constants, then classes, then the rest."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
 def has_module(folder: Path, name: str) -> bool:
     return (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file()
 
@@ -46,9 +51,9 @@ def has_module(folder: Path, name: str) -> bool:
 @pytest.mark.parametrize("door", DOORS, ids=module_name)
 def test_a_door_is_sorted_and_complete(door: Path) -> None:
     names = declared(parse(door))
-    assert names is not None, "a package's __init__.py states __all__"
-    assert names == sorted(names)
-    assert names == offered(door)
+    assert names is not None or offered(door) == [], "a package's __init__.py states __all__"
+    assert names is None or names == sorted(names, key=as_ruff_sorts)
+    assert sorted(names or ()) == offered(door)
 
 
 @pytest.mark.parametrize("door", DOORS, ids=module_name)

@@ -1,0 +1,167 @@
+"""Infeasible by configuration: the floor is true, and what it proves is refused before the run."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import scenarios
+import simulator
+from engine.core import Branch, Step, StepKind, Workflow
+from headroom.feasibility import Floor, examine
+from scenarios import RunSpec
+from tests.headroom.command import headroom
+
+BASE = """\
+apiVersion: headroom/v1
+name: bounds
+cluster:
+  profile: high-load-production
+  behaviours:
+    default/api-gateway: {startup: 3s, exit: 1s}
+engine: {max_concurrency: 4, client: {qps: 5, burst: 10}}
+workload:
+  workflow: restart-pods
+  targets: {deployments: [default/api-gateway]}
+  load: {burst: 4}
+sweep: {load.burst: [1, 4, 12, 60]}
+experiment: {replications: 2}
+targets:
+  - {id: all, metric: makespan, stat: max, max: 5s}
+  - {id: each, metric: execution_duration, stat: max, max: 2s}
+  - {id: map, metric: makespan, stat: mean, max: 1ms, severity: info}
+"""
+SECOND = 10**9
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "bounds.yaml"
+    path.write_text(BASE)
+    return path
+
+
+def spec_of(file: Path, point: int, *overrides: str) -> RunSpec:
+    scenario = scenarios.load(file, overrides)
+    return scenarios.compile(scenario, scenario.points()[point], 0)
+
+
+def with_steps(spec: RunSpec, *steps: Step) -> RunSpec:
+    workload = dataclasses.replace(spec.workload, workflow=Workflow("made-up", steps).to_json())
+    return dataclasses.replace(spec, workload=workload)
+
+
+def wait(name: str, seconds: int, **more: Any) -> Step:
+    return Step(name, StepKind.WAIT, wait_ns=seconds * SECOND, **more)
+
+
+def restart(name: str, **more: Any) -> Step:
+    parameters = {"namespace": "default", "deployment": "api-gateway"}
+    return Step(name, action="restart_pod", parameters=parameters, **more)
+
+
+@pytest.mark.parametrize("point", range(3))
+@pytest.mark.parametrize("steps", [1, 3])
+def test_no_run_is_faster_than_its_floor(file: Path, point: int, steps: int) -> None:
+    scenario = scenarios.load(file, [f"workflow.steps={steps}"])
+    for replication in range(2):
+        spec = scenarios.compile(scenario, scenario.points()[point], replication)
+        rows: list[Any] = list(simulator.simulate(spec).rows)
+        assert rows[0]["completed_count"] == rows[0]["submitted_count"]
+        floor = Floor(spec)
+        assert rows[0]["makespan_ns"] >= floor.makespan().seconds * SECOND > 0
+        durations = [row["ended_ns"] - row["submitted_ns"] for row in rows if row["type"] == "execution"]
+        assert min(durations) >= floor.execution().seconds * SECOND > 0
+
+
+def test_calls_through_the_bucket_are_counted(file: Path) -> None:
+    bound = Floor(spec_of(file, 3, "engine.client.qps=1")).makespan()
+    assert bound.seconds == pytest.approx(60 * 3 - 10)  # 60 restarts of at least 3 calls
+    assert "at least 180 API calls" in bound.because
+
+
+def test_without_a_bucket_the_rounds_of_admission_count(file: Path) -> None:
+    bound = Floor(spec_of(file, 3, "engine.client=unlimited")).makespan()
+    assert bound.seconds == pytest.approx(60 / 4 * 3)  # 15 rounds of a start-up of 3 s
+    assert "15 rounds" in bound.because
+
+
+def test_an_ignored_sigterm_costs_the_whole_grace(file: Path) -> None:
+    override = "cluster.behaviours.default/api-gateway.ignores_sigterm=true"
+    bound = Floor(spec_of(file, 0, override)).execution()
+    assert bound.seconds == 30
+    assert "ignores SIGTERM" in bound.because
+
+
+def test_the_scales_of_the_assumptions_count(file: Path) -> None:
+    override = "cluster.parameters.assumptions.startup_scale=4"
+    assert Floor(spec_of(file, 0, override)).execution().seconds == pytest.approx(12)
+
+
+STEPS: dict[str, tuple[tuple[Step, ...], float]] = {
+    "one after the other": ((wait("a", 4), wait("b", 5, needs=("a",))), 9),
+    "side by side": ((wait("a", 4), wait("b", 5)), 5),
+    "a parallel group": ((Step("g", StepKind.PARALLEL, steps=(wait("a", 4), wait("b", 5))),), 5),
+    "a sequential group": ((Step("g", StepKind.SEQUENTIAL, steps=(wait("a", 4), wait("b", 5))),), 9),
+    "a step that may be skipped": ((wait("a", 4), wait("b", 50, needs=("a",), when="false")), 4),
+    "a step behind a condition": (
+        (Step("c", StepKind.CONDITION, condition="true"), wait("b", 50, needs=("c",)), wait("a", 4)),
+        4,
+    ),
+    "branches of a decision": (
+        (
+            Step("d", StepKind.DECISION, branches=(Branch(("x",), "true"), Branch(("y",)))),
+            wait("x", 50),
+            wait("y", 50),
+            wait("a", 4),
+        ),
+        4,
+    ),
+    "a restart on the way": ((wait("a", 4), restart("r", needs=("a",))), 7),
+    "defined in another order": ((wait("b", 5, needs=("a",)), wait("a", 4)), 9),
+}
+
+
+@pytest.mark.parametrize("case", STEPS)
+def test_the_longest_certain_chain_counts(file: Path, case: str) -> None:
+    steps, seconds = STEPS[case]
+    assert Floor(with_steps(spec_of(file, 0), *steps)).execution().seconds == pytest.approx(seconds)
+
+
+def test_targets_are_held_against_their_floors(file: Path) -> None:
+    scenario = scenarios.load(file)
+    rows = examine(scenario, scenario.points())
+    assert [(row["target"], row["point"]) for row in rows] == [
+        ("each", 0),
+        ("each", 1),
+        ("all", 2),
+        ("each", 2),
+        ("all", 3),
+        ("each", 3),
+    ]
+    assert all(row["bound_s"] > row["limit_s"] for row in rows)
+
+
+def test_the_command_refuses_and_says_why(file: Path) -> None:
+    out = file.parent / "run"
+    result = headroom("run", file, "--out", out, "--json")
+    assert result.returncode == 15, result.stderr
+    assert json.loads(result.stdout)["exit_code"] == 15
+    rows = json.loads((out / "infeasible.json").read_text())
+    assert {row["target"] for row in rows} == {"all", "each"}
+    assert list((out / "records").iterdir()) == []
+
+
+def test_forced_it_runs_and_is_infeasible_still(file: Path) -> None:
+    out = file.parent / "run"
+    result = headroom("run", file, "--out", out, "--force", "--set", "sweep={load.burst: [1, 4]}")
+    assert result.returncode == 15, result.stderr
+    assert len(list((out / "records").iterdir())) == 4
+
+
+def test_the_plan_shows_the_arithmetic(file: Path) -> None:
+    result = headroom("plan", file, "--set", "engine.client.qps=1")
+    assert result.returncode == 0, result.stderr
+    assert "(180 - 10) / 1 = 170 s" in result.stdout
