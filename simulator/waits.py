@@ -125,6 +125,11 @@ class Waits:
         for view in self._concerned(resource, key):
             view.update(key, after)
             touched.update(view.waits)
+        if before and after and before["metadata"].get("labels") != after["metadata"].get("labels"):
+            for view in self._concerned(before, key):  # what it has left by a change of its labels
+                if not _belongs(view.selection, key, after):
+                    view.update(key, None)
+                    touched.update(view.waits)
         for wait in touched.values():
             if not wait.live:
                 continue  # ended by the one before it

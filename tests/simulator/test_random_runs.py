@@ -1,0 +1,114 @@
+"""What must hold in every run, whatever is run: asked of random small specs."""
+
+from collections import Counter
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+
+from engine.core.history import History, replay
+from engine.core.limits import Limits
+from scenarios.runspec import RunSpec
+from simulator import RunResult, simulate
+from tests.simulator.random_specs import run_specs
+
+EXAMPLES = settings(
+    max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def of_type(result: RunResult, kind: str) -> list[Any]:
+    return [row for row in result.rows if row["type"] == kind]
+
+
+@EXAMPLES
+@given(run_specs())
+def test_every_nanosecond_of_a_step_and_of_an_execution_has_its_cause(spec: RunSpec) -> None:
+    result = simulate(spec)
+    for row in of_type(result, "execution"):
+        assert sum(row["causes"].values()) == row["ended_ns"] - row["submitted_ns"]
+        assert all(spent > 0 for spent in row["causes"].values())
+        assert "unattributed" not in row["causes"]
+    for row in of_type(result, "step"):
+        assert sum(row["causes"].values()) == (row["ended_ns"] - row["ready_ns"] if row["ready_ns"] >= 0 else 0)
+    for row in of_type(result, "attempt"):
+        at = row["started_ns"]
+        for _, start, end in row["spans"]:
+            assert start == at < end
+            at = end
+        assert at == row["ended_ns"]
+    total: Counter[str] = Counter()
+    for row in of_type(result, "execution"):
+        total.update(row["causes"])
+    assert of_type(result, "run")[0]["causes"] == total
+
+
+@EXAMPLES
+@given(run_specs())
+def test_no_invariant_is_violated(spec: RunSpec) -> None:
+    violated = {name: count for name, count in simulate(spec).rows[0]["checks"].items() if count}
+    # Counters written without a lock lose nothing either: the action guards its writes by version.
+    assert violated == {} or set(violated) <= scaled_by_many(spec)
+
+
+def scaled_by_many(spec: RunSpec) -> set[str]:
+    """Two executions may scale one Deployment to different numbers; the later wins and that is no loss."""
+    actions = {step.get("action") for step in spec.workload.workflow["steps"]}
+    return {"lost_updates"} if "scale_deployment" in actions else set()
+
+
+@EXAMPLES
+@given(run_specs())
+def test_the_history_rebuilds_the_engine(spec: RunSpec) -> None:
+    """Read back from its lines, the history gives the same digest, and its replay the same executions."""
+    result = simulate(spec)
+    history = History.from_lines(list(result.history.to_lines()))
+    assert history.digest == result.history.digest == result.rows[0]["history_digest"]
+    limits = Limits(
+        max_concurrency=spec.engine.max_concurrency,
+        step_slots=spec.engine.step_slots,
+        step_timeout_ns=spec.engine.step_timeout_ns,
+        execution_timeout_ns=spec.engine.execution_timeout_ns,
+        dispatch=spec.engine.dispatch,
+    )
+    rebuilt = {facts.execution_id: facts for facts in replay(history, limits).executions()}
+    rows = of_type(result, "execution")
+    assert [row["execution"] for row in rows] == list(rebuilt)
+    for row in rows:
+        facts = rebuilt[row["execution"]]
+        if row["state"] == "unfinished":
+            assert facts.ended_ns == -1
+            continue
+        assert (facts.state.value, facts.ended_ns) == (row["state"], row["ended_ns"])
+        assert (facts.admitted_ns, facts.started_ns) == (row["admitted_ns"], row["started_ns"])
+    steps = {
+        (row["execution"], row["step"]): (row["state"], row["attempts_count"])
+        for row in of_type(result, "step")
+    }
+    for execution_id, facts in rebuilt.items():
+        if facts.ended_ns >= 0:
+            for step in facts.steps.values():
+                started = sum(attempt.started_ns >= 0 for attempt in step.attempts)
+                assert steps[execution_id, step.id] == (step.state.value, started)
+
+
+@EXAMPLES
+@given(run_specs())
+def test_what_goes_in_comes_out_or_is_still_there(spec: RunSpec) -> None:
+    """Conservation: of executions, and of the stations' time."""
+    result = simulate(spec)
+    run = of_type(result, "run")[0]
+    rows = of_type(result, "execution")
+    assert run["submitted_count"] == run["completed_count"] + run["failed_count"] + run["unfinished_count"]
+    assert [row["index"] for row in rows] == list(range(len(rows)))
+    assert run["ended_ns"] <= spec.horizon_ns
+    if run["unfinished_count"]:
+        assert run["ended_ns"] == spec.horizon_ns
+    for row in of_type(result, "sample"):
+        assert row["wait_ns"] >= 0
+        assert 0 <= row["busy_ns"]
+        if row["seats"]:
+            assert row["busy_ns"] <= row["seats"] * row["at_ns"]
+        if row["station"] == "engine.executions":
+            active = sum((one["ended_ns"] - one["admitted_ns"]) for one in rows if one["admitted_ns"] >= 0)
+            if row["at_ns"] == run["ended_ns"]:
+                assert row["busy_ns"] == active
