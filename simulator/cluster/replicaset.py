@@ -6,6 +6,7 @@ replacement takes the slot of the pod it replaces with the next generation, whic
 that is drawn for it, independent of timing.
 """
 
+from collections import Counter
 from collections.abc import Generator
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import ApiError, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
-from simulator.cluster.objects import condition_of, has_ended, is_active, is_ready, key_of, owner_of
+from simulator.cluster.objects import condition_of, is_active, is_ready, key_of, owner_of
 from simulator.cluster.offspring import new_pod
 from simulator.cluster.slots import Slots
 from simulator.cluster.store import Key, Store
@@ -23,6 +24,7 @@ from simulator.cluster.workqueue import WorkQueue
 from simulator.streams import entity
 from simulator.tasks import Gather, Waitable
 
+DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 BURST_REPLICAS = 500  # k/k pkg/controller/replicaset/replica_set.go BurstReplicas
 
 
@@ -39,6 +41,7 @@ class ReplicaSetController:
         self._owned: dict[Key, _Owned] = {}
         self._slots: dict[Key, Slots] = {}
         self._awaited: dict[Key, set[str]] = {}
+        self._written: dict[Key, dict[str, Any]] = {}  # the cache may not show the last status yet
         watch.subscribe(("ReplicaSet",), self._replicaset_changed)
         watch.subscribe(("Pod",), self._pod_changed)
 
@@ -60,6 +63,7 @@ class ReplicaSetController:
             key = key_of(before or {})
             self._owned.pop(key, None)
             self._awaited.pop(key, None)
+            self._written.pop(key, None)
         elif before is None or before["metadata"].get("generation") != after["metadata"].get("generation"):
             self.queue.add(key_of(after), link)
 
@@ -91,9 +95,7 @@ class ReplicaSetController:
             if missing > 0:
                 link, failure = yield from self._create(key, replicaset, min(missing, BURST_REPLICAS), link)
             elif missing < 0:
-                link = yield from self._delete(
-                    key, list(active.values()), min(-missing, BURST_REPLICAS), link
-                )
+                link = yield from self._delete(key, replicaset, min(-missing, BURST_REPLICAS), link)
         yield from self._write_status(key, replicaset, failure, link)
         return failure is not None
 
@@ -136,10 +138,11 @@ class ReplicaSetController:
         return link, None
 
     def _delete(
-        self, key: Key, active: list[Resource], count: int, link: Link
+        self, key: Key, replicaset: Resource, count: int, link: Link
     ) -> Generator[int | Waitable, Any, Link]:
         """Delete the pods that rank lowest."""
-        active.sort(key=_deletion_rank)
+        together = self._pods_by_node(key, replicaset)
+        active = sorted(self._owned[key].active.values(), key=lambda pod: _deletion_rank(pod, together))
         awaited = self._awaited.setdefault(key, set())
         calls = []
         for pod in active[:count]:
@@ -150,6 +153,21 @@ class ReplicaSetController:
         gathered = Gather(calls)
         yield gathered
         return gathered.link
+
+    def _pods_by_node(self, key: Key, replicaset: Resource) -> Counter[str]:
+        """Count the pods on each node, over all ReplicaSets of the same Deployment."""
+        deployment = owner_of(replicaset, "Deployment")
+        related = [
+            other
+            for other, found in self._watch.cache["ReplicaSet"].items()
+            if other == key or (deployment is not None and owner_of(found, "Deployment") == deployment)
+        ]
+        return Counter(
+            pod["spec"].get("nodeName", "")
+            for other in related
+            if other in self._owned
+            for pod in self._owned[other].active.values()
+        )
 
     def _remove(self, ref: Ref, uid: str, awaited: set[str], link: Link) -> None:
         try:
@@ -163,6 +181,7 @@ class ReplicaSetController:
         """Write the status if it says something else than the last one."""
         owned = self._owned.get(key) or _Owned()
         standing, ready = len(owned.active), owned.ready_count
+        written = self._written.get(key) or replicaset.get("status") or {}
         status: dict[str, Any] = {
             "replicas": standing,
             "fullyLabeledReplicas": standing,
@@ -179,11 +198,11 @@ class ReplicaSetController:
                     "message": str(failure),
                 }
             ]
-        elif condition_of(replicaset, "ReplicaFailure"):
+        elif condition_of({"status": written}, "ReplicaFailure"):
             status["conditions"] = []
-        written = replicaset.get("status") or {}
         if all(written.get(name, 0) == value for name, value in status.items()):
             return
+        self._written[key] = {**written, **status}
         operation = partial(self._set_status, Ref("ReplicaSet", key[1], key[0]), status)
         yield self._client.write(
             operation, entity(f"status/{key[0]}/{key[1]}/{replicaset['metadata']['resourceVersion']}"), link
@@ -221,11 +240,37 @@ class _Owned:
         return True
 
 
-def _deletion_rank(pod: Resource) -> tuple[bool, bool, bool, str, str]:
-    """Order as ActivePodsWithRanks (controller_utils.go): unassigned, pending, unready, the newest."""
-    metadata = pod["metadata"]
-    created = metadata.get("creationTimestamp", "")
-    newest_first = "".join(chr(0x10FFFF - ord(letter)) for letter in created)
-    running = (pod.get("status") or {}).get("phase") == "Running"
-    assigned = bool((pod.get("spec") or {}).get("nodeName"))
-    return assigned, running and not has_ended(pod), is_ready(pod), newest_first, metadata["name"]
+def _deletion_rank(pod: Resource, together: Counter[str]) -> tuple[Any, ...]:
+    """Order as ActivePodsWithRanks (controller_utils.go), without its draws between times that are close.
+
+    First go those without a node, not yet running, not ready, of the lowest deletion cost, on the node with
+    the most of their kind, ready for the shortest time, restarted most often, created last.
+    """
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    node = pod["spec"].get("nodeName", "")
+    cost = (metadata.get("annotations") or {}).get(DELETION_COST, "0")
+    restarts = sum(one.get("restartCount", 0) for one in status.get("containerStatuses") or ())
+    ready = is_ready(pod)
+    return (
+        bool(node),
+        status.get("phase") == "Running",
+        ready,
+        int(cost),
+        -together[node],
+        _latest_first(_ready_since(status)) if ready else "",
+        -restarts,
+        _latest_first(metadata.get("creationTimestamp", "")),
+        metadata["name"],
+    )
+
+
+def _ready_since(status: Resource) -> str:
+    since: str = next(
+        one.get("lastTransitionTime", "") for one in status["conditions"] if one["type"] == "Ready"
+    )
+    return since
+
+
+def _latest_first(timestamp: str) -> str:
+    """Turn the order of timestamps around."""
+    return "".join(chr(0x10FFFF - ord(letter)) for letter in timestamp)
