@@ -11,7 +11,7 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import Conflict, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
-from simulator.cluster.objects import is_active, key_of, owner_of, with_condition
+from simulator.cluster.objects import has_ended, key_of, owner_of, with_condition
 from simulator.cluster.offspring import new_replicaset
 from simulator.cluster.revisions import REVISION, Revisions, same_template
 from simulator.cluster.rolling import surge_and_unavailable
@@ -37,6 +37,7 @@ class DeploymentController:
         self._timestamp = timestamp
         self._owned: dict[Key, dict[str, None]] = {}
         self._same: dict[tuple[str, int | None, str], bool] = {}
+        self._written: dict[Key, Mapping[str, Any]] = {}  # the cache may not show the last status yet
         watch.subscribe(("Deployment",), self._deployment_changed)
         watch.subscribe(("ReplicaSet",), self._replicaset_changed)
         watch.subscribe(("Pod",), self._pod_changed)
@@ -49,7 +50,9 @@ class DeploymentController:
                 self._owned.setdefault(owner, {})[key[1]] = None
 
     def _deployment_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
-        if after is not None and (before is None or before["spec"] != after["spec"]):
+        if after is None:
+            self._written.pop(key_of(before or {}), None)
+        elif before is None or before["spec"] != after["spec"]:
             self.queue.add(key_of(after), link)
 
     def _replicaset_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
@@ -73,7 +76,7 @@ class DeploymentController:
         deployment = owner_of(replicaset, "Deployment") if replicaset else None
         if deployment is not None:
             found = self._watch.cache["Deployment"].get(deployment)
-            if found is not None and (found["spec"].get("strategy") or {}).get("type") == "Recreate":
+            if found is not None and _recreates(found):
                 self.queue.add(deployment, link)
 
     def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
@@ -82,9 +85,11 @@ class DeploymentController:
         if deployment is None:
             return False
         revisions = self._revisions(key, deployment)
-        if deployment["spec"].get("paused"):
-            link = yield from self._scale_active(deployment, revisions, link)
-        elif (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
+        if revisions.new is not None:
+            link = yield from self._annotate(deployment, revisions.new, revisions, link)
+        if deployment["spec"].get("paused") or _is_scaled(deployment, revisions):
+            link = yield from self._resize(deployment, revisions, link)
+        elif _recreates(deployment):
             link = yield from self._recreate(key, deployment, revisions, link)
         else:
             link = yield from self._roll(key, deployment, revisions, link)
@@ -117,7 +122,6 @@ class DeploymentController:
                     key, deployment, revisions, max(0, min(wanted, wanted + surge - total)), link
                 )
             )
-        link = yield from self._annotate(deployment, new, revisions, link)
         current = new["spec"]["replicas"]
         target = min(current, wanted)
         if current < wanted:
@@ -138,24 +142,28 @@ class DeploymentController:
         standing = [replicaset for replicaset in revisions.old if replicaset["spec"]["replicas"]]
         for replicaset in standing:
             link = yield from self._scale(replicaset, 0, wanted, link)
-        old = {replicaset["metadata"]["name"] for replicaset in revisions.old}
-        pods = self._watch.cache.get("Pod", {}).values()
-        if standing or any(
-            (owner_of(pod, "ReplicaSet") or ("", ""))[1] in old and is_active(pod) for pod in pods
-        ):
+        if standing or self._old_pods_run(revisions):
             return link
         if revisions.new is None:
             return (yield from self._create(key, deployment, revisions, wanted, link))
         if revisions.new["spec"]["replicas"] != wanted:
-            link = yield from self._scale(revisions.new, wanted, wanted, link)
-        return link
+            return (yield from self._scale(revisions.new, wanted, wanted, link))
+        return (yield from self._forget_old(key, deployment, revisions, link))
 
-    def _scale_active(self, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
-        """While paused, follow the number of replicas with the newest ReplicaSet and begin nothing."""
+    def _old_pods_run(self, revisions: Revisions) -> bool:
+        """Say whether a pod of an old template has not ended; one that terminates still runs."""
+        old = {key_of(replicaset) for replicaset in revisions.old}
+        return bool(old) and any(
+            not has_ended(pod) and owner_of(pod, "ReplicaSet") in old
+            for pod in self._watch.cache.get("Pod", {}).values()
+        )
+
+    def _resize(self, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
+        """Follow the number of replicas, and go on with no roll-out meanwhile (sync.go scale)."""
         wanted = deployment["spec"]["replicas"]
-        latest = revisions.new or revisions.latest
-        if latest is not None and latest["spec"]["replicas"] != wanted:
-            link = yield from self._scale(latest, wanted, wanted, link)
+        for replicaset, size in revisions.resized(wanted, partial(_most, deployment)):
+            if replicaset["spec"]["replicas"] != size or _desired(replicaset) != wanted:
+                link = yield from self._scale(replicaset, size, wanted, link)
         return link
 
     def _create(
@@ -236,10 +244,11 @@ class DeploymentController:
     def _write_status(
         self, key: Key, deployment: Resource, revisions: Revisions, link: Link
     ) -> Generator[int | Waitable, Any, None]:
-        status = self._status(deployment, revisions)
-        written = deployment.get("status") or {}
+        written = self._written.get(key) or deployment.get("status") or {}
+        status = self._status(deployment, revisions, written)
         if all(written.get(name, 0) == value for name, value in status.items()):
             return
+        self._written[key] = {**written, **status}
         namespace, name = key
         version = deployment["metadata"]["resourceVersion"]
         operation = partial(self._set_status, Ref("Deployment", name, namespace), status)
@@ -251,10 +260,12 @@ class DeploymentController:
         except NotFound:
             return
 
-    def _status(self, deployment: Resource, revisions: Revisions) -> dict[str, Any]:
+    def _status(
+        self, deployment: Resource, revisions: Revisions, written: Mapping[str, Any]
+    ) -> dict[str, Any]:
         wanted = deployment["spec"]["replicas"]
         available = revisions.available
-        _, unavailable = surge_and_unavailable(deployment)
+        unavailable = 0 if _recreates(deployment) else surge_and_unavailable(deployment)[1]
         enough = available >= wanted - unavailable
         whole = revisions.is_complete(wanted)
         return {
@@ -263,13 +274,14 @@ class DeploymentController:
             "updatedReplicas": revisions.updated,
             "readyReplicas": revisions.ready,
             "availableReplicas": available,
-            "unavailableReplicas": max(0, revisions.status_replicas - available),
-            "conditions": self._conditions(deployment, enough=enough, whole=whole),
+            "unavailableReplicas": max(0, revisions.replicas - available),
+            "conditions": self._conditions(written.get("conditions") or (), enough=enough, whole=whole),
         }
 
-    def _conditions(self, deployment: Resource, *, enough: bool, whole: bool) -> Sequence[Mapping[str, Any]]:
+    def _conditions(
+        self, before: Sequence[Mapping[str, Any]], *, enough: bool, whole: bool
+    ) -> Sequence[Mapping[str, Any]]:
         """Return Available and Progressing; the very conditions of before where they say the same."""
-        before: Sequence[Mapping[str, Any]] = (deployment.get("status") or {}).get("conditions") or ()
         available = (
             ("True", "MinimumReplicasAvailable") if enough else ("False", "MinimumReplicasUnavailable")
         )
@@ -290,3 +302,21 @@ class DeploymentController:
 
 def _desired(replicaset: Resource) -> int:
     return int((replicaset["metadata"].get("annotations") or {}).get(DESIRED, -1))
+
+
+def _recreates(deployment: Resource) -> bool:
+    return bool((deployment["spec"].get("strategy") or {}).get("type") == "Recreate")
+
+
+def _is_scaled(deployment: Resource, revisions: Revisions) -> bool:
+    """Say whether the replicas wanted have changed since a ReplicaSet was last sized (isScalingEvent)."""
+    wanted = deployment["spec"]["replicas"]
+    return any(one["spec"]["replicas"] and _desired(one) not in (-1, wanted) for one in revisions.owned)
+
+
+def _most(deployment: Resource, replicaset: Resource | None) -> int:
+    """Return the most pods that a roll-out may have: now, or when `replicaset` was last sized."""
+    if replicaset is not None and _desired(replicaset) >= 0:
+        deployment = {"spec": {**deployment["spec"], "replicas": _desired(replicaset)}}
+    wanted: int = deployment["spec"]["replicas"]
+    return wanted + (0 if _recreates(deployment) else surge_and_unavailable(deployment)[0])

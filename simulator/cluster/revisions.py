@@ -50,14 +50,20 @@ class Revisions:
         return max((self.number(one) for one in self.owned), default=0) + 1
 
     @property
-    def latest(self) -> Resource | None:
-        """Return the youngest that has pods."""
-        return next((one for one in reversed(self.owned) if one["spec"]["replicas"]), None)
-
-    @property
     def updated(self) -> int:
         """Return the pods of today's template."""
         return _count(self.new, "replicas") if self.new else 0
+
+    @property
+    def updated_wanted(self) -> int:
+        """Return the pods wanted of today's template."""
+        wanted: int = self.new["spec"]["replicas"] if self.new else 0
+        return wanted
+
+    @property
+    def updated_available(self) -> int:
+        """Return the pods of today's template that are available."""
+        return _count(self.new, "availableReplicas") if self.new else 0
 
     def is_complete(self, wanted: int) -> bool:
         """Say whether all pods are of today's template and available."""
@@ -90,6 +96,34 @@ class Revisions:
             for one in self.old
             if sizes[one["metadata"]["name"]] != one["spec"]["replicas"]
         ]
+
+    def resized(self, wanted: int, most: Callable[[Resource | None], int]) -> list[tuple[Resource, int]]:
+        """Return (ReplicaSet, new size) for a changed number of replicas (sync.go scale).
+
+        The only one that has pods, or the newest if none has, gets all; several grow or shrink in
+        proportion, what is left over going to the largest. `most` tells how many pods there may be with
+        surge: now (None), or when a ReplicaSet was last sized.
+        """
+        active = [one for one in self.owned if one["spec"]["replicas"]]
+        if len(active) <= 1:
+            only = active or ([self.new] if self.new is not None else self.owned[-1:])
+            return [(one, wanted) for one in only]
+        if self.updated_available == wanted == self.updated_wanted:
+            return [(one, 0) for one in active if one is not self.new]
+        room = (most(None) if wanted else 0) - self.replicas
+        active.sort(key=_age, reverse=room > 0)
+        active.sort(key=lambda one: -one["spec"]["replicas"])
+        left = room
+        sizes = []
+        for one in active:
+            size = one["spec"]["replicas"]
+            before = max(1, most(one))
+            share = (2 * size * most(None) + before) // (2 * before) - size if wanted else -size
+            share = min(share, left) if room > 0 else max(share, left)
+            sizes.append(size + share)
+            left -= share
+        sizes[0] = max(0, sizes[0] + left)
+        return list(zip(active, sizes, strict=True))
 
     def beyond(self, limit: int) -> list[Resource]:
         """Return the old ones to delete: empty, settled, oldest first, as many as exceed `limit`."""
