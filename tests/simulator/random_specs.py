@@ -15,7 +15,9 @@ def workflows(draw: st.DrawFn) -> Workflow:
     steps: list[Step] = []
     for number in range(draw(st.integers(1, 4))):
         needs = tuple(step.id for step in steps if draw(st.booleans()))
-        kind = draw(st.sampled_from(["restart", "evict", "restart", "scale", "rollout", "wait", "count", "job"]))
+        kind = draw(
+            st.sampled_from(["restart", "evict", "restart", "scale", "rollout", "wait", "count", "job"])
+        )
         steps.append(_step(draw, f"s{number}", kind, needs, number))
     return Workflow("random", tuple(steps))
 
@@ -26,7 +28,7 @@ def _step(draw: st.DrawFn, step_id: str, kind: str, needs: tuple[str, ...], numb
         "deployment": f"${{targets.{number}.deployment}}",
     }
     ordinal = {"ordinal": f"${{targets.{number}.ordinal}}"}
-    action, parameters = {
+    choices: dict[str, tuple[str, dict[str, Any]]] = {
         "restart": ("restart_pod", {**target, **ordinal}),
         "evict": ("restart_pod", {**target, **ordinal, "method": "evict"}),
         "scale": ("scale_deployment", {**target, "replicas": draw(st.integers(0, 5))}),
@@ -34,7 +36,8 @@ def _step(draw: st.DrawFn, step_id: str, kind: str, needs: tuple[str, ...], numb
         "count": ("update_counter", {"namespace": "default", "name": "numbers", "key": "n"}),
         "job": ("run_job", {"namespace": "default", "name": "job", "duration_s": draw(st.integers(0, 3))}),
         "wait": ("", {}),
-    }[kind]
+    }
+    action, parameters = choices[kind]
     if kind == "wait":
         return Step(step_id, StepKind.WAIT, needs=needs, wait_ns=draw(st.integers(0, 3)) * SECOND_NS)
     retry = RetryPolicy(draw(st.integers(1, 3)), SECOND_NS)
@@ -60,7 +63,9 @@ def durations(draw: st.DrawFn, most_s: float) -> dict[str, Any]:
 def clusters(draw: st.DrawFn) -> ClusterSpec:
     objects = [*worlds.nodes(draw(st.integers(1, 3)), cpu=draw(st.sampled_from(["1", "4"])))]
     for name in ("web", "db")[: draw(st.integers(1, 2))]:
-        objects.append(worlds.deployment(name, draw(st.integers(1, 4)), probe=draw(st.sampled_from([0, 1, 10]))))
+        objects.append(
+            worlds.deployment(name, draw(st.integers(1, 4)), probe=draw(st.sampled_from([0, 1, 10])))
+        )
         if draw(st.booleans()):
             objects.append(worlds.budget(name, draw(st.integers(1, 2))))
     objects.append(worlds.config_map("numbers", n="3"))

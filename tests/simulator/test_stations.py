@@ -69,7 +69,8 @@ def test_littles_law_holds_exactly_once_drained(seats: int, visits: list[tuple[i
     begins = [station.reserve(at, service) for at, service in arrivals]
     end = max([begin + service for begin, (_, service) in zip(begins, arrivals, strict=True)], default=0)
     lengths = [
-        sum(at <= tick < begin for (at, _), begin in zip(arrivals, begins, strict=True)) for tick in range(end)
+        sum(at <= tick < begin for (at, _), begin in zip(arrivals, begins, strict=True))
+        for tick in range(end)
     ]
     assert sum(lengths) == station.waited_until(end)
     assert station.queue_length_max >= max(lengths, default=0)

@@ -89,7 +89,9 @@ def test_a_uniform_lies_strictly_inside_the_interval(key: int, ordinal: int) -> 
     ids=lambda value: value["dist"] if isinstance(value, dict) else "",
 )
 @pytest.mark.parametrize("scale", [1.0, 2.5])
-def test_sampling_is_the_exact_inverse(distribution: dict[str, float], quantile: object, scale: float) -> None:
+def test_sampling_is_the_exact_inverse(
+    distribution: dict[str, float], quantile: object, scale: float
+) -> None:
     assert callable(quantile)
     sample = sampler(distribution, scale)
     for uniform in (1e-9, 0.01, 0.25, 0.5, 0.75, 0.99, 1 - 1e-9):

@@ -38,11 +38,11 @@ def test_a_task_waits_for_durations_and_calls_in_turn() -> None:
 def test_a_task_without_a_wait_ends_at_once() -> None:
     ended: list[bool] = []
 
-    def story() -> Story:
-        return
-        yield 0
+    def story(waits: int) -> Story:
+        for _ in range(waits):
+            yield 0
 
-    task = Task(Agenda(), story(), ended=lambda: ended.append(True))
+    task = Task(Agenda(), story(0), ended=lambda: ended.append(True))
     assert ended == [True]
     assert not task.alive
 

@@ -49,7 +49,8 @@ def pod_labels() -> st.SearchStrategy[dict[str, str]]:
 
 
 writes = st.lists(
-    st.tuples(st.sampled_from(NAMESPACES), st.sampled_from(NAMES), pod_labels(), st.integers(0, 9)), max_size=12
+    st.tuples(st.sampled_from(NAMESPACES), st.sampled_from(NAMES), pod_labels(), st.integers(0, 9)),
+    max_size=12,
 )
 selections = st.one_of(
     st.builds(lambda namespace: Selection("Pod", namespace), st.sampled_from(NAMESPACES)),
@@ -145,7 +146,11 @@ def test_waiters_are_asked_in_the_order_in_which_they_came() -> None:
     heard: list[int] = []
     for number in range(5):
         effect: WaitUntil[int] = WaitUntil((Selection("Pod", "a"),), lambda pods: len(pods) or None, "")
-        world.waits.add(effect, lambda _value, _link, number=number: heard.append(number))
+
+        def came_true(_value: int, _link: Link, number: int = number) -> None:
+            heard.append(number)
+
+        world.waits.add(effect, came_true)
     world.put("a", "x", {}, 1)
     world.agenda.run()
     assert heard == [0, 1, 2, 3, 4]

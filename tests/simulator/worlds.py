@@ -6,6 +6,7 @@ from typing import Any
 from engine.core.definition import RetryPolicy, Step, Workflow
 from scenarios import CATALOGUE
 from scenarios.runspec import ClusterSpec, EngineSpec, LoadSpec, RunSpec, TargetsSpec, WorkloadSpec
+from simulator import RunResult
 
 SECOND_NS = 1_000_000_000
 HOUR_NS = 3_600 * SECOND_NS
@@ -196,3 +197,12 @@ def run_spec(
         cluster=on,
         **{**fields, **changes},
     )
+
+
+def of_type(result: RunResult, kind: str) -> list[Any]:
+    """The rows of one type, in order."""
+    return [row for row in result.rows if row["type"] == kind]
+
+
+def run_row(result: RunResult) -> Any:
+    return result.rows[0]
