@@ -72,6 +72,8 @@ def _heading(console: Console, words: str) -> None:
 
 
 def _points(summary: Summary, console: Console) -> None:
+    if not summary.points:
+        return
     paths = shown_paths(summary)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for path in short_paths(paths):
@@ -100,7 +102,7 @@ def _points(summary: Summary, console: Console) -> None:
 
 def _row(point: PointSummary, paths: list[str]) -> list[Text]:
     values = [point.estimates[name].text.replace(" ±", "±") for _, name in _COLUMNS]
-    neck = "" if point.bottleneck is None else point.bottleneck.text
+    neck = "" if point.bottleneck is None else point.bottleneck.text.replace(" %", "%")
     trouble = [f"{point.failed} failed"] if point.failed else []
     trouble += [f"{point.unfinished} unfinished"] if point.unfinished else []
     cells = [coordinate(point.coordinates[path]) if path in point.coordinates else "" for path in paths]

@@ -36,7 +36,7 @@ class Estimate:
     def text(self) -> str:
         """Value and half-width, without the unit: `12.34 ±0.21`, with `p` where pooled."""
         width = self.half_width
-        mark = "p" if self.method == "pooled" else ""
+        mark = "p" if self.method == "pooled" and self.value != math.inf else ""
         value = number(scaled(self.value, self.unit))
         return value + mark if width is None else f"{value} ±{half_width(scaled(width, self.unit))}{mark}"
 

@@ -67,7 +67,7 @@ def quantity(value: float | None, unit: str) -> str:
     """Write a value with its unit: `12.34 s`, `95 %`, `0.5000 1/s`."""
     text = number(scaled(value, unit))
     word = printed_unit(unit)
-    return text if text == ABSENT or not word else f"{text} {word}"
+    return text if text in (ABSENT, UNBOUNDED) or not word else f"{text} {word}"
 
 
 def percent(share: float | None) -> str:
@@ -75,6 +75,8 @@ def percent(share: float | None) -> str:
     if share is None or math.isnan(share):
         return ABSENT
     value = share * 100
+    if 0 < value < 0.05:
+        return "<0.1 %"
     if value and abs(value) < 10:
         return f"{value:.1f} %"
     return f"{value:.0f} %"

@@ -52,7 +52,7 @@ def margin_text(item: Judgement) -> str:
     if item.margin is None:
         return ""
     if item.margin == 0:
-        return "at the limit"
+        return "" if item.stat in ("min", "max") else "at the limit"
     if item.margin < 0 and abs(item.margin) == float("inf"):
         return "unbounded"
     return f"{percent(abs(item.margin))} {'spare' if item.margin > 0 else 'beyond'}"
@@ -84,8 +84,11 @@ def sensitivity_text(entry: dict[str, object]) -> str:
     values = entry.get("flips_at_values")
     listed = ""
     if isinstance(values, dict) and values:
-        shown = ", ".join(f"{name} {number(float(value))} s" for name, value in list(values.items())[:4])
-        listed = f" ({shown}{', ...' if len(values) > 4 else ''})"
+        longest = sorted(values.items(), key=lambda entry: -float(entry[1]))
+        shown = ", ".join(
+            f"{name.rpartition('/')[2]} {number(float(value))} s" for name, value in longest[:2]
+        )
+        listed = f" ({shown}{', ...' if len(longest) > 2 else ''})"
     return f"{what}: flips at {_factor(flips)} the assumed value{listed}"
 
 

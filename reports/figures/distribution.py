@@ -34,11 +34,13 @@ def distribution(summary: Summary, point: PointRuns) -> Drawing | None:
         if not told:
             return None
         limits = _limits(summary, point.index)
+        right = max([axes.get_xlim()[1], *(limit for limit, _ in limits)])
         for order, (limit, words) in enumerate(limits):
             axes.axvline(limit, color=LIMIT, linewidth=1.3, linestyle=(0, (5, 3)))
             axes.annotate(
-                words, (limit, 1), xycoords=("data", "axes fraction"), xytext=(-4, -12 - 13 * order),
-                textcoords="offset points", ha="right", color=LIMIT, fontsize=8.5,
+                words, (limit, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
+                xytext=(-4 if _leftward(order, limit, right) else 4, 5 + 13 * order),
+                ha="right" if _leftward(order, limit, right) else "left", color=LIMIT, fontsize=8.5,
             )  # fmt: skip
         axes.set_ylim(0, 1.02)
         axes.set_xlim(left=0)
@@ -56,6 +58,11 @@ def distribution(summary: Summary, point: PointRuns) -> Drawing | None:
             f"Share of executions and batches that ended within a time. {'; '.join(told)}. "
             f"{len(point.replications)} replications.",
         )
+
+
+def _leftward(order: int, limit: float, right: float) -> bool:
+    """Tell whether a limit's name stands left of its line: where there is room, and no other line is met."""
+    return limit > 0.75 * right or (order == 0 and limit > 0.3 * right)
 
 
 def _curve(axes: object, values: Floats, count: int, color: str, label: str) -> None:

@@ -21,6 +21,7 @@ class Track:
 
     label: str
     spans: tuple[tuple[str, float, float], ...]
+    chronological: bool = False  # the spans lie where they happened; else a step's causes are laid end to end
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,13 @@ def tracks_of(chosen: Chosen) -> list[Track]:
                 _from_attempts(row, attempts[row["step"]]) if row["step"] in attempts else _from_causes(row)
             )
             moved = tuple((cause, (a - start) / SECOND_NS, (b - start) / SECOND_NS) for cause, a, b in spans)
-            tracks.append(Track(f"{'' if row['critical'] else '· '}{row['step']}", moved))
+            tracks.append(
+                Track(
+                    f"{'' if row['critical'] else '· '}{row['step']}",
+                    moved,
+                    chronological=row["step"] in attempts,
+                )
+            )
     return tracks
 
 
@@ -119,6 +126,12 @@ def gantt(point: PointRuns) -> tuple[Drawing, list[str]] | None:
         grid[-1][0].set_xlim(0, max(ends, default=1.0) * 1.02)
         grid[-1][0].set_xlabel("seconds since submission")
         used = {cause for _, tracks in laid for track in tracks for cause, _, _ in track.spans}
+        detailed = any(track.chronological for _, tracks in laid for track in tracks)
+        order = (
+            ""
+            if detailed
+            else " Without detail rows the causes of a step are laid end to end, not as they came."
+        )
         told = "; ".join(
             f"{item.word} {quantity(item.duration_s, 's')} (replication {item.replication.number}, "
             f"execution {item.replication.executions.identity[item.index][:80]})"
@@ -129,7 +142,7 @@ def gantt(point: PointRuns) -> tuple[Drawing, list[str]] | None:
             "gantt",
             "One execution, step by step",
             f"Steps of single executions over time, coloured by what they waited for: {told}. A dot before "
-            "a step's name says that it is not on the critical path.",
+            f"a step's name says that it is not on the critical path.{order}",
         )
     return made, [cause.value for cause in Cause if cause.value in used]
 

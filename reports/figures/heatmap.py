@@ -18,9 +18,8 @@ def mapped_targets(summary: Summary, layout: Layout) -> list[TargetResult]:
     if layout.along.path is None or layout.series.path is None:
         return []
     indices = {point.index for point in layout.points}
-    wide = [
-        result for result in summary.targets if len({item.point for item in result.judgements} & indices) >= 4
-    ]
+    graded = [item for item in summary.targets if item.judgements[0].unit not in ("count", "ratio", "")]
+    wide = [result for result in graded if len({item.point for item in result.judgements} & indices) >= 4]
     return wide[:2]
 
 
@@ -83,7 +82,7 @@ def _cell(axes: object, x: int, y: int, item: Judgement | None) -> None:
         axes.add_patch(
             Rectangle((x - 0.3, y - 0.34), 0.6, 0.68, facecolor=color, edgecolor=PAPER, linewidth=0)
         )
-    unit = " s" if item.unit == "s" else ""
+    unit = " s" if item.unit == "s" and item.reached != math.inf else ""
     axes.text(
         x,
         y + 0.14,

@@ -5,21 +5,36 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
+from reports.figures.palette import INK
+
 _SPACING = 11.0  # points between two names
 
 
 @dataclass(frozen=True)
 class EndLabel:
-    """A name, where its line ends, and its colour."""
+    """A name and where its line ends."""
 
     x: float
     y: float
     words: str
-    color: str
 
 
 def place_labels(axes: Axes, labels: Sequence[EndLabel], height: float) -> None:
     """Write the names right of their ends; call when the limits are set. `height` of the axes in points."""
+    last = max((label.x for label in labels), default=0.0)
+    for label in labels:
+        if label.x < last:  # a line that ends early: its name goes above its end, out of the others' way
+            axes.annotate(
+                label.words,
+                (label.x, label.y),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                color=INK,
+                fontsize=8.5,
+                zorder=4,
+            )
+    labels = [label for label in labels if label.x == last]
     to_axes = axes.transData + axes.transAxes.inverted()
     wanted = sorted(
         ((to_axes.transform((label.x, label.y))[1] * height, label) for label in labels), key=_by_height
@@ -35,7 +50,7 @@ def place_labels(axes: Axes, labels: Sequence[EndLabel], height: float) -> None:
             xytext=(7, float(now - at - surplus)),
             textcoords="offset points",
             va="center",
-            color=label.color,
+            color=INK,
             fontsize=8.5,
             zorder=4,
         )

@@ -48,7 +48,7 @@ def _throughput_panel(axes: Axes, layout: Layout, measure: str, title: str) -> N
         color = ramp(index, len(shown))
         drawn = _interval_line(axes, layout, line, [point.estimates[measure] for point in line], color)
         if drawn and layout.series.path and layout.along.path:
-            labels.append(EndLabel(*drawn[-1], f"{layout.series.short} {label(value)}", color))
+            labels.append(EndLabel(*drawn[-1], f"{layout.series.short} {label(value)}"))
     _along(axes, layout)
     axes.set_title(title, loc="left")
     axes.grid(axis="y")
@@ -162,7 +162,7 @@ def _latency_lines(axes: Axes, layout: Layout, value: Any) -> list[EndLabel]:
         found = [point.estimates[f"execution_duration_{stat}"] for point in line]
         drawn = _interval_line(axes, layout, line, found, color, dashed=stat != "p50")
         if drawn:
-            labels.append(EndLabel(*drawn[-1], stat, color))
+            labels.append(EndLabel(*drawn[-1], stat))
     _along(axes, layout)
     if layout.series.path:
         axes.set_title(f"{layout.series.short} {label(value)}", loc="left")
