@@ -150,50 +150,13 @@ def _execution(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     rows: list[dict[str, Any]] = []
     causes = {"admission": start} if start else {}
-    now = start
+    now = gap = start
     for number in range(steps):
-        ready = now
-        spans = []
-        for cause, mean in STAGES:
-            seconds = (
-                (throttle if cause == "client throttle" else mean) * dice.lognormvariate(0, 0.3) * factor
-            )
-            length = int(seconds * SECOND)
-            if length:
-                spans.append((cause, now, now + length))
-                causes[cause] = causes.get(cause, 0) + length
-                now += length
-        rows.append(
-            {
-                "type": "step",
-                "execution": identity,
-                "step": f"restart-{number}",
-                "kind": "action",
-                "action": "restart_pod",
-                "state": "completed",
-                "failure": "",
-                "ready_ns": ready,
-                "started_ns": ready,
-                "ended_ns": now,
-                "attempts_count": 1,
-                "critical": True,
-                "causes": {cause: end - begin for cause, begin, end in spans},
-            }
-        )
-        if detail:
-            rows.append(
-                {
-                    "type": "attempt",
-                    "execution": identity,
-                    "step": f"restart-{number}",
-                    "attempt": 1,
-                    "started_ns": ready,
-                    "ended_ns": now,
-                    "outcome": "succeeded",
-                    "failure": "",
-                    "spans": spans,
-                }
-            )
+        spans = _spans(now, throttle, factor, dice)
+        rows += _step_rows(identity, f"restart-{number}", spans, detail=detail)
+        for cause, begin, end in spans:
+            causes[cause] = causes.get(cause, 0) + end - begin
+        gap, now = max(gap, spans[-1][2] - now), spans[-1][2]
     return {
         "type": "execution",
         "execution": identity,
@@ -208,11 +171,54 @@ def _execution(
         "steps_count": steps,
         "steps_completed_count": steps,
         "attempts_count": steps,
-        "progress_gap_ns_max": max(
-            [start, *((row["ended_ns"] - row["ready_ns"]) for row in rows if row["type"] == "step")]
-        ),
+        "progress_gap_ns_max": gap,
         "causes": causes,
     }, rows
+
+
+def _spans(start: int, throttle: float, factor: float, dice: random.Random) -> list[tuple[str, int, int]]:
+    """One restart: its stages one after another from `start`."""
+    spans = []
+    for cause, mean in STAGES:
+        typical = throttle if cause == "client throttle" else mean
+        length = int(typical * dice.lognormvariate(0, 0.3) * factor * SECOND)
+        if length:
+            spans.append((cause, start, start + length))
+            start += length
+    return spans
+
+
+def _step_rows(
+    identity: str, step: str, spans: list[tuple[str, int, int]], *, detail: bool
+) -> list[dict[str, Any]]:
+    ready, ended = spans[0][1], spans[-1][2]
+    row = {
+        "type": "step",
+        "execution": identity,
+        "step": step,
+        "kind": "action",
+        "action": "restart_pod",
+        "state": "completed",
+        "failure": "",
+        "ready_ns": ready,
+        "started_ns": ready,
+        "ended_ns": ended,
+        "attempts_count": 1,
+        "critical": True,
+        "causes": {cause: end - begin for cause, begin, end in spans},
+    }
+    attempt = {
+        "type": "attempt",
+        "execution": identity,
+        "step": step,
+        "attempt": 1,
+        "started_ns": ready,
+        "ended_ns": ended,
+        "outcome": "succeeded",
+        "failure": "",
+        "spans": spans,
+    }
+    return [row, attempt] if detail else [row]
 
 
 def _run_row(

@@ -142,6 +142,8 @@ def test_a_failed_batch_is_within_no_limit_however_fast(tmp_path: Path) -> None:
     run = make(tmp_path, [1.0] * 80, failed=20)
     assert judged(run, target("t", "makespan", **ATTAIN)).verdict is Verdict.FAIL
     assert judged(run, target("t", "execution_duration", **ATTAIN)).verdict is Verdict.FAIL
+    longer = judged(run, target("t", "execution_duration", attainment=0.95, min=0.5))
+    assert longer.verdict is Verdict.FAIL  # what never ended is not "at least half a second" either
     mean = judged(run, target("t", "makespan", stat="mean", max=30))
     assert mean.verdict is Verdict.INCONCLUSIVE
     assert "20 of 80" in mean.reason

@@ -22,6 +22,8 @@ def test_error_is_spent_only_where_a_perfect_sample_could_pass() -> None:
     assert passing_looks((10, 20, 40, 80), 0.95, 0.05) == (80,)
     assert passing_looks((10, 20, 40, 80), 0.5, 0.05) == (10, 20, 40, 80)
     assert passing_looks((10,), 0.95, 0.05) == ()
+    # At 59 a perfect sample shows 95 % with the whole error, not with the half that two looks leave it.
+    assert passing_looks((59, 118), 0.95, 0.05) == (118,)
 
 
 def test_how_many_replications_an_attainment_needs() -> None:
