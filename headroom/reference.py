@@ -87,8 +87,8 @@ def states_page() -> str:
 def actions_page() -> str:
     """Return the page of the catalogue of actions."""
     lines = [
-        "# Actions\n\nWhat a step of kind *action* may run. *Calls* is the fewest API calls that it makes when it\n",
-        "has something to do; `headroom plan` proves from it what no engine could meet.\n",
+        "# Actions\n\nWhat a step of kind *action* may run. *Calls* is the fewest API calls that it makes\n",
+        "when it has something to do; `headroom plan` proves from it what no engine could meet.\n",
     ]
     for name, spec in sorted(CATALOGUE.items()):
         lines += [f"\n## `{name}`\n\n{spec.summary}\n\nCalls: at least {spec.calls_min}.\n"]

@@ -86,7 +86,9 @@ def judge(path: Path, scenario: Scenario, *, allow_inconclusive: bool, as_json: 
     if as_json:
         sys.stdout.write((path / "summary.json").read_text(encoding="utf-8"))
     else:
-        reports.render_console(summary, console())
+        out = console()
+        reports.render_console(summary, out)
+        out.print(f"report: {path / 'report.html'}", markup=False)
     return summary.exit_code
 
 
