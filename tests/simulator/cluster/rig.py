@@ -180,7 +180,8 @@ class Rig:
         status = found.get("status") or {}
         wanted = found["spec"]["replicas"]
         counts = [
-            status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+            status.get(name, 0)
+            for name in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
         ]
         seen = status.get("observedGeneration") == found["metadata"]["generation"]
         return seen and counts == [wanted] * 4 and len(self.ready(app)) == len(self.pods(app)) == wanted

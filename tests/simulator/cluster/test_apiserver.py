@@ -121,5 +121,7 @@ def test_a_refusal_is_a_value_with_its_time() -> None:
     call.done = answered.append
     server.agenda.run()
     assert answered == [call]
-    assert isinstance(call.error, TooManyRequests) and not isinstance(call.error, NotFound)
-    assert call.value is None and call.link[2] == WRITE
+    assert isinstance(call.error, TooManyRequests)
+    assert not isinstance(call.error, NotFound)
+    assert call.value is None
+    assert call.link[2] == WRITE

@@ -115,7 +115,7 @@ def pod_of(rig: Rig, name: str, node_name: str = "n1", **more: Any) -> dict[str,
 
 
 LATER = "2026-01-01T00:30:00Z"
-RANKED = [  # each goes before the next; the last stays
+RANKED: list[tuple[str, dict[str, Any]]] = [  # each goes before the next; the last stays
     ("unassigned", {"node_name": "", "phase": "Pending", "ready": False}),
     ("pending", {"phase": "Pending", "ready": False}),
     ("unready", {"ready": False, "restarts": 9}),

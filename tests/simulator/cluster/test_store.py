@@ -108,7 +108,9 @@ def test_objects_are_never_modified() -> None:
 
 
 def test_a_pod_on_a_node_is_deleted_gracefully() -> None:
-    store = store_with(bare_pod("a", nodeName="n1", terminationGracePeriodSeconds=7), bare_pod("b", nodeName="n1"))
+    store = store_with(
+        bare_pod("a", nodeName="n1", terminationGracePeriodSeconds=7), bare_pod("b", nodeName="n1")
+    )
     store.delete(ref("Pod", "a"), LINK)
     store.delete(ref("Pod", "b"), LINK, grace_s=3)
     marks = [store.get(ref("Pod", name))["metadata"] for name in "ab"]
@@ -151,7 +153,7 @@ def test_what_does_not_exist_is_not_found() -> None:
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 LABELS = st.dictionaries(st.sampled_from(["x", "y"]), st.sampled_from(["1", "2"]))
-OPERATIONS = st.one_of(
+OPERATIONS: st.SearchStrategy[tuple[str, str, Any]] = st.one_of(
     st.tuples(st.just("create"), NAMES, LABELS),
     st.tuples(st.just("patch"), NAMES, st.dictionaries(st.sampled_from("xy"), st.sampled_from(["1", None]))),
     st.tuples(st.just("delete"), NAMES, st.just({})),
@@ -174,7 +176,12 @@ def test_the_index_by_label_finds_what_a_scan_finds(operations: list[tuple[str, 
         except (Conflict, NotFound):
             pass
         versions.append(store.version)
-        for wanted in (tuple((k, v) for k, v in labels.items() if v), (("x", "1"),), (("x", "1"), ("y", "2")), ()):
+        for wanted in (
+            tuple((k, v) for k, v in labels.items() if v),
+            (("x", "1"),),
+            (("x", "1"), ("y", "2")),
+            (),
+        ):
             pods = store.objects["Pod"]
             scanned = [pods[key] for key in sorted(pods) if selects(wanted, pods[key])]
             assert store.select(Selection("Pod", NAMESPACE, wanted)) == scanned
