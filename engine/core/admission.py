@@ -48,6 +48,7 @@ class Queue(Generic[T]):
             if self._is_waiting(owner):
                 self.length -= 1
                 return owner
+        assert self.length == 0, "somebody who stopped waiting has not left"
         return None
 
     def leave(self) -> None:

@@ -193,6 +193,13 @@ def test_deadlines_of_one_instant_are_followed_in_order_of_arming() -> None:
     assert rig.states() == {"a": "failed", "w": "cancelled", "b": "omitted"}
 
 
+def test_each_deadline_of_an_instant_is_followed_through_before_the_next() -> None:
+    rig = Rig(Step("w", KIND.WAIT, wait_ns=5), act("a", timeout_ns=5), act("b", "w"))
+    rig.submit()
+    rig.sleep()
+    assert rig.states() == {"w": "completed", "a": "failed", "b": "cancelled"}
+
+
 def test_a_deadline_that_has_not_come_is_refused() -> None:
     rig = Rig(act("a"))
     rig.submit()

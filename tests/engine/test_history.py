@@ -100,6 +100,14 @@ def test_a_lost_a_doubled_and_a_swapped_line_are_found_where_they_are() -> None:
         History.from_lines([*lines, lines[-1]])
 
 
+def test_a_footer_that_does_not_fit_is_found() -> None:
+    lines = written(3)
+    footer = json.loads(lines[-1])
+    for wrong in ({"digest": "0" * 64}, {"events_count": footer["events_count"] + 1}):
+        with pytest.raises(HistoryError, match="the footer does not fit"):
+            History.from_lines([*lines[:-1], json.dumps(footer | wrong)])
+
+
 def test_a_history_of_a_newer_version_is_refused() -> None:
     lines = written(3)
     lines[0] = lines[0].replace('"version":1', '"version":99')

@@ -189,6 +189,14 @@ def test_stale_deadlines_are_swept_out() -> None:
     assert rig.engine.next_deadline() is None
 
 
+def test_deadlines_of_what_was_stopped_are_swept_out_too() -> None:
+    rig = Rig(act("fails"), *(act(f"stopped{n}") for n in range(5)))
+    for number in range(2_000):
+        rig.submit(f"x{number}")
+        rig.fail("fails", f"x{number}", after_ns=1)
+    assert rig.engine.deadlines_count < 400
+
+
 def test_a_wait_needs_no_slot_but_its_execution_does() -> None:
     rig = Rig(Step("w", StepKind.WAIT, wait_ns=5), max_concurrency=1)
     rig.submit("x")
