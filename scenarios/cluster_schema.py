@@ -34,16 +34,24 @@ def _format_parameters(values: dict[str, Any]) -> dict[str, Any]:
     return {name: CATALOGUE[name].format(value) for name, value in values.items()}
 
 
+def object_refusal(value: object) -> tuple[str, str, tuple[str, ...]] | None:
+    """Return what is wrong with a Kubernetes object (found, expected, where in it), if anything."""
+    if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+        return "not a Kubernetes object", "a mapping with apiVersion, kind and metadata.name", ()
+    metadata, spec = value.get("metadata"), value.get("spec", {})
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+        return f"a {value['kind']} without a name", "metadata.name", ("metadata",)
+    if not isinstance(metadata.get("namespace", ""), str):
+        return "a namespace that is not text", "metadata.namespace", ("metadata", "namespace")
+    replicas = spec.get("replicas", 1) if isinstance(spec, dict) else None
+    if value["kind"] == "Deployment" and (not isinstance(replicas, int) or isinstance(replicas, bool)):
+        return "a Deployment without a number of replicas", "spec.replicas as an integer", ("spec",)
+    return None
+
+
 def _object(value: object) -> object:
-    metadata = value.get("metadata") if isinstance(value, dict) else None
-    if (
-        not isinstance(value, dict)
-        or not isinstance(value.get("kind"), str)
-        or not isinstance(metadata, dict)
-    ):
-        raise custom_error("not a Kubernetes object", "a mapping with apiVersion, kind and metadata.name")
-    if not isinstance(metadata.get("name"), str):
-        raise custom_error("a Kubernetes object without a name", "metadata.name", at=("metadata",))
+    if refusal := object_refusal(value):
+        raise custom_error(refusal[0], refusal[1], at=refusal[2])
     return value
 
 

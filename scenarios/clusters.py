@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from scenarios.cluster_schema import Behaviour, ClusterChoice, ClusterFile
+from scenarios.cluster_schema import Behaviour, ClusterChoice, ClusterFile, object_refusal
 from scenarios.document import Document
 from scenarios.errors import Path, Problem, ScenarioError, did_you_mean, one_of
 from scenarios.objects import KubernetesObject, deployment_objects, namespace, objects_of, quota
@@ -70,14 +70,9 @@ def _items(document: Document) -> tuple[KubernetesObject, ...]:
         raise document.error(("items",), "a List without items", "a list of Kubernetes objects")
     problems = []
     for index, item in enumerate(items):
-        if (
-            not isinstance(item, dict)
-            or not isinstance(item.get("kind"), str)
-            or not _dig(item, "metadata", "name")
-        ):
-            problems.append(
-                document.problem(("items", index), "not a Kubernetes object", "kind and metadata.name")
-            )
+        if refusal := object_refusal(item):
+            message, expected, at = refusal
+            problems.append(document.problem(("items", index, *at), message, expected))
     if problems:
         raise ScenarioError(problems[:20])
     if not any(item["kind"] == "Node" for item in items):

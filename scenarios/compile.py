@@ -15,7 +15,7 @@ from scenarios.problems import validated
 from scenarios.runspec import ClusterSpec, EngineSpec, LoadSpec, RunSpec, TargetsSpec, WorkloadSpec
 from scenarios.scenario import Scenario, Sources, for_tests
 from scenarios.schema import Engine, Load, ScenarioFile, Targeting
-from scenarios.sweep import Point, value_mark
+from scenarios.sweep import Point, marks_of
 
 _PARAMETERS = "cluster.parameters."
 TARGETS = "targets"  # the variable that holds what the steps act on
@@ -46,8 +46,7 @@ def at_point(document: Document, coordinates: Mapping[str, Any], swept: tuple[st
     changed = Document(document.source, copy.deepcopy(document.data), dict(document.marks))
     for path in swept:
         value = coordinates[path]
-        mark = value_mark(document, path, value)
-        assign(changed, path, value, Document(document.source, value, {(): (mark, mark)}))
+        assign(changed, path, value, Document(document.source, value, {(): marks_of(document, path, value)}))
     return changed
 
 

@@ -6,6 +6,7 @@ indices included.
 """
 
 import copy
+import json
 import re
 from typing import Any, Final
 
@@ -66,8 +67,7 @@ def assign(document: Document, text: str, value: Any, origin: Document) -> None:
             at = _descend(at, key, (*here, key), origin)
     for path in [path for path in document.marks if path[: len(keys)] == keys]:
         del document.marks[path]
-    place = origin.mark(())
-    document.marks[keys] = (place, place)
+    document.marks[keys] = (origin.mark((), key=True), origin.mark(()))
 
 
 def _set(at: Any, key: str | int, value: Any, origin: Document) -> None:
@@ -108,16 +108,23 @@ def look_up(data: Any, text: str) -> tuple[bool, Any]:
     return True, data
 
 
-def same_value(first: Any, second: Any) -> bool:
-    """Tell whether two values of a path are the same: `30s` is `30000ms`, but 1 is not true."""
-    if isinstance(first, bool) != isinstance(second, bool):
-        return False
-    if isinstance(first, str) and isinstance(second, str):
+def canonical(value: Any) -> tuple[str, Any]:
+    """Return what a value of a path means, to compare: `30s` is `30000ms` and 1 is 1.0, but 1 is not true."""
+    if isinstance(value, bool):
+        return "boolean", value
+    if isinstance(value, int | float):
+        return "number", value
+    if isinstance(value, str):
         try:
-            return first == second or parse_duration(first) == parse_duration(second)
+            return "duration", parse_duration(value)
         except UnitError:
-            return False
-    return bool(first == second)
+            return "text", value
+    return "json", json.dumps(value, sort_keys=True)
+
+
+def same_value(first: Any, second: Any) -> bool:
+    """Tell whether two values of a path mean the same."""
+    return canonical(first) == canonical(second)
 
 
 def override(document: Document, text: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from scenarios.document import Document
 from scenarios.errors import Mark, Path, Problem, ScenarioError, quoted
-from scenarios.paths import PATH_EXPECTED, is_path, same_value, short_form
+from scenarios.paths import PATH_EXPECTED, canonical, is_path, same_value, short_form
 
 POINTS_MAX: Final = 10_000
 RUNS_MAX: Final = 1_000_000
@@ -144,27 +144,26 @@ def _check_distinct(document: Document, values: list[Any], place: Path, problems
     if len(values) > POINTS_MAX:
         problems.append(document.problem(place, f"{len(values):,} values", f"at most {POINTS_MAX:,}"))
         return
-    seen: dict[str, list[Any]] = {}
+    seen: set[tuple[str, Any]] = set()
     for index, value in enumerate(values):
-        alike = seen.setdefault(str(value), [])
-        if any(same_value(value, other) for other in alike):
+        if canonical(value) in seen:
             message = f"{quoted(value)} is given twice"
             problems.append(document.problem((*place, index), message, "values that differ"))
-        alike.append(value)
+        seen.add(canonical(value))
 
 
-def value_mark(document: Document, path: str, value: Any) -> Mark:
-    """Return the place in the sweep from which a path takes a value."""
+def marks_of(document: Document, path: str, value: Any) -> tuple[Mark, Mark]:
+    """Return the places in the sweep of a path and of a value that it takes."""
     data = document.data.get("sweep")
+    place: Path = ("sweep",)
     if isinstance(data, dict):
         written = next((key for key in data if short_form(key) == path), path)
         values = data.get(written, [])
-        index = next(
-            (index for index, other in enumerate(values) if other is value or same_value(value, other)), 0
-        )
-        return document.mark(("sweep", written, index))
+        index = next((index for index, other in enumerate(values) if same_value(value, other)), 0)
+        return document.mark(("sweep", written), key=True), document.mark(("sweep", written, index))
     for index, row in enumerate(data or []):
         for written, other in row.items():
             if short_form(written) == path and same_value(value, other):
-                return document.mark(("sweep", index, written))
-    return document.mark(("sweep",))
+                place = ("sweep", index, written)
+                return document.mark(place, key=True), document.mark(place)
+    return document.mark(place, key=True), document.mark(place)

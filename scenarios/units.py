@@ -9,7 +9,7 @@ in floating point.
 import re
 from decimal import Decimal
 from fractions import Fraction
-from math import ceil
+from math import ceil, isfinite
 
 NS_PER = {
     "ns": 1,
@@ -95,8 +95,8 @@ def parse_ratio(value: object) -> float:
     """Return a share from 0 to 1."""
     if isinstance(value, str) and (match := _RATIO.fullmatch(value)):
         ratio = Fraction(match.group(1)) / 100
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        ratio = Fraction(str(value))
+    elif isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+        ratio = Fraction(value)
     else:
         raise UnitError(f"{_shown(value)} is not a share", RATIO_EXPECTED)
     if not 0 <= ratio <= 1:
@@ -106,7 +106,7 @@ def parse_ratio(value: object) -> float:
 
 
 def format_ratio(ratio: float) -> str | float:
-    """Return a share as a percentage, or as a number where that is shorter; `parse_ratio` gives the same back."""
+    """Return a share as a percentage, or as a number where that is shorter."""
     percent = f"{Decimal(repr(ratio)) * 100:f}"
     percent = percent.rstrip("0").rstrip(".") if "." in percent else percent
     return f"{percent}%" if len(percent) <= 20 else ratio

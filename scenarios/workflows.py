@@ -42,7 +42,8 @@ class WorkflowSource:
             if name not in parameters:
                 expected = one_of(parameters) if parameters else "no parameters"
                 message = f"workflow '{self.file.name}' has no parameter '{name}'"
-                problems.append(scenario.problem(place, message, expected, did_you_mean(name, parameters)))
+                hint = did_you_mean(name, parameters)
+                problems.append(scenario.problem(place, message, expected, hint, key=True))
             elif expected := parameters[name].refusal(value):
                 problems.append(scenario.problem(place, f"found {value!r}", expected))
         if problems:

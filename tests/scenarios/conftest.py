@@ -27,6 +27,12 @@ Broken = Callable[[str, str], list[str]]
 
 
 @pytest.fixture
+def sound_text() -> str:
+    """Return a sound scenario."""
+    return SOUND
+
+
+@pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], str]:
     """Return a function that writes a file into an empty working directory."""
     monkeypatch.chdir(tmp_path)

@@ -18,8 +18,8 @@ def test_values_are_those_of_yaml_1_2() -> None:
         "a: 1:30\nb: no\nc: 017\nd: 0o17\ne: 1e3\nf: 2020-01-01\ng: '5'\nh: ~\ni: true\nj: 0x1f\nk: !!str 5\n"
     )
     assert read_text(text, "f.yaml").data == {
-        "a": "1:30", "b": "no", "c": 17, "d": 15, "e": 1000.0, "f": "2020-01-01", "g": "5", "h": None, "i": True,
-        "j": 31, "k": "5",
+        "a": "1:30", "b": "no", "c": 17, "d": 15, "e": 1000.0, "f": "2020-01-01", "g": "5", "h": None,
+        "i": True, "j": 31, "k": "5",
     }  # fmt: skip
 
 
