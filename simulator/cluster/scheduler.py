@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.core.causes import Cause
 from engine.core.effects import Ref, Resource
-from engine.core.errors import ApiError
+from engine.core.errors import ApiError, Conflict
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Call, Client
@@ -30,7 +30,7 @@ from simulator.tasks import Story, Task
 class _Waiting:
     """A pod that is not bound yet."""
 
-    __slots__ = ("attempts", "backoff_until", "key", "link", "parked", "priority")
+    __slots__ = ("attempts", "backoff_until", "key", "link", "priority")
 
     def __init__(self, key: Key, priority: int, link: Link) -> None:
         self.key = key
@@ -38,7 +38,6 @@ class _Waiting:
         self.link = link
         self.attempts = 0
         self.backoff_until = 0
-        self.parked = False
 
 
 class Scheduler:
@@ -104,7 +103,11 @@ class Scheduler:
             return
         node = after["spec"].get("nodeName")
         if node:
-            if key not in self._placed:  # bound by somebody else, or before time 0
+            placed = self._placed.get(key)
+            if placed is None or placed[0] != node:  # bound by somebody else, or before time 0
+                self._pending.pop(key, None)
+                self._unschedulable.pop(key, None)
+                self._release(key, link)
                 self._place(key, node, self._demands.of(after))
         elif before is None:
             self._add(_Waiting(key, after["spec"].get("priority", 0), link))
@@ -166,13 +169,19 @@ class Scheduler:
     def _bind(self, ref: Ref, uid: str, node: str, link: Link) -> None:
         pod = self._store.get(ref)
         self._store.check_uid(ref, pod, uid)
+        if pod["spec"].get("nodeName"):
+            message = f"{ref} is already assigned to node {pod['spec']['nodeName']!r}"
+            raise Conflict(message)
         conditions = list((pod.get("status") or {}).get("conditions") or ())
         status = {"conditions": with_condition(conditions, "PodScheduled", "True", self._timestamp())}
         self._store.patch(ref, {"spec": {"nodeName": node}, "status": status}, link)
 
     def _bound(self, waiting: _Waiting, call: Call) -> None:
-        """Forget the assumption if the binding was refused: the pod is gone or is another."""
-        if call.error is not None:
+        """Forget the assumption if the binding was refused: the pod is gone, or is another, or is bound."""
+        if call.error is None:
+            return
+        pod = self._watch.cache["Pod"].get(waiting.key)
+        if pod is None or not pod["spec"].get("nodeName"):
             self._release(waiting.key, call.link)
 
     def _refuse(self, waiting: _Waiting, ref: Ref, pod: Resource, message: str) -> None:
