@@ -3,15 +3,21 @@
 `forkserver` where there is one: its children are forked from a small process that has the world imported
 and no threads (a fork of this process, which may draw a progress bar from a thread, could deadlock), and
 they start faster than with `spawn`, which is what other platforms get.
+
+A task goes to the processes as a file, and taking the file away stops them. A lock or an event that they
+share could be held for ever by one that was killed, and a large message could block the queue to one that
+died.
 """
 
 import multiprocessing
 import pickle
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import ForkServerContext, SpawnContext
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -43,8 +49,8 @@ class Executor:
         self.workers = workers
         self.interrupt = interrupt
         self._context = context(world)
-        self._stop = self._context.Event()
-        self._task = b""
+        self._folder = tempfile.TemporaryDirectory(prefix="headroom-")
+        self._task = Path(self._folder.name) / "0"
         self._pool: ProcessPoolExecutor | None = None
         self._seconds = 0.0  # of wall time in finished runs: the next chunk's size is guessed from it
         self._finished = 0
@@ -57,13 +63,16 @@ class Executor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Wait for the runs under way, and end the processes."""
-        self._stop.set()
+        self._task.unlink(missing_ok=True)
         self._close()
+        self._folder.cleanup()
 
     def run(self, task: Task, jobs: Iterable[Job], advance: Callable[[int], None]) -> list[Outcome]:
         """Perform the jobs of a task and return their outcomes in order of job; fewer when interrupted."""
         queue, outcomes, crashes = deque(jobs), list[Outcome](), 0
-        self._task = pickle.dumps(task)
+        self._task.unlink(missing_ok=True)
+        self._task = self._task.with_name(str(int(self._task.name) + 1))
+        self._task.write_bytes(pickle.dumps(task))
         while queue:
             suspects = self._drain(queue, outcomes, advance, abreast=2 * self.workers)
             for job in suspects:  # a process died with these under way: alone, the culprit shows itself
@@ -83,7 +92,7 @@ class Executor:
         flying: dict[Future[list[Outcome]], list[Job]] = {}
         while flying or (queue and not suspects):
             if self.interrupt.seen:
-                self._stop.set()
+                self._task.unlink(missing_ok=True)
                 queue.clear()
             while queue and len(flying) < abreast and not suspects:
                 chunk = self._take(queue)
@@ -113,9 +122,7 @@ class Executor:
 
     def _submit(self, chunk: list[Job]) -> Future[list[Outcome]]:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self.workers, mp_context=self._context, initializer=start, initargs=(self._stop,)
-            )
+            self._pool = ProcessPoolExecutor(self.workers, mp_context=self._context, initializer=start)
         try:
             return self._pool.submit(perform, self._task, chunk)
         except BrokenProcessPool as error:  # it broke a moment ago: let the caller find out in its own way

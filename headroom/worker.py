@@ -8,7 +8,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -135,25 +134,34 @@ def load_world(name: str) -> World:
     return cast("World", getattr(importlib.import_module(module), function))
 
 
-# A process pool calls module-level functions; what a process keeps between calls lives here.
-_stops: list[Event] = []
-_workers: dict[bytes, Worker] = {}
+# A process pool calls module-level functions; the worker that a process keeps between calls lives here.
+_workers: dict[Path, Worker] = {}
 
 
-def start(stop: Event) -> None:
-    """Make this process a worker. Ctrl-C is the parent's business: it sets `stop`."""
+def start() -> None:
+    """Make this process a worker. Ctrl-C is the parent's business: it takes the task away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _stops.append(stop)
 
 
-def perform(pickled: bytes, jobs: Sequence[Job]) -> list[Outcome]:
-    """Do some jobs of a (pickled) task in this process, until told to stop."""
-    if pickled not in _workers:
-        _workers.clear()
-        _workers[pickled] = Worker(pickle.loads(pickled))  # noqa: S301 - from our own parent process
+def perform(task: Path, jobs: Sequence[Job]) -> list[Outcome]:
+    """Do some jobs of the task in a file, for as long as the file is there."""
     outcomes = []
     for job in jobs:
-        if _stops[-1].is_set():
+        worker = _worker_of(task)
+        if worker is None:
             break
-        outcomes.append(_workers[pickled].perform(job))
+        outcomes.append(worker.perform(job))
     return outcomes
+
+
+def _worker_of(task: Path) -> Worker | None:
+    if not task.exists():
+        return None
+    if task not in _workers:
+        try:
+            pickled = task.read_bytes()
+        except FileNotFoundError:  # taken away a moment ago
+            return None
+        _workers.clear()
+        _workers[task] = Worker(pickle.loads(pickled))  # noqa: S301 - our own parent wrote it
+    return _workers[task]
