@@ -42,7 +42,7 @@ slow: setup
 	$(BIN)/pytest -m slow
 
 bench: setup
-	$(BIN)/pytest -m bench tests/benchmarks
+	$(BIN)/pytest -m bench -s tests/benchmarks
 
 docs: setup
 	$(BIN)/python -m headroom.reference
