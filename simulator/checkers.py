@@ -37,8 +37,10 @@ class ClusterChecker:
         self._gone: dict[str, None] = {}
         self._on_node: dict[str, dict[Key, Demand]] = {}
         self._demands = Demands()  # its own
+        self._used: dict[str, list[int]] = {}  # namespace -> millicores, bytes, pods
         for pod in store.objects.get("Pod", {}).values():
             self._note_node(pod)
+            self._note_use(pod, 1)
         store.published.append(self._written)
 
     def _written(self, kind: str, before: Resource | None, after: Resource | None, _link: Link) -> None:
@@ -55,6 +57,9 @@ class ClusterChecker:
             self._budget_written(before, after)
 
     def _pod_written(self, before: Resource | None, after: Resource | None) -> None:
+        if before is None or after is None or has_ended(before) != has_ended(after):
+            self._note_use(before, -1)
+            self._note_use(after, 1)
         was = (before or {}).get("spec", {}).get("nodeName", "")
         now = (after or {}).get("spec", {}).get("nodeName", "")
         self.violations["pod_moved"] += bool(was and now and was != now)
@@ -70,6 +75,16 @@ class ClusterChecker:
         node = pod["spec"].get("nodeName")
         if node and not has_ended(pod):
             self._on_node.setdefault(node, {})[key_of(pod)] = self._demands.of(pod)
+
+    def _note_use(self, pod: Resource | None, sign: int) -> None:
+        """Keep the namespace's totals; a pod that has ended uses nothing."""
+        if pod is None or has_ended(pod):
+            return
+        demand = self._demands.of(pod)
+        used = self._used.setdefault(pod["metadata"].get("namespace", ""), [0, 0, 0])
+        used[0] += sign * demand.cpu_m
+        used[1] += sign * demand.memory_b
+        used[2] += sign
 
     def _overcommitted(self, name: str) -> bool:
         node = self._store.objects.get("Node", {}).get(("", name))
@@ -88,17 +103,13 @@ class ClusterChecker:
             if key[0] != namespace:
                 continue
             hard: Mapping[str, Any] = quota["spec"].get("hard") or {}
-            demands = [
-                self._demands.of(pod)
-                for pod_key, pod in self._store.objects.get("Pod", {}).items()
-                if pod_key[0] == namespace and not has_ended(pod)
-            ]
+            used = self._used[namespace]
             cpu = hard.get("requests.cpu", hard.get("cpu"))
             memory = hard.get("requests.memory", hard.get("memory"))
             if (
-                (cpu is not None and sum(demand.cpu_m for demand in demands) > cpu_millis(cpu))
-                or (memory is not None and sum(demand.memory_b for demand in demands) > amount(memory))
-                or ("pods" in hard and len(demands) > amount(hard["pods"]))
+                (cpu is not None and used[0] > cpu_millis(cpu))
+                or (memory is not None and used[1] > amount(memory))
+                or ("pods" in hard and used[2] > amount(hard["pods"]))
             ):
                 return True
         return False

@@ -4,7 +4,7 @@ Objects of a selection are kept as a view that all its waiters share; a delivery
 its object belongs to.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.core.causes import Cause
@@ -32,7 +32,7 @@ class Wait:
 
     def value(self) -> Any:
         """Ask whether it has come true."""
-        return self.effect.ready(*[view.resources() for view in self.views])
+        return self.effect.ready(*[view.ordered or view.resources() for view in self.views])
 
     def pending_cause(self) -> Cause:
         """Say what the objects waited for are doing now, for a wait that ends before it comes true."""
@@ -49,19 +49,19 @@ class Wait:
 class _View:
     """The objects of one selection, as the watch cache has them."""
 
-    __slots__ = ("_ordered", "objects", "selection", "waits")
+    __slots__ = ("objects", "ordered", "selection", "waits")
 
     def __init__(self, selection: Selection, objects: dict[Key, Resource]) -> None:
         self.selection = selection
         self.objects = objects
         self.waits: dict[int, Wait] = {}
-        self._ordered: Sequence[Resource] | None = None
+        self.ordered: Sequence[Resource] | None = None  # until the next delivery
 
     def resources(self) -> Sequence[Resource]:
         """Return the objects in order of namespace and name."""
-        if self._ordered is None:
-            self._ordered = [self.objects[key] for key in sorted(self.objects)]
-        return self._ordered
+        if self.ordered is None:
+            self.ordered = [self.objects[key] for key in sorted(self.objects)]
+        return self.ordered
 
     def update(self, key: Key, resource: Resource | None) -> None:
         """Take in one delivery."""
@@ -69,7 +69,7 @@ class _View:
             self.objects.pop(key, None)
         else:
             self.objects[key] = resource
-        self._ordered = None
+        self.ordered = None
 
 
 class Waits:
@@ -125,7 +125,7 @@ class Waits:
         for view in self._concerned(resource, key):
             view.update(key, after)
             touched.update(view.waits)
-        if before and after and before["metadata"].get("labels") != after["metadata"].get("labels"):
+        if before and after and before["metadata"].get("labels") is not after["metadata"].get("labels"):
             for view in self._concerned(before, key):  # what it has left by a change of its labels
                 if not _belongs(view.selection, key, after):
                     view.update(key, None)
@@ -139,15 +139,18 @@ class Waits:
                 self.remove(wait)
                 wait.came_true(value, link)
 
-    def _concerned(self, resource: Resource, key: Key) -> Iterator[_View]:
+    def _concerned(self, resource: Resource, key: Key) -> list[_View]:
+        """Return the views that an object belongs to by its name or its labels."""
         kind, namespace = resource["kind"], key[0]
         index = self._index
-        yield from index.get((kind, namespace, None), ())
-        yield from index.get((kind, namespace, key[1]), ())
+        concerned = [*index.get((kind, namespace, None), ()), *index.get((kind, namespace, key[1]), ())]
         for label in (resource["metadata"].get("labels") or {}).items():
-            for view in index.get((kind, namespace, label), ()):
-                if len(view.selection.labels) == 1 or selects(view.selection.labels, resource):
-                    yield view
+            concerned += [
+                view
+                for view in index.get((kind, namespace, label), ())
+                if len(view.selection.labels) == 1 or selects(view.selection.labels, resource)
+            ]
+        return concerned
 
 
 def _index_key(selection: Selection) -> tuple[str, str, Any]:

@@ -36,6 +36,7 @@ class DeploymentController:
         self._client = client
         self._timestamp = timestamp
         self._owned: dict[Key, dict[str, None]] = {}
+        self._settled: dict[Key, tuple[Any, ...] | None] = {}  # specs for which nothing is to be done
         self._same: dict[tuple[str, int | None, str], bool] = {}
         self._written: dict[Key, Mapping[str, Any]] = {}  # the cache may not show the last status yet
         watch.subscribe(("Deployment",), self._deployment_changed)
@@ -85,16 +86,26 @@ class DeploymentController:
         if deployment is None:
             return False
         revisions = self._revisions(key, deployment)
+        specs = _specs(deployment, revisions)
+        if specs is None or self._settled.get(key) != specs:
+            began = link
+            link = yield from self._progress(key, deployment, revisions, link)
+            if link is began:
+                self._settled[key] = specs
+            else:  # time has passed, and the watch may have brought more
+                revisions = self._revisions(key, deployment)
+        yield from self._write_status(key, deployment, revisions, link)
+        return False
+
+    def _progress(self, key: Key, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
+        """Take the step of the roll-out that is due."""
         if revisions.new is not None:
             link = yield from self._annotate(deployment, revisions.new, revisions, link)
         if deployment["spec"].get("paused") or _is_scaled(deployment, revisions):
-            link = yield from self._resize(deployment, revisions, link)
-        elif _recreates(deployment):
-            link = yield from self._recreate(key, deployment, revisions, link)
-        else:
-            link = yield from self._roll(key, deployment, revisions, link)
-        yield from self._write_status(key, deployment, self._revisions(key, deployment), link)
-        return False
+            return (yield from self._resize(deployment, revisions, link))
+        if _recreates(deployment):
+            return (yield from self._recreate(key, deployment, revisions, link))
+        return (yield from self._roll(key, deployment, revisions, link))
 
     def _revisions(self, key: Key, deployment: Resource) -> Revisions:
         cache = self._watch.cache.get("ReplicaSet", {})
@@ -246,7 +257,10 @@ class DeploymentController:
     ) -> Generator[int | Waitable, Any, None]:
         written = self._written.get(key) or deployment.get("status") or {}
         status = self._status(deployment, revisions, written)
-        if all(written.get(name, 0) == value for name, value in status.items()):
+        for name, value in status.items():
+            if written.get(name, 0) != value:
+                break
+        else:
             return
         self._written[key] = {**written, **status}
         namespace, name = key
@@ -298,6 +312,21 @@ class DeploymentController:
         for name, (status, reason) in wanted.items():
             conditions = with_condition(conditions, name, status, self._timestamp(), reason=reason)
         return conditions
+
+
+def _specs(deployment: Resource, revisions: Revisions) -> tuple[Any, ...] | None:
+    """Return all that a roll-out depends on while there is but one ReplicaSet: specs, and no status."""
+    if len(revisions.owned) != 1 or revisions.new is None:
+        return None
+    theirs, ours = revisions.owned[0]["metadata"], deployment["metadata"]
+    return (
+        ours["uid"],
+        ours.get("generation"),
+        ours.get("annotations"),
+        theirs["uid"],
+        theirs.get("generation"),
+        theirs.get("annotations"),
+    )
 
 
 def _desired(replicaset: Resource) -> int:

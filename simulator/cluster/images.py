@@ -56,5 +56,4 @@ class Images:
         service = self._latency(self._stream.uniform(entity(f"{self._node}/{image}"))) + round(
             image_mb * self._ns_per_mb
         )
-        allowed = self.registry.reserve(now)
-        return max(self.pulls.reserve(now, service), allowed) + service
+        return self.pulls.reserve(self.registry.reserve(now), service) + service

@@ -75,7 +75,7 @@ class Kubelet:
         self._client = client
         self._settings = settings
         self._behaviours = behaviours
-        self._settingstamp = timestamp
+        self._timestamp = timestamp
         self._pods: dict[Key, _Pod] = {}
         self._pleg_phase = round(settings.pleg_period_ns * settings.stream.uniform(entity(f"pleg/{node}")))
 
@@ -129,6 +129,9 @@ class Kubelet:
                 return
             yield crashed
             known.started = False
+            if pod["spec"].get("restartPolicy") == "Never":
+                yield from self._fail(pod, link)
+                return
             backoff = min(CRASH_BACKOFF_NS << min(restarts, 10), CRASH_BACKOFF_NS_MAX)
             link = extend(link, Cause.CRASH_BACKOFF, self._agenda.now + backoff)
             yield backoff
@@ -140,29 +143,24 @@ class Kubelet:
         """From the container's start to the pod's readiness, or to the end of a job's pod."""
         seen = self._next_relist(started)
         yield seen - started
-        now = self._settingstamp()
-        ready = life.probe is None and life.run_ns is None
+        ready = life.probe is None or life.run_ns is not None
+        status = partial(running_status, now=self._timestamp(), ready=ready, restarts=restarts)
         running = extend(link, Cause.CONTAINER_START, seen)
-        call = self._client.write(
-            partial(
-                self._report,
-                pod,
-                running_status(pod, now, ready=ready or life.run_ns is not None, restarts=restarts),
-            ),
-            self._key("running", pod),
-            running,
-        )
+        call = self._client.write(partial(self._report, pod, status), self._key("running", pod), running)
         yield call
         if life.run_ns is not None:
             yield from self._run_out(pod, life.run_ns, started, call.link)
         elif life.probe is not None:
             probed = life.probe.first_success(started, life.startup_ns, seen)
-            # The probe's path does not lead through the status write, unless the write came last.
-            probed = max(probed, self._agenda.now)
-            link = extend(call.link if probed == self._agenda.now else link, Cause.READINESS, probed)
+            # What the probe waited for last: the write of the status, the relist, or the application itself.
+            if probed <= self._agenda.now:
+                probed, link = self._agenda.now, call.link
+            elif seen > started + max(life.startup_ns, life.probe.initial_delay_ns):
+                link = running
+            link = extend(link, Cause.READINESS, probed)
             if probed > self._agenda.now:
                 yield probed - self._agenda.now
-            status = running_status(pod, self._settingstamp(), ready=True, restarts=restarts)
+            status = partial(running_status, now=self._timestamp(), ready=True, restarts=restarts)
             yield self._client.write(partial(self._report, pod, status), self._key("ready", pod), link)
 
     def _run_out(
@@ -174,8 +172,17 @@ class Kubelet:
         link = extend(link, Cause.JOB_RUN, over)
         yield seen - self._agenda.now
         link = extend(link, Cause.CONTAINER_START, seen)
-        status = ended_status(pod, self._settingstamp(), "Succeeded")
+        status = partial(ended_status, now=self._timestamp(), phase="Succeeded")
         yield self._client.write(partial(self._report, pod, status), self._key("succeeded", pod), link)
+
+    def _fail(self, pod: Resource, link: Link) -> Generator["int | Waitable", Any, None]:
+        """Report at the next relist that a pod whose containers are not restarted has crashed."""
+        link = extend(link, Cause.JOB_RUN, self._agenda.now)
+        seen = self._next_relist(self._agenda.now)
+        link = extend(link, Cause.CONTAINER_START, seen)
+        yield seen - self._agenda.now
+        status = partial(ended_status, now=self._timestamp(), phase="Failed", code=1)
+        yield self._client.write(partial(self._report, pod, status), self._key("failed", pod), link)
 
     def _stop(self, known: _Pod, pod: Resource, link: Link) -> None:
         known.stopping = True
@@ -192,18 +199,19 @@ class Kubelet:
         if exit_ns:
             link = extend(link, Cause.TERMINATION_GRACE, self._agenda.now + exit_ns)
             yield exit_ns
-        status = ended_status(pod, self._settingstamp(), "Succeeded" if life_is_over(pod) else "Failed")
+        phase = "Succeeded" if life_is_over(pod) else "Failed"
+        status = partial(ended_status, now=self._timestamp(), phase=phase)
         call = self._client.write(partial(self._report, pod, status), self._key("stopped", pod), link)
         yield call
         uid = pod["metadata"]["uid"]
         yield self._client.write(partial(self._remove, ref, uid), self._key("remove", pod), call.link)
 
-    def _report(self, pod: Resource, status: Mapping[str, Any], link: Link) -> None:
+    def _report(self, pod: Resource, status: Callable[[Resource], Mapping[str, Any]], link: Link) -> None:
         """Write the pod's status, unless the pod is gone or is another by now."""
         namespace, name = key_of(pod)
         found = self._store.objects["Pod"].get((namespace, name))
         if found is not None and found["metadata"]["uid"] == pod["metadata"]["uid"]:
-            self._store.set_status(Ref("Pod", name, namespace), status, link)
+            self._store.set_status(Ref("Pod", name, namespace), status(found), link)
 
     def _remove(self, ref: Ref, uid: str, link: Link) -> None:
         try:

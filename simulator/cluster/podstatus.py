@@ -7,6 +7,8 @@ from engine.core.effects import Resource
 
 ORDER = ("Initialized", "Ready", "ContainersReady", "PodScheduled")
 """As a kubelet writes them."""
+TERMINATED = 143
+"""The exit code of a container that SIGTERM ends: 128 + 15."""
 
 
 def _conditions(
@@ -28,6 +30,7 @@ def _conditions(
 def running_status(pod: Resource, now: str, *, ready: bool, restarts: int) -> dict[str, Any]:
     """Return the status of a pod whose containers run; `ready` says whether its probes succeed."""
     status = pod.get("status") or {}
+    before = {known["name"]: known for known in status.get("containerStatuses") or ()}
     return {
         "phase": "Running",
         "startTime": status.get("startTime", now),
@@ -39,17 +42,25 @@ def running_status(pod: Resource, now: str, *, ready: bool, restarts: int) -> di
                 "ready": ready,
                 "started": True,
                 "restartCount": restarts,
-                "state": {"running": {"startedAt": now}},
+                "state": _running_state(before.get(container["name"]) or {}, now, restarts),
             }
             for container in pod["spec"]["containers"]
         ],
     }
 
 
-def ended_status(pod: Resource, now: str, phase: str) -> dict[str, Any]:
+def _running_state(known: Mapping[str, Any], now: str, restarts: int) -> Mapping[str, Any]:
+    """Return a container's state, which says since when; that moves only when the container restarts."""
+    state: Mapping[str, Any] = known.get("state") or {}
+    return (
+        state if "running" in state and known["restartCount"] == restarts else {"running": {"startedAt": now}}
+    )
+
+
+def ended_status(pod: Resource, now: str, phase: str, code: int = TERMINATED) -> dict[str, Any]:
     """Return the status of a pod whose containers have ended: `phase` is Succeeded or Failed."""
     status = pod.get("status") or {}
-    code = 0 if phase == "Succeeded" else 143  # 128 + SIGTERM
+    code = 0 if phase == "Succeeded" else code
     return {
         "phase": phase,
         "conditions": _conditions(status, now, initialized="True", ready="False"),

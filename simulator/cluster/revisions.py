@@ -28,7 +28,9 @@ class Revisions:
 
     def __init__(self, owned: Iterable[Resource], is_new: Callable[[Resource], bool]) -> None:
         """Sort by age; the oldest with today's template is the new one, as the controller picks it."""
-        self.owned = sorted(owned, key=_age)
+        self.owned = list(owned)
+        if len(self.owned) > 1:
+            self.owned.sort(key=_age)
         self.new = next((one for one in self.owned if is_new(one)), None)
         self.old = [one for one in self.owned if one is not self.new]
         self.replicas = self.available = self.ready = self.status_replicas = 0
