@@ -15,22 +15,6 @@ from scenarios.shipped import LIBRARY
 
 SOUND = (LIBRARY / "high-throughput-orchestration.yaml").read_text(encoding="utf-8")
 BASE = read_text(SOUND, "scenario.yaml").data
-ODD: list[Any] = [
-    None, True, 0, -1, 1.5, 10**30, "", "x", "30s", "30", "95%", "{{", "{{ 1/0 }}", "${x}", "5/s", [], {},
-    [[]], {"a": 1}, {"": None}, ["a", 1], "all", "unlimited", "../x.yaml", "smoke", "a" * 300, "é\u2028", "-",
-    "1e3", "*",
-]  # fmt: skip
-WORDS = (
-    "profile for inline snapshot nodes quotas add behaviours parameters burst open closed rate users think qps "
-    "preset id metric stat where between min max deployments assign steps repeat of needs kind apiVersion name"
-).split()
-VALUES = st.recursive(
-    st.sampled_from(ODD),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS) | st.text(max_size=5), inner)
-    ),
-    max_leaves=8,
-)
 
 
 def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -39,6 +23,25 @@ def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     for key, item in items:
         found += places(item, (*path, key))
     return found
+
+
+ODD: list[Any] = [
+    None, True, 0, -1, 1.5, 10**30, "", "x", "30s", "30", "95%", "{{", "{{ 1/0 }}", "${x}", "5/s", [], {},
+    [[]], {"a": 1}, {"": None}, ["a", 1], "all", "unlimited", "../x.yaml", "smoke", "a" * 300, "é\u2028", "-",
+    "1e3", "*",
+]  # fmt: skip
+ALSO = [
+    "profile", "for", "inline", "snapshot", "nodes", "quotas", "add", "behaviours", "open", "closed", "rate",
+    "users", "think", "preset", "stat", "between", "repeat", "of", "needs", "kind",
+]  # fmt: skip
+WORDS = sorted({name for path in places(BASE) for name in path if isinstance(name, str)} | set(ALSO))
+VALUES = st.recursive(
+    st.sampled_from(ODD),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS) | st.text(max_size=5), inner)
+    ),
+    max_leaves=8,
+)
 
 
 def changed(data: Any, path: tuple[Any, ...], value: Any) -> Any:
