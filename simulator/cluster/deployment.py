@@ -10,7 +10,7 @@ from typing import Any
 from engine.core.effects import Ref, Resource
 from engine.core.errors import Conflict, NotFound
 from simulator.attribution import Link
-from simulator.cluster.apiserver import Client
+from simulator.cluster.apiserver import Call, Client
 from simulator.cluster.objects import has_ended, key_of, owner_of, with_condition
 from simulator.cluster.offspring import new_replicaset
 from simulator.cluster.revisions import REVISION, Revisions, same_template
@@ -89,7 +89,10 @@ class DeploymentController:
         specs = _specs(deployment, revisions)
         if specs is None or self._settled.get(key) != specs:
             began = link
-            link = yield from self._progress(key, deployment, revisions, link)
+            try:
+                link = yield from self._progress(key, deployment, revisions, link)
+            except Conflict:
+                return True  # the cache was stale: look again when it has caught up
             if link is began:
                 self._settled[key] = specs
             else:  # time has passed, and the watch may have brought more
@@ -204,20 +207,21 @@ class DeploymentController:
             return link
         revision = newest + 1
         changes = {"metadata": {"annotations": {REVISION: str(revision)}}}
-        link = yield from self._write(new, changes, link)
-        return (yield from self._set_revision(deployment, revision, link))
+        call = yield from self._write(new, changes, link)
+        if call.value is not None:
+            revisions.update(call.value)
+        return (yield from self._set_revision(deployment, revision, call.link))
 
     def _set_revision(self, deployment: Resource, revision: int, link: Link) -> Steps:
         annotations = deployment["metadata"].get("annotations") or {}
         if annotations.get(REVISION) == str(revision):
             return link
-        return (
-            yield from self._write(deployment, {"metadata": {"annotations": {REVISION: str(revision)}}}, link)
-        )
+        changes = {"metadata": {"annotations": {REVISION: str(revision)}}}
+        return (yield from self._write(deployment, changes, link)).link
 
     def _scale(self, replicaset: Resource, replicas: int, desired: int, link: Link) -> Steps:
         changes = {"spec": {"replicas": replicas}, "metadata": {"annotations": {DESIRED: str(desired)}}}
-        return (yield from self._write(replicaset, changes, link))
+        return (yield from self._write(replicaset, changes, link)).link
 
     def _forget_old(self, key: Key, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
         """Delete the oldest of the ReplicaSets that are empty and beyond the history limit."""
@@ -235,22 +239,31 @@ class DeploymentController:
         except NotFound:
             return
 
-    def _write(self, resource: Resource, changes: Mapping[str, Any], link: Link) -> Steps:
+    def _write(
+        self, resource: Resource, changes: Mapping[str, Any], link: Link
+    ) -> Generator[int | Waitable, Any, Call]:
         namespace, name = key_of(resource)
         ref = Ref(resource["kind"], name, namespace)
+        # A ReplicaSet is updated whole, so only the version that was read; an annotation of the Deployment
+        # is patched.
+        version = resource["metadata"]["resourceVersion"] if ref.kind == "ReplicaSet" else None
         call = self._client.write(
-            partial(self._patch, ref, changes),
+            partial(self._patch, ref, changes, version),
             entity(f"write/{ref.kind}/{namespace}/{name}/{resource['metadata']['resourceVersion']}"),
             link,
         )
         yield call
-        return call.link
+        if call.error is not None:
+            raise call.error
+        return call
 
-    def _patch(self, ref: Ref, changes: Mapping[str, Any], link: Link) -> None:
+    def _patch(
+        self, ref: Ref, changes: Mapping[str, Any], version: str | None, link: Link
+    ) -> Resource | None:
         try:
-            self._store.patch(ref, changes, link)
+            return self._store.patch(ref, changes, link, version)
         except NotFound:
-            return
+            return None
 
     def _write_status(
         self, key: Key, deployment: Resource, revisions: Revisions, link: Link

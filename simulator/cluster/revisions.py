@@ -41,6 +41,14 @@ class Revisions:
             self.ready += status.get("readyReplicas", 0)
             self.status_replicas += status.get("replicas", 0)  # pods that exist, over all
 
+    def update(self, replicaset: Resource) -> None:
+        """Put what was just written in the place of what was read."""
+        name = replicaset["metadata"]["name"]
+        self.owned = [replicaset if one["metadata"]["name"] == name else one for one in self.owned]
+        if self.new is not None and self.new["metadata"]["name"] == name:
+            self.new = replicaset
+        self.old = [one for one in self.owned if one is not self.new]
+
     @staticmethod
     def number(replicaset: Resource) -> int:
         """Return the revision number of one, 0 without."""

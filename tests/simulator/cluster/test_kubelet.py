@@ -1,0 +1,269 @@
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from engine.core.errors import NotFound
+from simulator.cluster.objects import is_ready
+from tests.simulator.cluster.objects import Object, bare_pod, deployment, node
+from tests.simulator.cluster.rig import (
+    EXIT,
+    MS,
+    START,
+    STARTUP,
+    VOLUMES,
+    WATCH,
+    WRITE,
+    Rig,
+    S,
+    constant,
+    name_of,
+)
+
+
+def placed(name: str, probe: Object | None = None, **spec: Any) -> Object:
+    """A pod that is on the node from the start."""
+    pod = bare_pod(name, nodeName="n1", **spec)
+    if probe is not None:
+        pod["spec"]["containers"] = [{**pod["spec"]["containers"][0], "readinessProbe": probe}]
+    return pod
+
+
+def first(rig: Rig, name: str, what: Any) -> int:
+    """When a pod was first written to be so."""
+    return next(
+        write.at_ns
+        for write in rig.writes
+        if write.kind == "Pod" and write.after is not None and name_of(write.after) == name
+        if what(write.after)
+    )
+
+
+def runs(pod: Mapping[str, Any]) -> bool:
+    return bool(pod["status"]["phase"] == "Running")
+
+
+def started_after(seen_ns: int) -> int:
+    return seen_ns + VOLUMES + START
+
+
+PROBES: list[tuple[Object | None, float, float]] = [
+    # (probe, start-up of the application, from the container's start to the first probe that can succeed)
+    (None, 1, 0),
+    ({"periodSeconds": 1}, 0.3, 1),
+    ({"periodSeconds": 1}, 4.5, 5),
+    ({"periodSeconds": 5}, 4.5, 5),
+    ({"periodSeconds": 5}, 5.0, 5),
+    ({"periodSeconds": 5}, 5.1, 10),
+    ({"periodSeconds": 5, "initialDelaySeconds": 2}, 1.5, 2),
+    ({"periodSeconds": 5, "initialDelaySeconds": 2}, 2.5, 7),
+    ({"periodSeconds": 3, "successThreshold": 3}, 4, 12),
+    ({}, 3, 10),
+]
+
+
+@pytest.mark.parametrize(("probe", "startup", "until_probe"), PROBES)
+def test_from_the_node_to_readiness(probe: Object | None, startup: float, until_probe: float) -> None:
+    """Volumes, the start seat, the next relist, a status write; then the probe that finds it ready."""
+    behaviours = {"default/a": {"startup": constant(startup)}}
+    rig = Rig(node("n1"), behaviours=behaviours)
+    rig.run(1234 * MS)
+    rig.create(placed("a", probe))
+    seen = rig.now + WATCH
+    rig.run_until(lambda: is_ready(rig.get("Pod", "a")))
+    started = started_after(seen)
+    relisted = rig.relist_after("n1", started)
+    running = relisted + WRITE
+    ready = running
+    if probe is not None:
+        period = probe.get("periodSeconds", 10)
+        probed = started + round(until_probe * S)
+        while probed < relisted:  # the kubelet does not probe what it does not know to run
+            probed += period * S
+        ready = max(running, probed) + WRITE
+    assert first(rig, "a", runs) == running
+    assert first(rig, "a", is_ready) == ready
+
+
+def test_starts_queue_for_the_nodes_seat() -> None:
+    rig = Rig(node("n1"), node("n2"))
+    for name in "abc":
+        rig.create(placed(name))
+    rig.create({**placed("d"), "spec": {**placed("d")["spec"], "nodeName": "n2"}})
+    rig.run(10 * S)
+    for position, name in enumerate("abc"):
+        started = WATCH + VOLUMES + (position + 1) * START
+        assert first(rig, name, runs) == rig.relist_after("n1", started) + WRITE
+    assert first(rig, "d", runs) == rig.relist_after("n2", started_after(WATCH)) + WRITE
+
+
+def test_more_start_seats_start_more_at_once() -> None:
+    rig = Rig(node("n1"), parameters={"kubelet.start_concurrency": 3})
+    for name in "abc":
+        rig.create(placed(name))
+    rig.run(10 * S)
+    assert {first(rig, name, runs) for name in "abc"} == {
+        rig.relist_after("n1", started_after(WATCH)) + WRITE
+    }
+
+
+def test_a_throttled_kubelet_reports_late() -> None:
+    rig = Rig(node("n1"), parameters={"kubelet.qps": 1, "kubelet.burst": 1, "kubelet.start_concurrency": 9})
+    for name in "abc":
+        rig.create(placed(name))
+    rig.run(10 * S)
+    relisted = rig.relist_after("n1", started_after(WATCH))
+    assert [first(rig, name, runs) for name in "abc"] == [relisted + n * S + WRITE for n in range(3)]
+
+
+def test_a_status_keeps_the_times_of_what_has_not_changed() -> None:
+    rig = Rig(node("n1"))
+    rig.create(placed("a", {"periodSeconds": 5}))
+    rig.run_until(lambda: runs(rig.get("Pod", "a")))
+    before = rig.get("Pod", "a")["status"]
+    rig.run_until(lambda: is_ready(rig.get("Pod", "a")))
+    after = rig.get("Pod", "a")["status"]
+    assert before["startTime"] == after["startTime"]
+    assert before["containerStatuses"][0]["state"] == after["containerStatuses"][0]["state"]
+    moved = {
+        one["type"]
+        for one, other in zip(before["conditions"], after["conditions"], strict=True)
+        if one["lastTransitionTime"] != other["lastTransitionTime"]
+    }
+    assert moved == {"Ready", "ContainersReady"}
+
+
+# -- stopping
+
+
+@pytest.mark.parametrize(
+    ("spec", "behaviour", "grace_s", "stopping"),
+    [
+        ({}, {}, None, EXIT),
+        ({}, {"exit": constant(45)}, None, 30 * S),
+        ({"terminationGracePeriodSeconds": 1}, {}, None, 1 * S),
+        ({}, {"ignores_sigterm": True}, None, 30 * S),
+        ({"terminationGracePeriodSeconds": 60}, {"ignores_sigterm": True}, None, 60 * S),
+        ({}, {"ignores_sigterm": True}, 7, 7 * S),
+        ({}, {}, 90, EXIT),
+    ],
+)
+def test_stopping_takes_the_exit_or_the_grace(
+    spec: Object, behaviour: Object, grace_s: int | None, stopping: int
+) -> None:
+    rig = Rig(
+        node("n1"),
+        {**placed("a", **spec), "status": {"phase": "Running"}},
+        behaviours={"*": behaviour_of(behaviour)},
+    )
+    rig.run(1 * S)
+    rig.delete("Pod", "a", grace_s)
+    rig.run(100 * S)
+    stopped = 1 * S + WATCH + stopping
+    assert first(rig, "a", lambda pod: pod["status"]["phase"] == "Failed") == stopped + WRITE
+    assert rig.writes[-1].at_ns == stopped + 2 * WRITE
+    assert rig.writes[-1].after is None
+
+
+def behaviour_of(more: Object) -> Object:
+    return {"startup": constant(1), "exit": constant(EXIT / S), "image_mb": 100, **more}
+
+
+@pytest.mark.parametrize("after_ns", [1, 100 * MS, WATCH + VOLUMES + 1])
+def test_a_pod_deleted_while_it_starts_goes_at_once(after_ns: int) -> None:
+    rig = Rig(node("n1"))
+    rig.create(placed("a"))
+    rig.run(after_ns)
+    rig.delete("Pod", "a")
+    rig.run(20 * S)
+    assert not rig.pods()
+    assert rig.writes[-1].at_ns == after_ns + WATCH + 2 * WRITE
+    with pytest.raises(StopIteration):
+        first(rig, "a", runs)
+
+
+def test_a_pod_deleted_before_it_is_ready_exits_like_any_other() -> None:
+    rig = Rig(node("n1"))
+    rig.create(placed("a", {"periodSeconds": 10}))
+    rig.run(4 * S)
+    rig.delete("Pod", "a")
+    rig.run(20 * S)
+    assert rig.writes[-1].at_ns == 4 * S + WATCH + EXIT + 2 * WRITE
+    with pytest.raises(StopIteration):
+        first(rig, "a", is_ready)
+
+
+def test_a_pod_removed_by_force_leaves_nothing_behind() -> None:
+    rig = Rig(node("n1"))
+    rig.create(placed("a", {"periodSeconds": 10}))
+    rig.run(4 * S)
+    rig.delete("Pod", "a", grace_s=0)
+    rig.run(60 * S)
+    assert rig.writes[-1].at_ns == 4 * S
+    with pytest.raises(NotFound):
+        rig.get("Pod", "a")
+
+
+# -- crashing
+
+
+def starts_of(rig: Rig, count: int) -> list[int]:
+    """When the node's start seat was taken for the first `count` starts."""
+    seat = rig.cluster.kubelets["n1"].starts
+    return [
+        rig.run_until(lambda number=number: seat.arrivals_count == number, 3600 * S)  # type: ignore[misc]
+        for number in range(1, count + 1)
+    ]
+
+
+def test_a_crashing_container_backs_off_up_to_five_minutes() -> None:
+    rig = Rig(node("n1"), behaviours={"*": behaviour_of({"crash_probability": 1})})
+    rig.create(placed("a"))
+    gaps = [later - earlier for earlier, later in pairwise(starts_of(rig, 9))]
+    assert gaps == [START + STARTUP + wait * S for wait in (10, 20, 40, 80, 160, 300, 300, 300)]
+    assert not runs(rig.get("Pod", "a"))
+
+
+def test_a_container_that_stops_crashing_counts_its_restarts() -> None:
+    behaviours = {"*": behaviour_of({"crash_probability": 0.5})}
+    restarts = []
+    for seed in range(6):
+        rig = Rig(node("n1"), behaviours=behaviours, seed=seed)
+        rig.create(placed("a"))
+        rig.run_until(lambda rig=rig: is_ready(rig.get("Pod", "a")), 4000 * S)  # type: ignore[misc]
+        count = rig.get("Pod", "a")["status"]["containerStatuses"][0]["restartCount"]
+        assert rig.cluster.kubelets["n1"].starts.arrivals_count == count + 1
+        restarts.append(count)
+    assert len(set(restarts)) > 1
+
+
+def test_a_pod_that_backs_off_has_nothing_to_stop() -> None:
+    rig = Rig(node("n1"), behaviours={"*": behaviour_of({"crash_probability": 1})})
+    rig.create(placed("a"))
+    rig.run(10 * S)
+    rig.delete("Pod", "a")
+    rig.run(60 * S)
+    assert rig.writes[-1].at_ns == 10 * S + WATCH + 2 * WRITE
+    assert rig.cluster.kubelets["n1"].starts.arrivals_count == 1
+
+
+def test_a_pod_that_does_not_restart_fails() -> None:
+    rig = Rig(node("n1"), behaviours={"*": behaviour_of({"crash_probability": 1})})
+    rig.create(placed("a", restartPolicy="Never"))
+    rig.run(60 * S)
+    crashed = started_after(WATCH) + STARTUP
+    failed = rig.relist_after("n1", crashed) + WRITE
+    assert first(rig, "a", lambda pod: pod["status"]["phase"] == "Failed") == failed
+    state = rig.get("Pod", "a")["status"]["containerStatuses"][0]["state"]
+    assert state["terminated"]["exitCode"] == 1
+    assert rig.cluster.kubelets["n1"].starts.arrivals_count == 1
+
+
+# -- existing pods
+
+
+def test_what_runs_at_time_0_runs_on() -> None:
+    rig = Rig(node("n1"), node("n2"), deployment("web", 4, probe_s=5))
+    rig.run(600 * S)
+    assert rig.writes == []
