@@ -1,7 +1,7 @@
 """Life stories on the agenda: generators that yield durations and calls.
 
 `Task` is a SimPy process without its overhead on the hot path: a duration (integer nanoseconds) becomes one
-SimPy `Timeout`; a `Call` resumes the task from within its own last agenda entry. A task that is cancelled
+agenda entry; a `Call` resumes the task from within its own last agenda entry. A task that is cancelled
 is closed where it stands, and what it waited for comes to nothing.
 """
 
@@ -22,7 +22,7 @@ Story = Generator["int | Waitable", Any, None]
 
 
 class Task:
-    """One running story."""
+    """One running story. A call's `yield` gives the call; a duration's gives nothing of use."""
 
     __slots__ = ("_agenda", "_ended", "_story", "alive")
 
@@ -45,12 +45,9 @@ class Task:
                 self._ended()
             return
         if isinstance(wanted, int):
-            self._agenda.after(wanted, self._elapsed)
+            self._agenda.after(wanted, self._advance)
         else:
             wanted.done = self._advance
-
-    def _elapsed(self, _event: Any) -> None:
-        self._advance(None)
 
     def cancel(self) -> None:
         """End the story where it stands, without calling `ended`."""
