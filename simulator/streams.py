@@ -61,13 +61,26 @@ class Streams:
         return Stream(entity(self._root + name))
 
 
+class Constant:
+    """The sampler of a duration that is always the same: whoever knows need not draw."""
+
+    __slots__ = ("ns",)
+
+    def __init__(self, ns: int) -> None:
+        """Return `ns` whatever is drawn."""
+        self.ns = ns
+
+    def __call__(self, _uniform: float) -> int:
+        """Return the duration."""
+        return self.ns
+
+
 def sampler(distribution: Mapping[str, Any], scale: float = 1.0) -> Sampler:
     """Return the inverse of a distribution given as in a RunSpec, in nanoseconds, times `scale`."""
     unit = _NANOSECONDS * scale
     match distribution["dist"]:
         case "constant":
-            fixed = round(distribution["value_s"] * unit)
-            return lambda _uniform: fixed
+            return Constant(round(distribution["value_s"] * unit))
         case "uniform":
             low, width = distribution["low_s"] * unit, (distribution["high_s"] - distribution["low_s"]) * unit
             return lambda uniform: round(low + width * uniform)

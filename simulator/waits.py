@@ -5,6 +5,7 @@ its object belongs to.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from engine.core.causes import Cause
@@ -18,21 +19,27 @@ from simulator.cluster.watch import Watch
 class Wait:
     """One `WaitUntil` that has not come true. `links` are those of the deliveries it saw, oldest first."""
 
-    __slots__ = ("came_true", "effect", "links", "live", "views")
+    __slots__ = ("came_true", "effect", "links", "live", "number", "ready", "views")
 
     def __init__(
-        self, effect: WaitUntil[Any], views: "tuple[_View, ...]", came_true: Callable[[Any, Link], None]
+        self,
+        effect: WaitUntil[Any],
+        views: "tuple[_View, ...]",
+        came_true: Callable[[Any, Link], None],
+        number: int,
     ) -> None:
         """Call `came_true` with the value and the link of the delivery that brought it."""
         self.effect = effect
+        self.ready = effect.ready
         self.views = views
         self.came_true = came_true
+        self.number = number
         self.links: list[Link] = []
         self.live = True
 
     def value(self) -> Any:
         """Ask whether it has come true."""
-        return self.effect.ready(*[view.ordered or view.resources() for view in self.views])
+        return self.ready(*[view.ordered or view.resources() for view in self.views])
 
     def pending_cause(self) -> Cause:
         """Say what the objects waited for are doing now, for a wait that ends before it comes true."""
@@ -47,29 +54,69 @@ class Wait:
 
 
 class _View:
-    """The objects of one selection, as the watch cache has them."""
+    """The objects of one selection, as the watch cache has them, in order of namespace and name."""
 
     __slots__ = ("objects", "ordered", "selection", "waits")
 
     def __init__(self, selection: Selection, objects: dict[Key, Resource]) -> None:
         self.selection = selection
-        self.objects = objects
+        self.objects = dict(sorted(objects.items()))
         self.waits: dict[int, Wait] = {}
         self.ordered: Sequence[Resource] | None = None  # until the next delivery
 
     def resources(self) -> Sequence[Resource]:
-        """Return the objects in order of namespace and name."""
+        """Return the objects in order."""
         if self.ordered is None:
-            self.ordered = [self.objects[key] for key in sorted(self.objects)]
+            self.ordered = list(self.objects.values())
         return self.ordered
 
     def update(self, key: Key, resource: Resource | None) -> None:
         """Take in one delivery."""
+        objects = self.objects
         if resource is None:
-            self.objects.pop(key, None)
+            objects.pop(key, None)
+        elif key in objects:
+            objects[key] = resource  # keeps its place
         else:
-            self.objects[key] = resource
+            objects[key] = resource
+            self.objects = dict(sorted(objects.items()))
         self.ordered = None
+
+
+class _Kind:
+    """All views of one kind of objects, and which of them each object belongs to."""
+
+    __slots__ = ("_found", "_index")
+
+    def __init__(self) -> None:
+        self._index: dict[tuple[str, Any], list[_View]] = {}
+        self._found: dict[Key, tuple[Any, list[_View]]] = {}
+
+    def add(self, view: _View) -> None:
+        selection = view.selection
+        by: Any = selection.name or (selection.labels[0] if selection.labels else None)
+        self._index.setdefault((selection.namespace, by), []).append(view)
+        self._found.clear()
+
+    def concerned(self, resource: Resource, key: Key) -> list[_View]:
+        """Return the views that an object belongs to by its name or its labels."""
+        labels = resource["metadata"].get("labels")
+        found = self._found.get(key)
+        if found is not None and found[0] is labels:  # a write shares what it did not change
+            return found[1]
+        index, namespace = self._index, key[0]
+        concerned = [*index.get((namespace, None), ()), *index.get((namespace, key[1]), ())]
+        for label in (labels or {}).items():
+            concerned += [
+                view
+                for view in index.get((namespace, label), ())
+                if len(view.selection.labels) == 1 or selects(view.selection.labels, resource)
+            ]
+        self._found[key] = (labels, concerned)
+        return concerned
+
+    def forget(self, key: Key) -> None:
+        self._found.pop(key, None)
 
 
 class Waits:
@@ -79,16 +126,15 @@ class Waits:
         """Follow `watch`; subscribe after the controllers, so that they see a delivery first."""
         self._watch = watch
         self._views: dict[Selection, _View] = {}
-        self._index: dict[tuple[str, str, Any], list[_View]] = {}
-        self._kinds: dict[str, None] = {}
+        self._kinds: dict[str, _Kind] = {}
         self._count = 0
 
     def add(self, effect: WaitUntil[Any], came_true: Callable[[Any, Link], None]) -> Wait:
         """Register a wait whose condition is not true now; `remove` it when it is of no more use."""
-        wait = Wait(effect, tuple(self._view(selection) for selection in effect.selections), came_true)
-        self._count += 1
+        self._count = number = self._count + 1
+        wait = Wait(effect, tuple(map(self._view, effect.selections)), came_true, number)
         for view in wait.views:
-            view.waits[self._count] = wait
+            view.waits[number] = wait
         return wait
 
     def evaluate(self, effect: WaitUntil[Any]) -> Any:
@@ -100,8 +146,7 @@ class Waits:
         """Stop waiting."""
         wait.live = False
         for view in wait.views:
-            for number in [number for number, other in view.waits.items() if other is wait]:
-                del view.waits[number]
+            view.waits.pop(wait.number, None)
 
     def _view(self, selection: Selection) -> _View:
         view = self._views.get(selection)
@@ -112,24 +157,27 @@ class Waits:
                 if _belongs(selection, key, resource)
             }
             view = self._views[selection] = _View(selection, objects)
-            self._index.setdefault(_index_key(selection), []).append(view)
-            if selection.kind not in self._kinds:
-                self._kinds[selection.kind] = None
-                self._watch.subscribe((selection.kind,), self._delivered)
+            kind = self._kinds.get(selection.kind)
+            if kind is None:
+                kind = self._kinds[selection.kind] = _Kind()
+                self._watch.subscribe((selection.kind,), partial(self._delivered, kind))
+            kind.add(view)
         return view
 
-    def _delivered(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+    def _delivered(self, kind: _Kind, before: Resource | None, after: Resource | None, link: Link) -> None:
         resource = after or before or {}
         key = key_of(resource)
         touched: dict[int, Wait] = {}
-        for view in self._concerned(resource, key):
-            view.update(key, after)
-            touched.update(view.waits)
         if before and after and before["metadata"].get("labels") is not after["metadata"].get("labels"):
-            for view in self._concerned(before, key):  # what it has left by a change of its labels
+            for view in kind.concerned(before, key):  # what it leaves by a change of its labels
                 if not _belongs(view.selection, key, after):
                     view.update(key, None)
                     touched.update(view.waits)
+        for view in kind.concerned(resource, key):
+            view.update(key, after)
+            touched.update(view.waits)
+        if after is None:
+            kind.forget(key)
         for wait in touched.values():
             if not wait.live:
                 continue  # ended by the one before it
@@ -138,25 +186,6 @@ class Waits:
             if value is not None:
                 self.remove(wait)
                 wait.came_true(value, link)
-
-    def _concerned(self, resource: Resource, key: Key) -> list[_View]:
-        """Return the views that an object belongs to by its name or its labels."""
-        kind, namespace = resource["kind"], key[0]
-        index = self._index
-        concerned = [*index.get((kind, namespace, None), ()), *index.get((kind, namespace, key[1]), ())]
-        for label in (resource["metadata"].get("labels") or {}).items():
-            concerned += [
-                view
-                for view in index.get((kind, namespace, label), ())
-                if len(view.selection.labels) == 1 or selects(view.selection.labels, resource)
-            ]
-        return concerned
-
-
-def _index_key(selection: Selection) -> tuple[str, str, Any]:
-    if selection.name:
-        return selection.kind, selection.namespace, selection.name
-    return selection.kind, selection.namespace, selection.labels[0] if selection.labels else None
 
 
 def _belongs(selection: Selection, key: Key, resource: Resource) -> bool:

@@ -5,35 +5,19 @@ this cache, so they see the past, as real ones do.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from engine.core.causes import Cause
 from engine.core.effects import Resource
 from simulator.agenda import Agenda
 from simulator.attribution import Link
+from simulator.cluster.objects import key_of
 from simulator.cluster.store import Key
-from simulator.streams import Sampler, Stream
+from simulator.streams import Constant, Sampler, Stream
 
 Handler = Callable[["Resource | None", "Resource | None", Link], None]
 """Told of (before, after, link): before is None for a new object, after is None for one that is gone."""
-
-
-class _Delivery:
-    """One write on its way to the watchers."""
-
-    __slots__ = ("_after", "_before", "_kind", "_link", "_watch")
-
-    def __init__(
-        self, watch: "Watch", kind: str, before: Resource | None, after: Resource | None, link: Link
-    ) -> None:
-        self._watch = watch
-        self._kind = kind
-        self._before = before
-        self._after = after
-        self._link = link
-
-    def __call__(self, _event: Any) -> None:
-        self._watch.deliver(self._kind, self._before, self._after, self._link)
 
 
 class Watch:
@@ -44,6 +28,7 @@ class Watch:
         self.cache: dict[str, dict[Key, Resource]] = {}
         self._agenda = agenda
         self._delay = delay
+        self._constant_ns = delay.ns if isinstance(delay, Constant) else None
         self._stream = stream
         self._delivered_at = 0
         self._count = 0
@@ -60,22 +45,28 @@ class Watch:
 
     def published(self, kind: str, before: Resource | None, after: Resource | None, link: Link) -> None:
         """Send a write on its way."""
-        now = self._agenda.now
-        self._count += 1
-        at = max(self._delivered_at, now + self._delay(self._stream.uniform(self._count)))
-        self._delivered_at = at
-        self._agenda.after(
-            at - now, _Delivery(self, kind, before, after, (link, Cause.WATCH_DELAY, at, None))
-        )
+        agenda = self._agenda
+        now = agenda.now
+        delay_ns = self._constant_ns
+        if delay_ns is None:
+            self._count += 1
+            at = max(self._delivered_at, now + self._delay(self._stream.uniform(self._count)))
+            self._delivered_at = at
+            delay_ns = at - now
+        seen: Link = (link, Cause.WATCH_DELAY, now + delay_ns, None)
+        agenda.after(delay_ns, partial(self.deliver, kind, before, after, seen))
 
-    def deliver(self, kind: str, before: Resource | None, after: Resource | None, link: Link) -> None:
+    def deliver(
+        self, kind: str, before: Resource | None, after: Resource | None, link: Link, _entry: Any = None
+    ) -> None:
         """Put a write into the cache and tell the subscribers."""
-        of_kind = self.cache.setdefault(kind, {})
-        metadata = (after or before or {})["metadata"]
-        key = (metadata.get("namespace", ""), metadata["name"])
+        of_kind = self.cache.get(kind)
+        if of_kind is None:
+            of_kind = self.cache[kind] = {}
         if after is None:
-            of_kind.pop(key, None)
+            assert before is not None
+            of_kind.pop(key_of(before), None)
         else:
-            of_kind[key] = after
+            of_kind[key_of(after)] = after
         for handler in self._handlers.get(kind, ()):
             handler(before, after, link)
