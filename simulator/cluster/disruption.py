@@ -1,8 +1,9 @@
 """Disruption budgets: the controller that keeps their status, and the eviction that spends it.
 
-Eviction follows pkg/registry/core/pod/storage/eviction.go: no budget, delete; several, refuse (500); one
-with nothing left, refuse (429); else spend one disruption and delete. Pods that do not run, or are not
-ready while the budget is healthy, spend nothing.
+Eviction follows pkg/registry/core/pod/storage/eviction.go: a pod that does not run, or that no budget
+covers, is deleted; several budgets, refuse (500); one with nothing left, or whose change its controller has
+not seen, refuse (429); else spend one disruption and delete. A pod that is not ready while the budget is
+healthy spends nothing.
 """
 
 from collections.abc import Generator
@@ -38,25 +39,26 @@ def evict(store: Store, ref: Ref, uid: str | None, link: Link) -> None:
     """Carry out an eviction; raises `TooManyRequests` where a budget forbids it."""
     pod = store.get(ref)
     store.check_uid(ref, pod, uid)
-    budgets = _budgets(store.objects, pod)
-    if len(budgets) > 1:
-        message = (
-            f"{ref} is covered by more than one PodDisruptionBudget, which the eviction API does not support"
-        )
-        raise ServerError(message)
-    running = (pod.get("status") or {}).get("phase") == "Running" and is_active(pod)
-    if budgets and running:
-        _spend(store, ref, pod, budgets[0], link)
+    if (pod.get("status") or {}).get("phase") == "Running" and is_active(pod):
+        budgets = _budgets(store.objects, pod)
+        if len(budgets) > 1:
+            message = f"{ref} has more than one PodDisruptionBudget, which the eviction API does not support"
+            raise ServerError(message)
+        if budgets:
+            _spend(store, ref, pod, budgets[0], link)
     store.delete(ref, link, uid)
 
 
 def _spend(store: Store, ref: Ref, pod: Resource, budget: Resource, link: Link) -> None:
-    status = budget.get("status") or {}
+    metadata, status = budget["metadata"], budget.get("status") or {}
+    name = metadata["name"]
     healthy = status.get("currentHealthy", 0) >= status.get("desiredHealthy", 0) > 0
     if healthy and not is_ready(pod):
         return
+    if status.get("observedGeneration", 0) < metadata.get("generation", 1):
+        message = f"Cannot evict {ref}: the disruption budget {name!r} is still being processed"
+        raise TooManyRequests(message)
     allowed = status.get("disruptionsAllowed", 0)
-    name = budget["metadata"]["name"]
     if allowed <= 0:
         message = f"Cannot evict {ref} as it would violate the pod's disruption budget {name!r}"
         raise TooManyRequests(message)
@@ -106,16 +108,18 @@ class DisruptionController:
         ]
         known = (budget.get("status") or {}).get("disruptedPods") or {}
         disrupted = {name: None for name in known if self._is_gone(key[0], name)}
-        waiting = len(known) - len(disrupted)
-        active = [pod for pod in pods if is_active(pod)]
-        healthy = sum(map(is_ready, active)) - waiting
-        expected = self._expected(active)
-        desired = self._desired(budget, expected)
+        healthy = sum(
+            is_ready(pod)
+            for pod in pods
+            if is_active(pod)
+            and (pod["metadata"]["name"] not in known or pod["metadata"]["name"] in disrupted)
+        )
+        expected, desired = self._expected_and_desired(budget, pods)
         status = {
             "currentHealthy": healthy,
             "desiredHealthy": desired,
             "expectedPods": expected,
-            "disruptionsAllowed": max(0, healthy - desired) if healthy > 0 else 0,
+            "disruptionsAllowed": max(0, healthy - desired) if expected > 0 else 0,
             "observedGeneration": budget["metadata"].get("generation", 1),
         }
         written = budget.get("status") or {}
@@ -143,22 +147,31 @@ class DisruptionController:
         pod = self._watch.cache.get("Pod", {}).get((namespace, name))
         return pod is None or not is_active(pod)
 
-    def _expected(self, pods: list[Resource]) -> int:
-        """Sum the scale of the pods' owners; pods without an owner count for themselves."""
-        replicasets = self._watch.cache.get("ReplicaSet", {})
-        scales: dict[Key, int] = {}
-        bare = 0
-        for pod in pods:
-            owner = owner_of(pod, "ReplicaSet")
-            if owner is None or owner not in replicasets:
-                bare += 1
-            else:
-                scales[owner] = replicasets[owner]["spec"]["replicas"]
-        return sum(scales.values()) + bare
-
-    @staticmethod
-    def _desired(budget: Resource, expected: int) -> int:
+    def _expected_and_desired(self, budget: Resource, pods: list[Resource]) -> tuple[int, int]:
+        """Return how many pods there should be and how many of them must be healthy (getExpectedPodCount)."""
         spec = budget["spec"]
         if "maxUnavailable" in spec:
-            return max(0, expected - resolve(spec["maxUnavailable"], expected, up=True))
-        return resolve(spec.get("minAvailable", 1), expected, up=True)
+            expected = self._scale(pods)
+            return expected, max(0, expected - resolve(spec["maxUnavailable"], expected, up=True))
+        least = spec.get("minAvailable", 1)
+        expected = self._scale(pods) if isinstance(least, str) else len(pods)
+        return expected, resolve(least, expected, up=True)
+
+    def _scale(self, pods: list[Resource]) -> int:
+        """Sum the replicas of what owns the pods, Deployments above all; a pod of nobody's counts itself."""
+        scales: dict[tuple[str, Key], int] = {}
+        bare = 0
+        for pod in pods:
+            owner = self._controller(pod)
+            if owner is None:
+                bare += 1
+            else:
+                scales[owner["kind"], key_of(owner)] = owner["spec"]["replicas"]
+        return sum(scales.values()) + bare
+
+    def _controller(self, pod: Resource) -> Resource | None:
+        name = owner_of(pod, "ReplicaSet")
+        replicaset = self._watch.cache.get("ReplicaSet", {}).get(name) if name else None
+        above = owner_of(replicaset, "Deployment") if replicaset else None
+        deployment = self._watch.cache.get("Deployment", {}).get(above) if above else None
+        return deployment or replicaset
