@@ -34,6 +34,7 @@ class JobController:
         self._created: dict[Key, int] = {}
         self._awaited: dict[Key, int] = {}
         self._failures: dict[Key, int] = {}
+        self._held_until: dict[Key, int] = {}
         watch.subscribe(("Job",), self._job_changed)
         watch.subscribe(("Pod",), self._pod_changed)
 
@@ -57,9 +58,9 @@ class JobController:
         if failures > self._failures.get(owner, 0):
             self._failures[owner] = failures
             delay = min(POD_BACKOFF_NS << min(failures - 1, 30), POD_BACKOFF_NS_MAX)
+            self._held_until[owner] = self.queue.now + delay
             self.queue.add_after(delay, owner, link)
-        else:
-            self.queue.add(owner, link)
+        self.queue.add(owner, link)
 
     def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
         """Create the pods that are missing, or write how the job ended."""
@@ -75,7 +76,10 @@ class JobController:
         over = failed > spec.get("backoffLimit", 6)
         wanted = 0 if over else min(spec.get("parallelism", 1), completions - succeeded)
         error = False
-        while not self._awaited.get(key) and active < wanted:
+        if over:
+            link = yield from self._stop(key, [pod for pod in pods if is_active(pod)], link)
+        held = bool(self._awaited.get(key)) or self.queue.now < self._held_until.get(key, 0)
+        while not held and active < wanted:
             call = self._create(key, job, link)
             yield call
             link = call.link
@@ -95,6 +99,17 @@ class JobController:
             operation = partial(self._write, Ref("Job", key[1], key[0]), status)
             yield self._client.write(operation, entity(f"status/Job/{key[0]}/{key[1]}/{version}"), link)
         return error
+
+    def _stop(self, key: Key, pods: list[Resource], link: Link) -> Generator[int | Waitable, Any, Link]:
+        """Delete the pods of a Job that has failed."""
+        for pod in pods:
+            ref = Ref("Pod", pod["metadata"]["name"], key[0])
+            call = self._client.write(
+                partial(self._store.delete, ref), entity(f"delete/{ref.namespace}/{ref.name}"), link
+            )
+            yield call
+            link = call.link
+        return link
 
     def _create(self, key: Key, job: Resource, link: Link) -> Any:
         ordinal = self._created.get(key, 0)

@@ -39,6 +39,11 @@ class WorkQueue:
         self._busy: dict[Key, bool] = {}
         self._failures: dict[Key, int] = {}
 
+    @property
+    def now(self) -> int:
+        """The present instant in ns."""
+        return self._agenda.now
+
     def add(self, key: Key, link: Link) -> None:
         """Queue a key because of the event that `link` leads to."""
         queued = key in self._links
@@ -67,8 +72,7 @@ class WorkQueue:
         Task(self._agenda, self._work(key))
 
     def _work(self, key: Key) -> Story:
-        if self._sync_ns:
-            yield self._sync_ns
+        yield self._sync_ns  # even if it is none: a long queue is then worked off without recursion
         link = extend(self._links.pop(key), Cause.CONTROLLER_QUEUE, self._agenda.now)
         again = yield from self._sync(key, link)
         self._finish(key, link, again=again)
