@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from scenarios.cluster_schema import Behaviour, ClusterChoice, ClusterFile, object_refusal
+from scenarios.cluster_schema import Behaviour, ClusterChoice, ClusterFile
 from scenarios.document import Document
 from scenarios.errors import Path, Problem, ScenarioError, did_you_mean, one_of
 from scenarios.objects import KubernetesObject, deployment_objects, namespace, objects_of, quota
 from scenarios.parameters import CATALOGUE, defaults
 from scenarios.problems import validated
 from scenarios.runspec import ClusterSpec
+from scenarios.snapshot import read_snapshot
 
 EVERY_WORKLOAD: Final = "*"
 FOR_TESTS: Final = {  # kind of test -> profile and number of nodes
@@ -44,7 +45,7 @@ class ClusterSource:
         """Check a cluster file, or take the objects out of a Kubernetes List."""
         data = document.data
         if isinstance(data, dict) and (data.get("kind") == "List" or "items" in data):
-            return cls(document, name, None, _items(document))
+            return cls(document, name, None, read_snapshot(document).objects)
         if not isinstance(data, dict):
             raise document.error((), "not a cluster", "a mapping with kind: Cluster, or a Kubernetes List")
         file = validated(ClusterFile, document)
@@ -62,24 +63,6 @@ class ClusterSource:
         )
         version = next((text for text in versions if isinstance(text, str) and text), "v1.34")
         return ".".join(version.removeprefix("v").split(".")[:2])
-
-
-def _items(document: Document) -> tuple[KubernetesObject, ...]:
-    items = document.data.get("items")
-    if not isinstance(items, list):
-        raise document.error(("items",), "a List without items", "a list of Kubernetes objects")
-    problems = []
-    for index, item in enumerate(items):
-        if refusal := object_refusal(item):
-            message, expected, at = refusal
-            problems.append(document.problem(("items", index, *at), message, expected))
-    if problems:
-        raise ScenarioError(problems[:20])
-    if not any(item["kind"] == "Node" for item in items):
-        raise document.error(
-            ("items",), "a snapshot without nodes", "the objects of `kubectl get nodes,deployments,...`"
-        )
-    return tuple(items)
 
 
 def _dig(item: Any, *keys: str) -> Any:

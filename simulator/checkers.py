@@ -16,7 +16,7 @@ from simulator.attribution import Link
 from simulator.cluster.demands import Demands
 from simulator.cluster.objects import has_ended, key_of, matches
 from simulator.cluster.placement import Demand, NodeFree
-from simulator.cluster.quantities import amount, cpu_millis
+from scenarios.quantities import amount, cpu_millis
 from simulator.cluster.store import Key, Store
 
 CHECKS = (

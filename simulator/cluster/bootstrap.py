@@ -10,7 +10,7 @@ from simulator.cluster.objects import has_ended, is_active, is_ready, key_of, ma
 from simulator.cluster.offspring import new_pod, new_replicaset
 from simulator.cluster.placement import PODS, Demand, NodeFree, choose, unschedulable_message
 from simulator.cluster.podstatus import running_status
-from simulator.cluster.quantities import resource_amount
+from scenarios.quantities import resource_amount
 from simulator.cluster.revisions import REVISION
 from simulator.cluster.rolling import resolve, surge_and_unavailable
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from simulator.cluster.quantities import CPU, amount, cpu_millis, resource_amount
+from scenarios.quantities import CPU, amount, cpu_millis, resource_amount
 
 MEMORY = "memory"
 PODS = "pods"

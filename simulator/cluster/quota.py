@@ -5,10 +5,10 @@ from typing import Any
 
 from engine.core.effects import Resource
 from engine.core.errors import Forbidden
+from scenarios.quantities import format_bytes, format_cpu, resource_amount
 from simulator.attribution import Link
 from simulator.cluster.demands import Demands
 from simulator.cluster.objects import has_ended, key_of
-from simulator.cluster.quantities import amount, resource_amount
 from simulator.cluster.store import Store
 
 _NAMES = {
@@ -54,18 +54,20 @@ class Quotas:
         for quota, hard in self.limits(namespace):
             wanted = self._amounts(pod)
             used = self.used(namespace)
-            for resource, limit in hard.items():
-                counted = _NAMES.get(resource)
-                if counted is None:
-                    continue
-                most = resource_amount(counted, limit) if counted != "pods" else amount(limit)
-                if used.get(counted, 0) + wanted[counted] > most:
-                    message = (
-                        f'pods "{name}" is forbidden: exceeded quota: {quota}, '
-                        f"requested: {resource}={wanted[counted]}, "
-                        f"used: {resource}={used.get(counted, 0)}, limited: {resource}={most}"
-                    )
-                    raise Forbidden(message)
+            exceeded = [
+                resource
+                for resource in sorted(hard)
+                if resource in _NAMES and _exceeds(_NAMES[resource], wanted, used, hard[resource])
+            ]
+            if exceeded:
+                requested = ",".join(f"{one}={_text(_NAMES[one], wanted)}" for one in exceeded)
+                in_use = ",".join(f"{one}={_text(_NAMES[one], used)}" for one in exceeded)
+                limited = ",".join(f"{one}={hard[one]}" for one in exceeded)
+                message = (
+                    f'pods "{name}" is forbidden: exceeded quota: {quota}, '
+                    f"requested: {requested}, used: {in_use}, limited: {limited}"
+                )
+                raise Forbidden(message)
 
     def _amounts(self, pod: Resource) -> dict[str, int]:
         demand = self._demands.of(pod)
@@ -87,3 +89,19 @@ class Quotas:
             self._count(before, -1)
         if after is not None:
             self._count(after, 1)
+
+
+def _exceeds(counted: str, wanted: Mapping[str, int], used: Mapping[str, int], limit: Any) -> bool:
+    return used.get(counted, 0) + wanted[counted] > resource_amount(counted, limit)
+
+
+def _text(counted: str, amounts: Mapping[str, int]) -> str:
+    """Write an amount as the API server does."""
+    value = amounts.get(counted, 0)
+    match counted:
+        case "cpu":
+            return format_cpu(value)
+        case "memory":
+            return format_bytes(value)
+        case _:
+            return str(value)

@@ -166,7 +166,11 @@ SNAPSHOT = {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "metadata": {"name": "web", "namespace": "default"},
-            "spec": {"replicas": 2},
+            "spec": {
+                "replicas": 2,
+                "selector": {"matchLabels": {"app": "web"}},
+                "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c"}]}},
+            },
         },
     ],
 }
@@ -178,24 +182,27 @@ def test_a_snapshot_is_a_cluster_and_keeps_every_field(
     write("snap.json", json.dumps(SNAPSHOT))
     spec = cluster("cluster: snap.json")
     assert (spec.name, spec.kubernetes_version) == ("snap", "1.31")
-    assert list(spec.objects) == SNAPSHOT["items"]
+    assert list(spec.objects) == [SNAPSHOT["items"][1], SNAPSHOT["items"][0]]  # in order of kind and name
     assert set(spec.behaviours) == {"*", "default/web"}
 
 
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        ({"kind": "List"}, "a List without items"),
+        ({"kind": "List"}, "items: None is not a list"),
         ({"kind": "List", "items": [3]}, "not a Kubernetes object"),
-        ({"kind": "List", "items": SNAPSHOT["items"][1:]}, "a snapshot without nodes"),
+        ({"kind": "List", "items": SNAPSHOT["items"][1:]}, "no Node in the snapshot"),
         (
             {
                 "kind": "List",
                 "items": [{"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"replicas": "3"}}],
             },
-            "items.0.spec: a Deployment without a number of replicas; expected spec.replicas as an integer",
+            "items.0.spec.replicas: '3' replicas; expected a whole number, 0 or more",
         ),
-        ({"kind": "List", "items": [{"kind": "Node", "metadata": {"name": 3}}]}, "a Node without a name"),
+        (
+            {"kind": "List", "items": [{"kind": "Node", "metadata": {"name": 3}}]},
+            r"items\.0\.metadata\.name: missing",
+        ),
         ([1], "not a cluster"),
     ],
 )

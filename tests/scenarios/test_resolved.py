@@ -74,7 +74,9 @@ def test_every_default_is_explicit() -> None:
 
 def test_local_files_are_carried_along(write: Write, sound_text: str, tmp_path: Path) -> None:
     node = {"kind": "Node", "metadata": {"name": "n", "note": "é\u2028\U0001f600"}, "status": {}}
-    web = {"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 1}}
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c"}]}}
+    wanted = {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": template}
+    web = {"kind": "Deployment", "metadata": {"name": "web", "namespace": "default"}, "spec": wanted}
     write("snap.json", json.dumps({"kind": "List", "items": [node, web]}))
     workflow = (
         "apiVersion: headroom/v1\nkind: Workflow\nname: mine\nparameters: {steps: {default: 1}}\nsteps:\n"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.cluster.quantities import (
+from scenarios.quantities import (
     QuantityError,
     amount,
     cpu_millis,

@@ -1,21 +1,19 @@
 """Reading a real cluster, as ``kubectl get nodes,deployments,replicasets,pods,... -A -o json`` gives it.
 
-A file holds one Kubernetes List, or several one after another, as JSON or YAML. Every field is kept,
-known to the model or not. What would make a run meaningless is refused, with its path in the file; what
-the model does not act on is kept and counted.
+A file holds one Kubernetes List, as JSON or YAML. Every field is kept, known to the model or not. What
+would make a run meaningless is refused, with its path in the file; what the model does not act on is kept
+and counted.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path as FilePath
 from typing import Any
 
-from scenarios.document import SNAPSHOT_BYTES_MAX, Document, decode, read_text
-from scenarios.errors import Mark, Path, Problem, ScenarioError, did_you_mean, dotted, quoted
-from simulator.cluster.quantities import QuantityError, resource_amount
+from scenarios.document import Document
+from scenarios.errors import Path, Problem, ScenarioError, did_you_mean, dotted, quoted
+from scenarios.quantities import QuantityError, resource_amount
 
 PROBLEMS_MAX = 50  # of one reading; the rest would only repeat
 MODELLED = (
@@ -47,68 +45,15 @@ class Snapshot:
     opaque_counts: Mapping[str, int]
 
 
-def load(file: FilePath) -> Snapshot:
-    """Read a snapshot file (``.json``, else YAML); `ScenarioError` says what is wrong with it, and where."""
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(SNAPSHOT_BYTES_MAX + 1)
-    except OSError as error:
-        raise _refused(str(file), f"cannot be read: {error.strerror or error}") from None
-    if len(content) > SNAPSHOT_BYTES_MAX:
-        raise _refused(str(file), f"the file has more than {SNAPSHOT_BYTES_MAX:,} bytes")
-    return parse(decode(content, str(file)), str(file), as_json=file.suffix == ".json")
-
-
-def parse(text: str, source: str, *, as_json: bool) -> Snapshot:
-    """Read the text of a snapshot; `source` is its name in messages."""
-    documents = list(_json_documents(text, source) if as_json else _yaml_documents(text, source))
-    return read(documents)
-
-
-def read(documents: Sequence[Document]) -> Snapshot:
-    """Take the objects out of Lists and check that they make a cluster."""
+def read_snapshot(document: Document) -> Snapshot:
+    """Take the objects out of a List and check that they make a cluster; `ScenarioError` names the places."""
     checking = _Checking()
-    for index, document in enumerate(documents):
-        prefix: Path = ("documents", index) if len(documents) > 1 else ()
-        checking.take(document, document.data, prefix)
-    if not documents:
-        raise ScenarioError([Problem(Mark("snapshot"), "", "nothing in it", "a Kubernetes List")])
-    checking.check(documents[0])
+    checking.take(document, document.data, ())
+    checking.check(document)
     ordered = sorted(checking.found, key=lambda one: _identity(one.resource))
     kinds = Counter(one.resource["kind"] for one in ordered)
     opaque = {kind: count for kind, count in sorted(kinds.items()) if kind not in MODELLED}
     return Snapshot(tuple(one.resource for one in ordered), opaque)
-
-
-def _json_documents(text: str, source: str) -> Iterator[Document]:
-    decoder, at = json.JSONDecoder(), 0
-    while at < len(text):
-        if text[at].isspace():
-            at += 1
-            continue
-        try:
-            data, at = decoder.raw_decode(text, at)
-        except json.JSONDecodeError as error:
-            raise ScenarioError(
-                [Problem(Mark(source, error.lineno, error.colno), "", f"not JSON: {error.msg}")]
-            ) from None
-        except RecursionError:
-            raise _refused(source, "nested too deeply") from None
-        yield Document(source, data)
-
-
-def _yaml_documents(text: str, source: str) -> Iterator[Document]:
-    """Read each document of a YAML stream; blank lines before it keep its line numbers true."""
-    starts = [0, *(match.end() for match in _DOCUMENT_MARKER.finditer(text))]
-    ends = [*(match.start() for match in _DOCUMENT_MARKER.finditer(text)), len(text)]
-    for start, end in zip(starts, ends, strict=True):
-        piece = text[start:end]
-        if any(line.strip() and not line.lstrip().startswith("#") for line in piece.splitlines()):
-            yield read_text("\n" * text.count("\n", 0, start) + piece, source)
-
-
-def _refused(source: str, message: str) -> ScenarioError:
-    return ScenarioError([Problem(Mark(source), "", message, "a Kubernetes List")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +85,8 @@ class _Checking:
         found = data.get("kind") or kind
         if not isinstance(found, str) or not found:
             self._tell(document, (*path, "kind"), "missing", "the kind of the object, such as Pod or List")
-        elif "items" in data and found.endswith("List"):
-            self._take_items(document, data["items"], path, found.removesuffix("List"))
+        elif found.endswith("List"):
+            self._take_items(document, data.get("items"), path, found.removesuffix("List"))
         else:
             self._take_object(document, {**data, "kind": found}, path)
 
@@ -215,8 +160,7 @@ class _Checking:
         return {one.resource["metadata"]["name"]: None for one in self.found if one.resource["kind"] == kind}
 
     def _tell(self, document: Document, path: Path, message: str, expected: str = "", hint: str = "") -> None:
-        inside = path[2:] if path[:1] == ("documents",) else path  # a document's marks begin at its own root
-        self.problems.append(Problem(document.mark(inside), dotted(path), message, expected, hint))
+        self.problems.append(document.problem(path, message, expected, hint))
 
 
 def findings(resource: Mapping[str, Any]) -> Iterator[Finding]:
