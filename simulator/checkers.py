@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from engine.core.effects import Effect, Patch, Resource
 from engine.core.facts import ExecutionFacts
 from engine.core.host import Attempt
+from scenarios.quantities import amount, cpu_millis
 from scenarios.runspec import EngineSpec
 from simulator.attribution import Link
 from simulator.cluster.demands import Demands
 from simulator.cluster.objects import has_ended, key_of, matches
 from simulator.cluster.placement import Demand, NodeFree
-from scenarios.quantities import amount, cpu_millis
 from simulator.cluster.store import Key, Store
 
 CHECKS = (
@@ -47,10 +47,13 @@ class ClusterChecker:
         if after is None:
             self._gone[(before or {})["metadata"]["uid"]] = None
         else:
-            version = int(after["metadata"]["resourceVersion"])
-            self.violations["resource_version_regressed"] += version <= self._version
+            metadata = after["metadata"]
+            version = int(metadata["resourceVersion"])
+            if version <= self._version:
+                self.violations["resource_version_regressed"] += 1
             self._version = version
-            self.violations["object_revived"] += after["metadata"]["uid"] in self._gone
+            if metadata["uid"] in self._gone:
+                self.violations["object_revived"] += 1
         if kind == "Pod":
             self._pod_written(before, after)
         elif kind == "PodDisruptionBudget" and before is not None and after is not None:
@@ -60,12 +63,13 @@ class ClusterChecker:
         if before is None or after is None or has_ended(before) != has_ended(after):
             self._note_use(before, -1)
             self._note_use(after, 1)
-        was = (before or {}).get("spec", {}).get("nodeName", "")
-        now = (after or {}).get("spec", {}).get("nodeName", "")
-        self.violations["pod_moved"] += bool(was and now and was != now)
-        if was and (after is None or has_ended(after)):
-            self._on_node.get(was, {}).pop(key_of(before or {}), None)
-        elif now and after is not None and not was:
+        was = before["spec"].get("nodeName", "") if before is not None else ""
+        now = after["spec"].get("nodeName", "") if after is not None else ""
+        if was:
+            self.violations["pod_moved"] += bool(now and was != now)
+            if after is None or has_ended(after):
+                self._on_node.get(was, {}).pop(key_of(before or {}), None)
+        elif now and after is not None:
             self._note_node(after)
             self.violations["node_overcommitted"] += self._overcommitted(now)
         if before is None and after is not None:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engine.core.effects import Resource
+from scenarios.quantities import resource_amount
 from simulator.cluster.defaults import defaulted
 from simulator.cluster.naming import settled_uid
 from simulator.cluster.objects import has_ended, is_active, is_ready, key_of, matches, owner_of
 from simulator.cluster.offspring import new_pod, new_replicaset
 from simulator.cluster.placement import PODS, Demand, NodeFree, choose, unschedulable_message
 from simulator.cluster.podstatus import running_status
-from scenarios.quantities import resource_amount
 from simulator.cluster.revisions import REVISION
 from simulator.cluster.rolling import resolve, surge_and_unavailable
 
