@@ -43,7 +43,7 @@ def _follow(link: Link, since_ns: int, until_ns: int, spans: list[Span]) -> int:
             continue
         if other is not None:
             fallback.append(other)
-        start = max(parent[2], since_ns)
+        start = parent[2] if parent[2] > since_ns else since_ns  # noqa: FURB136 - max() would cost a call
         if start < at <= end:
             spans.append((cause, start, at))
             at = start

@@ -39,10 +39,13 @@ class Seats:
         self.busy_ns += service_ns
         if not self.seats:
             return now
-        start = max(self._free_at[0], now)
-        heapreplace(self._free_at, start + service_ns)
-        if start > now:
-            self._wait(now, start)
+        free_at = self._free_at
+        start = free_at[0]
+        if start <= now:
+            heapreplace(free_at, now + service_ns)
+            return now
+        heapreplace(free_at, start + service_ns)
+        self._wait(now, start)
         return start
 
     def _wait(self, now: int, start: int) -> None:
@@ -93,7 +96,8 @@ class TokenBucket:
         interval = self._interval
         if not interval:
             return now
-        full_at = max(self._full_at, now)
+        full_at = self._full_at
+        full_at = full_at if full_at > now else now  # noqa: FURB136 - max() would cost a call
         self._full_at = full_at + interval
         self.busy_ns += interval
         start = full_at - self._slack
@@ -154,8 +158,9 @@ class Meter:
         """Count one in."""
         self._advance(now)
         self.arrivals_count += 1
-        self._waiting += 1
-        self.queue_length_max = max(self.queue_length_max, self._waiting)
+        self._waiting = waiting = self._waiting + 1
+        if waiting > self.queue_length_max:  # noqa: PLR1730 - max() would cost a call
+            self.queue_length_max = waiting
 
     def begin(self, now: int) -> None:
         """Count one from waiting to being served."""

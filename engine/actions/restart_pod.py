@@ -108,19 +108,17 @@ async def _until_whole(victim: Victim) -> None:
     def whole(deployments: Sequence[Resource], pods: Sequence[Resource]) -> str | None:
         if not deployments:
             return "deleted"
-        spare = len(pods) - replicas_wanted(deployments[0])
-        if spare < 0:
-            return None
         # Asked at every change of any of the pods: the cheap and frequent answers come first.
         for pod in pods:
             if pod["metadata"]["uid"] == uid:
                 return None
+        spare = len(pods) - replicas_wanted(deployments[0])
         for pod in pods:
+            if spare < 0:
+                return None
             if not (is_ready(pod) and is_live(pod)):
                 spare -= 1
-                if spare < 0:
-                    return None
-        return "done"
+        return "done" if spare >= 0 else None
 
     outcome = await WaitUntil(
         (by_name(namespace, name), pods_with(namespace, dict(victim["labels"]))),

@@ -29,7 +29,7 @@ class Call:
     __slots__ = ("_level", "_operation", "_service_ns", "done", "error", "link", "value")
 
     def __init__(self, level: "Level", operation: Operation, service_ns: int, link: Link) -> None:
-        """Describe a request; `Client.call` sends it."""
+        """Describe a request; `Client` sends it."""
         self._level = level
         self._operation = operation
         self._service_ns = service_ns

@@ -36,7 +36,7 @@ class Probe:
         return first + (probes + self.successes - 1) * self.period_ns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made per pod, and frozen ones cost several times as much
 class Life:
     """What one pod will do."""
 

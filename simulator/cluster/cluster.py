@@ -36,15 +36,20 @@ class VirtualTimestamps:
         """Read the time from `agenda`, whose time 0 is `epoch`."""
         self._agenda = agenda
         self._epoch = datetime.fromisoformat(epoch)
-        self._second = -1
-        self._text = ""
+        self._minute = self._second = -1
+        self._text = self._prefix = ""
 
     def __call__(self) -> str:
         """Return the present, such as ``2026-01-01T00:00:07Z``."""
         second = self._agenda.now // SECOND_NS
         if second != self._second:
             self._second = second
-            self._text = (self._epoch + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            minute, rest = divmod(second + self._epoch.second, 60)
+            if minute != self._minute:
+                self._minute = minute
+                present = self._epoch.replace(second=0) + timedelta(minutes=minute)
+                self._prefix = present.strftime("%Y-%m-%dT%H:%M:")
+            self._text = f"{self._prefix}{rest:02d}Z"
         return self._text
 
 

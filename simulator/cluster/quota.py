@@ -81,9 +81,9 @@ class Quotas:
             used[resource] = used.get(resource, 0) + sign * value
 
     def _written(self, kind: str, before: Resource | None, after: Resource | None, _link: Link) -> None:
-        if kind != "Pod" or (
-            before is not None and after is not None and has_ended(before) == has_ended(after)
-        ):
+        if kind != "Pod":
+            return
+        if before is not None and after is not None and has_ended(before) == has_ended(after):
             return
         if before is not None:
             self._count(before, -1)

@@ -29,9 +29,9 @@ def merge(target: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     for name, value in changes.items():
         if value is None:
             result.pop(name, None)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             before = result.get(name)
-            result[name] = merge(before if isinstance(before, Mapping) else {}, value)
+            result[name] = merge(before if isinstance(before, dict) else {}, value)
         else:
             result[name] = value
     return result
@@ -196,11 +196,14 @@ class Store:
     def _commit(
         self, kind: str, key: Key, before: Resource | None, after: dict[str, Any], link: Link
     ) -> Resource:
-        self.version += 1
-        after["metadata"] = {**after["metadata"], "resourceVersion": str(self.version)}
+        self.version = version = self.version + 1
+        after["metadata"] = metadata = {**after["metadata"], "resourceVersion": str(version)}
         self.objects[kind][key] = after
-        if kind in self._labels:
-            _index(self._labels[kind], key, before, after)
+        index = self._labels.get(kind)
+        if index is not None and (
+            before is None or before["metadata"].get("labels") is not metadata.get("labels")
+        ):
+            _index(index, key, before, after)
         for published in self.published:
             published(kind, before, after, link)
         return after
