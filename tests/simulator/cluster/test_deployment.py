@@ -158,7 +158,7 @@ def test_a_rollback_bumps_and_grows_its_replicaset_in_one_pass() -> None:
 
 
 def test_a_write_that_came_between_is_not_overwritten() -> None:
-    """The ReplicaSet changes while its new size is on the way: a conflict, then another try, as the change wakes it."""
+    """The ReplicaSet changes while its new size is on the way: a conflict, then another try."""
     rig = Rig(*NODES, deployment("web", 3))
     name = name_of(rig.replicasets("web")[0])
     rig.scale("web", 4)
@@ -244,6 +244,34 @@ def test_scaling_a_paused_half_rolled_deployment_is_proportional() -> None:
     rig.scale("web", 5)
     rig.run(60 * S)
     assert [one["spec"]["replicas"] for one in rig.replicasets("web")] == [3, 2]
+
+
+def test_scaling_in_mid_roll_out_first_grows_both_templates() -> None:
+    rig = Rig(*NODES, deployment("web", 10, probe_s=5, strategy=rolling(0, 4)))
+    rig.roll_out("web", "v2")
+    rig.run(2 * S)
+    sizes: list[list[int]] = []
+    rig.store.published.append(
+        lambda *_: sizes.append([one["spec"]["replicas"] for one in rig.replicasets("web")])
+    )
+    rig.scale("web", 20)
+    rig.settle("web")
+    assert [12, 8] in sizes
+    assert sizes[-1] == [0, 20]
+
+
+@pytest.mark.parametrize(("wanted", "sizes"), [(11, [5, 6]), (9, [4, 5]), (0, [0, 0])])
+def test_what_is_left_over_comes_to_the_newer_and_goes_from_the_older(wanted: int, sizes: list[int]) -> None:
+    """Of two of one size: 5 of 10 are 5.5 of 11, which is rounded up, and 4.5 of 9, which is as well."""
+    rig = Rig(*NODES, deployment("web", 10, probe_s=5, strategy=rolling(0, 5)))
+    rig.roll_out("web", "v2")
+    rig.run(2 * S)
+    rig.patch("Deployment", "web", {"spec": {"paused": True}})
+    rig.run(60 * S)
+    assert [one["spec"]["replicas"] for one in rig.replicasets("web")] == [5, 5]
+    rig.scale("web", wanted)
+    rig.run(60 * S)
+    assert [one["spec"]["replicas"] for one in rig.replicasets("web")] == sizes
 
 
 def test_scaling_to_nothing_and_back() -> None:

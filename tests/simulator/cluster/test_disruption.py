@@ -184,3 +184,34 @@ def test_an_evicted_unready_pod_is_not_counted_against_the_others() -> None:
     rig.store.published.append(lambda *_: healthy.append(counts(rig)[0]))
     rig.run(100 * MS)
     assert set(healthy) == {2}
+
+
+def test_what_an_eviction_spends_is_not_given_back_by_a_look_taken_before() -> None:
+    """The controller has counted, and its write is on the way: the budget has changed, so it counts again."""
+    rig = Rig(*NODES, deployment("web", 4), budget("web", maxUnavailable=2))
+    rig.run(1 * S)
+    first, second, third, fourth = map(name_of, rig.pods("web"))
+    not_ready(rig, fourth)
+    rig.run(WATCH + SYNC + 1)
+    rig.evict(first)
+    rig.evict(second)
+    rig.run(WRITE)
+    assert counts(rig)[3] == 0
+    with pytest.raises(TooManyRequests):
+        rig.evict(third)
+    rig.run(100 * MS)
+    assert counts(rig) == (1, 2, 4, 0)
+
+
+def test_an_evicted_pod_does_not_count_while_its_end_is_not_yet_seen() -> None:
+    rig = Rig(*NODES, deployment("web", 4), budget("web", maxUnavailable=2))
+    rig.run(1 * S)
+    first, second, *_ = map(name_of, rig.pods("web"))
+    rig.patch("PodDisruptionBudget", "web", {"status": {"disruptedPods": {second: "evicted"}}})
+    not_ready(rig, first)
+    rig.run(100 * MS)
+    assert counts(rig) == (2, 2, 4, 0)
+    rig.delete("Pod", second)
+    rig.run(100 * MS)
+    assert not rig.get("PodDisruptionBudget", "web")["status"]["disruptedPods"]
+    assert counts(rig) == (2, 2, 4, 0)

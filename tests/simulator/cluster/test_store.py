@@ -79,6 +79,7 @@ def test_only_a_changed_spec_raises_the_generation() -> None:
     store.patch(web, {"metadata": {"labels": {"a": "b"}}}, LINK)
     store.patch(web, {"status": {"replicas": 1}}, LINK)
     store.set_status(web, {"replicas": 5}, LINK)
+    store.patch(web, {"spec": {"replicas": 1}, "metadata": {"labels": {"a": "c"}}}, LINK)
     assert store.get(web)["metadata"]["generation"] == 1
     store.patch(web, {"spec": {"replicas": 2}}, LINK)
     assert store.get(web)["metadata"]["generation"] == 2
