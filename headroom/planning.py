@@ -27,8 +27,8 @@ def plan(scenario: Scenario, workers: int, world: str = WORLD) -> dict[str, Any]
         "runs": {"min": len(points) * replications.min, "max": len(points) * replications.max},
         "workers": workers,
         "estimated_s": {
-            "min": round(each * len(points) * replications.min / workers, 1),
-            "max": round(each * len(points) * replications.max / workers, 1),
+            "min": round(each * len(points) * replications.min / workers, 3),
+            "max": round(each * len(points) * replications.max / workers, 3),
         },
         "probes": probes,
         "targets": [

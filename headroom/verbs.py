@@ -21,6 +21,8 @@ from headroom.worker import Job
 from reports import exits
 from scenarios import Scenario
 
+LOG_WIDTH = 120  # columns of what is piped or kept, where nobody can widen the window
+
 
 def load(
     name: str, overrides: Sequence[str] | None, replications: int | None = None, seed: int | None = None
@@ -199,7 +201,8 @@ def doctor(*, as_json: bool) -> int:
 
 def console() -> Console:
     """Return where results for a person go."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    is_terminal = sys.stdout.isatty()
+    return Console(highlight=False, soft_wrap=not is_terminal, width=None if is_terminal else LOG_WIDTH)
 
 
 def print_json(value: Any) -> None:
