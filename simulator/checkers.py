@@ -36,6 +36,7 @@ class ClusterChecker:
         self._version = store.version
         self._gone: dict[str, None] = {}
         self._on_node: dict[str, dict[Key, Demand]] = {}
+        self._capacity: dict[str, tuple[Resource, NodeFree]] = {}  # as read from which object
         self._demands = Demands()  # its own
         self._used: dict[str, list[int]] = {}  # namespace -> millicores, bytes, pods
         for pod in store.objects.get("Pod", {}).values():
@@ -94,13 +95,16 @@ class ClusterChecker:
         node = self._store.objects.get("Node", {}).get(("", name))
         if node is None:
             return True
-        free = NodeFree.of(node)
+        known = self._capacity.get(name)
+        if known is None or known[0] is not node:
+            known = self._capacity[name] = (node, NodeFree.of(node))
+        free = known[1]
+        cpu_m = memory_b = 0
         demands = self._on_node[name].values()
-        return (
-            sum(demand.cpu_m for demand in demands) > free.cpu_m
-            or sum(demand.memory_b for demand in demands) > free.memory_b
-            or len(demands) > free.pods
-        )
+        for demand in demands:
+            cpu_m += demand.cpu_m
+            memory_b += demand.memory_b
+        return cpu_m > free.cpu_m or memory_b > free.memory_b or len(demands) > free.pods
 
     def _over_quota(self, namespace: str) -> bool:
         for key, quota in self._store.objects.get("ResourceQuota", {}).items():
@@ -163,7 +167,7 @@ class EngineChecker:
     def submitted(self, execution_id: str, variables: Mapping[str, Any]) -> None:
         """Note what was asked for, before the engine sees it."""
         self.violations["duplicate_ids"] += execution_id in self._submitted
-        self._submitted[execution_id] = json.dumps(variables, sort_keys=True)
+        self._submitted[execution_id] = json.dumps(variables)
 
     def acknowledged(self, attempt: Attempt, effect: Effect[Any]) -> None:
         """Judge an acknowledged write: in the name of its execution, on what that was given."""
@@ -182,7 +186,7 @@ class EngineChecker:
 
     def ended(self, facts: ExecutionFacts) -> None:
         """Judge an execution that has ended, or that the horizon cut off."""
-        variables = json.dumps(facts.variables, sort_keys=True)
+        variables = json.dumps(facts.variables)
         self.violations["variables_changed"] += variables != self._submitted.get(facts.execution_id)
         self._check_order(facts)
         self._note_intervals(facts)

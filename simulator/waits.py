@@ -39,7 +39,11 @@ class Wait:
 
     def value(self) -> Any:
         """Ask whether it has come true."""
-        return self.ready(*[view.ordered or view.resources() for view in self.views])
+        views = self.views
+        if len(views) == 2:  # by far the most frequent: an object and those that it owns
+            first, second = views
+            return self.ready(first.ordered or first.resources(), second.ordered or second.resources())
+        return self.ready(*[view.ordered or view.resources() for view in views])
 
     def pending_cause(self) -> Cause:
         """Say what the objects waited for are doing now, for a wait that ends before it comes true."""

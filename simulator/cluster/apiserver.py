@@ -109,13 +109,14 @@ class Client:
 
     def read(self, operation: Operation, key: int, link: Link, objects: int = 0) -> Call:
         """Send a read; `key` identifies the request for its service time."""
-        return self._send(Call(self._level, operation, self.times.read(key, objects), link))
+        return self._send(operation, self.times.read(key, objects), link)
 
     def write(self, operation: Operation, key: int, link: Link) -> Call:
         """Send a write."""
-        return self._send(Call(self._level, operation, self.times.write(key), link))
+        return self._send(operation, self.times.write(key), link)
 
-    def _send(self, call: Call) -> Call:
+    def _send(self, operation: Operation, service_ns: int, link: Link) -> Call:
+        call = Call(self._level, operation, service_ns, link)
         now = self._agenda.now
         start = self.bucket.reserve(now)
         if start > now:

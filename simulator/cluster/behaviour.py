@@ -41,7 +41,6 @@ class Life:
     """What one pod will do."""
 
     startup_ns: int
-    exit_ns: int
     run_ns: int | None  # a job's work; None: runs until told to stop
     probe: Probe | None
     image_mb: float
@@ -92,13 +91,19 @@ class Behaviours:
         name = entity("/".join(key_of(pod)))
         return Life(
             startup_ns=kind.startup(self._startup.uniform(name)),
-            exit_ns=NEVER_NS if kind.exit is None else kind.exit(self._exit.uniform(name)),
             run_ns=kind.run_ns,
             probe=kind.probe,
             image_mb=kind.image_mb,
             crash_probability=kind.crash_probability,
             crash_stream=self._crash,
         )
+
+    def exit_ns(self, pod: Resource) -> int:
+        """Return how long this pod's containers go on after SIGTERM, if nobody kills them."""
+        kind = self._kind(pod)
+        if kind.exit is None:
+            return NEVER_NS
+        return kind.exit(self._exit.uniform(entity("/".join(key_of(pod)))))
 
     def _kind(self, pod: Resource) -> _Kind:
         owners = pod["metadata"].get("ownerReferences")
