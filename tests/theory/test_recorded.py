@@ -68,7 +68,8 @@ def test_v1_drains_are_paced_by_the_client_bucket(evictions: int, minutes: float
     # As the log says: the list takes one token of ten, so nine at once, then one at 0.2, 0.4, 0.6, 0.8 s.
     assert sum(at <= SECOND_NS for at in evicted) == 13
     later = np.histogram(np.array(evicted) / SECOND_NS, bins=np.arange(2, evicted[-1] // SECOND_NS))[0]
-    assert set(later) <= {4, 5, 6}
+    assert later.min() >= 3  # the API server answers some evictions late, and the next ones sooner after
+    assert later.max() <= 7
     assert later.mean() == pytest.approx(5, rel=0.01)
 
 
