@@ -21,7 +21,7 @@ def _parameters(value: object) -> dict[str, Any]:
     for name, given in value.items():
         parameter = CATALOGUE.get(name)
         if parameter is None:
-            hint = did_you_mean(name, CATALOGUE) or "`headroom parameters` lists them"
+            hint = did_you_mean(name, CATALOGUE) or "docs/reference/parameters.md lists them"
             raise custom_error(f"unknown parameter '{name}'", "a parameter of the catalogue", hint, (name,))
         try:
             parsed[name] = parameter.parse(given)

@@ -15,7 +15,7 @@ from simpy.events import NORMAL, URGENT, Event
 
 
 class Entry(Event):
-    """A SimPy event that has been triggered and has one callback.
+    """A SimPy event that has been triggered and has one callback; `Agenda.after` makes it.
 
     What SimPy keeps per event and is the same for all entries is kept per class: they are made by the
     million.
@@ -24,10 +24,6 @@ class Entry(Event):
     __slots__ = ()
     _ok = True
     _value = None
-
-    def __init__(self, callback: Callable[[Any], None]) -> None:
-        """Call `callback` with the entry when its instant has come."""
-        self.callbacks = [callback]
 
 
 class Agenda(simpy.Environment):
@@ -51,7 +47,9 @@ class Agenda(simpy.Environment):
             message = f"an entry {-delay_ns} ns in the past"
             raise ValueError(message)
         self.entries_count = number = next(self._eid)
-        heappush(self._queue, (self.now + delay_ns, NORMAL, number, Entry(callback)))
+        entry = Entry.__new__(Entry)  # a constructor in Python would cost as much as all the rest
+        entry.callbacks = [callback]
+        heappush(self._queue, (self.now + delay_ns, NORMAL, number, entry))
 
     def run(self, until: Event | float | None = None) -> Any:
         """Run up to an instant, until an event has happened, or until nothing is left.

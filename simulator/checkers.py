@@ -15,7 +15,7 @@ from scenarios.quantities import amount, cpu_millis
 from scenarios.runspec import EngineSpec
 from simulator.attribution import Link
 from simulator.cluster.demands import Demands
-from simulator.cluster.objects import has_ended, key_of, matches
+from simulator.cluster.objects import has_ended, key_of
 from simulator.cluster.placement import Demand, NodeFree
 from simulator.cluster.store import Key, Store
 
@@ -123,26 +123,15 @@ class ClusterChecker:
         return False
 
     def _budget_written(self, before: Resource, after: Resource) -> None:
-        """An eviction spends one disruption: there must have been one, by the pods that were ready then."""
-        spent = (before.get("status") or {}).get("disruptionsAllowed", 0) - (after.get("status") or {}).get(
-            "disruptionsAllowed", 0
-        )
-        evicted = len((after.get("status") or {}).get("disruptedPods") or {}) > len(
-            (before.get("status") or {}).get("disruptedPods") or {}
-        )
-        if evicted and spent == 1:
-            left = (after.get("status") or {}).get("disruptionsAllowed", 0)
-            self.violations["budget_violated"] += left < 0 or not self._healthy_enough(after)
+        """An eviction spends one disruption that the status allowed.
 
-    def _healthy_enough(self, budget: Resource) -> bool:
-        selector = budget["spec"].get("selector")
-        namespace, _ = key_of(budget)
-        standing = sum(
-            "deletionTimestamp" not in pod["metadata"]
-            for key, pod in self._store.objects.get("Pod", {}).items()
-            if key[0] == namespace and matches(selector, pod["metadata"].get("labels"))
-        )
-        return bool(standing - 1 >= (budget.get("status") or {}).get("desiredHealthy", 0))
+        The pods themselves may be fewer by then: a plain delete asks no budget, and its controller learns
+        of it later.
+        """
+        was, now = before.get("status") or {}, after.get("status") or {}
+        evicted = len(now.get("disruptedPods") or {}) > len(was.get("disruptedPods") or {})
+        spent = now.get("disruptionsAllowed", 0) < was.get("disruptionsAllowed", 0)
+        self.violations["budget_violated"] += evicted and spent and was.get("disruptionsAllowed", 0) < 1
 
 
 class EngineChecker:

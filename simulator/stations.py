@@ -149,14 +149,14 @@ class Meter:
 
     def _advance(self, now: int) -> None:
         elapsed = now - self._at
-        if elapsed:
-            self.busy_ns += self._serving * elapsed
-            self.wait_ns += self._waiting * elapsed
-            self._at = now
+        self.busy_ns += self._serving * elapsed
+        self.wait_ns += self._waiting * elapsed
+        self._at = now
 
     def arrive(self, now: int) -> None:
         """Count one in."""
-        self._advance(now)
+        if now != self._at:
+            self._advance(now)
         self.arrivals_count += 1
         self._waiting = waiting = self._waiting + 1
         if waiting > self.queue_length_max:  # noqa: PLR1730 - max() would cost a call
@@ -164,13 +164,15 @@ class Meter:
 
     def begin(self, now: int) -> None:
         """Count one from waiting to being served."""
-        self._advance(now)
+        if now != self._at:
+            self._advance(now)
         self._waiting -= 1
         self._serving += 1
 
     def end(self, now: int) -> None:
         """Count one out."""
-        self._advance(now)
+        if now != self._at:
+            self._advance(now)
         self._serving -= 1
 
     def busy_until(self, at_ns: int) -> int:

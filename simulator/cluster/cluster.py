@@ -18,7 +18,7 @@ from simulator.cluster.disruption import DisruptionController
 from simulator.cluster.images import Images
 from simulator.cluster.job import JobController
 from simulator.cluster.kubelet import Kubelet, KubeletSettings
-from simulator.cluster.objects import has_ended, is_terminating
+from simulator.cluster.objects import condition_of, has_ended, is_terminating
 from simulator.cluster.quota import Quotas
 from simulator.cluster.replicaset import ReplicaSetController
 from simulator.cluster.scheduler import Scheduler
@@ -170,18 +170,20 @@ class Cluster:
         self.scheduler.load(beginning)
         self.replicasets.load(beginning)
         self.deployments.load()
+        self.jobs.load(beginning)
         self.disruption.load(beginning)
 
     def _adopt(self, pod: Resource, link: Link) -> None:
-        """Hand a pod that exists before time 0 to its kubelet: running, or still to be started or stopped."""
+        """Hand a pod that exists before time 0 to its kubelet: ready, or still to be started or stopped."""
         kubelet = self.kubelets.get(pod["spec"].get("nodeName", ""))
         if kubelet is None:
             return
         kubelet.images.add(pod)
         running = (pod.get("status") or {}).get("phase") == "Running"
-        if running or has_ended(pod):
+        starting = not running or (condition_of(pod, "Ready") == "False" and not is_terminating(pod))
+        if not starting or has_ended(pod):
             kubelet.adopt(pod)
-        if not running or is_terminating(pod):
+        if starting or is_terminating(pod):
             kubelet.pod_changed(None, pod, link)
 
     def _node_changed(self, before: Resource | None, after: Resource | None, _link: Link) -> None:

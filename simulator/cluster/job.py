@@ -38,6 +38,16 @@ class JobController:
         watch.subscribe(("Job",), self._job_changed)
         watch.subscribe(("Pod",), self._pod_changed)
 
+    def load(self, link: Link) -> None:
+        """Take in the jobs and their pods that exist before time 0."""
+        for key, pod in sorted(self._watch.cache.get("Pod", {}).items()):
+            owner = owner_of(pod, "Job")
+            if owner is not None:
+                self._pods.setdefault(owner, {})[key[1]] = pod
+        for key in self._watch.cache.get("Job", {}):
+            self._created[key] = len(self._pods.get(key, {}))
+            self.queue.add(key, link)
+
     def _job_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         if after is not None and (before is None or before["spec"] != after["spec"]):
             self.queue.add(key_of(after), link)

@@ -17,7 +17,7 @@ def owner_of(resource: Resource, kind: str) -> Key | None:
     """Return the controlling owner's (namespace, name) if it is of `kind`."""
     metadata = resource["metadata"]
     for owner in metadata.get("ownerReferences") or ():
-        if owner.get("controller") and owner["kind"] == kind:
+        if owner["kind"] == kind and owner.get("controller"):
             return metadata.get("namespace", ""), owner["name"]
     return None
 

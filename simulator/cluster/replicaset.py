@@ -218,24 +218,27 @@ class ReplicaSetController:
 class _Owned:
     """The pods of one ReplicaSet that count, as the watch has shown them."""
 
-    __slots__ = ("active", "ready_count")
+    __slots__ = ("active", "ready", "ready_count")
 
     def __init__(self) -> None:
         self.active: dict[str, Resource] = {}
+        self.ready: dict[str, bool] = {}  # of the active ones
         self.ready_count = 0
 
     def change(self, name: str, pod: Resource | None) -> bool:
         """Take in a pod's change; say whether a count changed."""
-        before = self.active.get(name)
-        was_ready = before is not None and is_ready(before)
+        was_ready = self.ready.get(name)  # None: it did not count
         if pod is not None and is_active(pod):
-            self.active[name] = pod
             ready = is_ready(pod)
-            self.ready_count += ready - was_ready
-            return before is None or ready != was_ready
-        if before is None:
+            self.active[name] = pod
+            if ready is was_ready:
+                return False
+            self.ready[name] = ready
+            self.ready_count += ready - bool(was_ready)
+            return True
+        if was_ready is None:
             return False
-        del self.active[name]
+        del self.active[name], self.ready[name]
         self.ready_count -= was_ready
         return True
 

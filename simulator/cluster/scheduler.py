@@ -95,6 +95,8 @@ class Scheduler:
         self._wake(link)
 
     def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        if before and after and before["spec"] is after["spec"] and not has_ended(after):
+            return  # neither new nor bound nor over: nothing for a scheduler
         key = key_of(after or before or {})
         if after is None or has_ended(after):
             self._pending.pop(key, None)
