@@ -12,7 +12,7 @@ from tests.simulator.random_specs import run_specs
 from tests.simulator.worlds import of_type, run_row
 
 EXAMPLES = settings(
-    max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
