@@ -8,7 +8,7 @@ import numpy as np
 
 from reports.columns import Floats, PointRuns, RunData
 from reports.estimates import estimate, samples, value_of
-from reports.formats import interval, number, quantity, scaled
+from reports.formats import interval, number, percent, quantity, scaled
 from reports.intervals import Bounds, quantile, share_bounds, shares_bounds
 from reports.looks import passing_looks, replications_needed
 from reports.metrics import Metric, find_metric
@@ -173,10 +173,13 @@ def _attainment(blank: Judgement, attainment: float, groups: list[Floats], quest
     else:
         low, method = shares_bounds(shares, error)
         high, _ = shares_bounds(shares, fail_error)
-    verdict, reason = _attained(low.low, high.high, attainment, may_pass=may_pass), ""
+    values = np.concatenate(groups)
+    if attainment >= 1:
+        verdict, reason = _every_one(groups, target, questions)
+    else:
+        verdict, reason = _attained(low.low, high.high, attainment, may_pass=may_pass), ""
     if verdict is Verdict.INCONCLUSIVE:
         reason = _why_open(n, attainment, passing, questions)
-    values = np.concatenate(groups)
     level = 1 - attainment if target.maximum is None else attainment
     reached = quantile(values, max(level, 1e-6)) if len(values) else None
     return _with(
@@ -195,9 +198,22 @@ def _attainment(blank: Judgement, attainment: float, groups: list[Floats], quest
     )
 
 
+def _every_one(groups: list[Floats], target: Target, questions: Questions) -> tuple[Verdict, str]:
+    """One counterexample disproves "every one"; none seen is all that can be seen, and shows only a share."""
+    values = np.concatenate(groups)
+    misses = len(values) - int(_within(values, target).sum())
+    if misses:
+        return Verdict.FAIL, f"{misses} of {len(values)} values are beyond the limit"
+    n = len(groups)
+    shown = quantity(share_bounds(n, n, questions.alpha / len(questions.looks)).low, "ratio")
+    seen = f"{n} replications" if len(values) == n else f"{len(values)} values in {n} replications"
+    return Verdict.PASS, (
+        f"none of {seen} seen misses; that shows at least {shown} of replications without a miss, "
+        f"at {percent(questions.confidence)} confidence"
+    )
+
+
 def _attained(low: float | None, high: float | None, attainment: float, *, may_pass: bool) -> Verdict:
-    if attainment >= 1:  # one counterexample disproves "all"; none seen is all that can ever be seen
-        return Verdict.FAIL if high is not None and high < 1 else Verdict.PASS
     verdict = decide(low, high, attainment, None)
     return Verdict.INCONCLUSIVE if verdict is Verdict.PASS and not may_pass else verdict
 
@@ -225,7 +241,10 @@ def _stat(
     error = questions.alpha / len(questions.looks)
     found = estimate(metric, stat, point, error)
     bounds = Bounds(found.value if found.value is not None else np.nan, found.low, found.high)
-    verdict, reason = _judged(metric, stat, bounds, groups, target, found.note)
+    if stat in ("min", "max"):
+        verdict, reason = _every_one(groups, target, questions)
+    else:
+        verdict, reason = _judged(metric, bounds, target, found.note)
     if verdict is Verdict.PASS and found.note and stat == "mean":
         verdict, reason = Verdict.INCONCLUSIVE, found.note
     return _with(
@@ -244,16 +263,8 @@ def _stat(
     )
 
 
-def _judged(
-    metric: Metric, stat: str, bounds: Bounds, groups: list[Floats], target: Target, note: str
-) -> tuple[Verdict, str]:
+def _judged(metric: Metric, bounds: Bounds, target: Target, note: str) -> tuple[Verdict, str]:
     limits = (target.minimum, target.maximum)
-    if stat in ("min", "max"):  # one counterexample disproves it
-        values = np.concatenate(groups)
-        misses = len(values) - int(_within(values, target).sum())
-        if misses:
-            return Verdict.FAIL, f"{misses} of {len(values)} values are beyond the limit"
-        return Verdict.PASS, f"all of {len(values)} values"
     if bounds.value == np.inf:
         return (Verdict.FAIL if target.maximum is not None else Verdict.INCONCLUSIVE), note
     verdict = decide(bounds.low, bounds.high, *limits)

@@ -18,6 +18,11 @@ An execution that failed or did not finish is never within a limit.
 A verdict is PASS or FAIL when the whole interval lies on one side of the limit, with an error of at most
 {error} each way{looks}; otherwise it is INCONCLUSIVE. Nothing measured is NO DATA, never a pass.
 
+A limit on every one (the minimum, the maximum, an attainment of 100 %) can be disproved by one miss and shown
+by no sample. It passes when none was seen to miss, and the reason says what that shows: the exact lower
+bound of the share of replications without a miss. Ten replications without a miss show only 74 % at a 95 %
+confidence in a single look; where a share must be shown, ask for an attainment such as 95 %.
+
 Time is charged to exactly one cause at every instant, following back the last thing waited for; the
 bottleneck is the cause with the greatest share of the executions' time along their critical paths.
 

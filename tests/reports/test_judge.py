@@ -124,6 +124,24 @@ def test_a_makespan(tmp_path: Path, makespans: list[float], asked: dict[str, Any
     assert verdict is not Verdict.INCONCLUSIVE or found.reason
 
 
+@pytest.mark.parametrize("asked", [{"stat": "max", "max": 30}, {"attainment": 1.0, "max": 30}])
+def test_every_one_passes_with_what_it_shows_and_fails_on_one_miss(
+    tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    (tmp_path / "one").mkdir()
+    run = make(tmp_path, [10.0] * 10, executions=4)
+    found = judged(run, target("t", "execution_duration", **asked), maximum=10)
+    assert found.verdict is Verdict.PASS
+    assert found.reason == (
+        "none of 40 values in 10 replications seen misses; that shows at least 74.11 % of replications "
+        "without a miss, at 95 % confidence"
+    )
+    four_looks = judged(run, target("t", "makespan", **asked))
+    assert "none of 10 replications seen misses; that shows at least 64.52 %" in four_looks.reason
+    missed = make(tmp_path / "one", [10.0] * 9 + [31.0])
+    assert judged(missed, target("t", "makespan", **asked)).verdict is Verdict.FAIL
+
+
 def test_an_attainment_of_replications_is_exact_and_its_error_undivided(tmp_path: Path) -> None:
     found = judged(make(tmp_path, [10.0] * 80), target("t", "makespan", **ATTAIN))
     assert (found.value, found.n, found.method) == (1.0, 80, "exact")
