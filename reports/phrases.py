@@ -79,6 +79,8 @@ def sensitivity_text(entry: dict[str, object]) -> str:
     """Return a row of sensitivity as a sentence."""
     what = str(entry.get("what") or entry.get("parameter"))
     flips = entry.get("flips_at")
+    if entry.get("already_missed"):
+        return f"{what}: is missed at the assumed value"
     if flips is None:
         return f"{what}: holds up to {_factor(entry.get('held_up_to'))} the assumed value"
     values = entry.get("flips_at_values")
@@ -89,7 +91,7 @@ def sensitivity_text(entry: dict[str, object]) -> str:
             f"{name.rpartition('/')[2]} {number(float(value))} s" for name, value in longest[:2]
         )
         listed = f" ({shown}{', ...' if len(longest) > 2 else ''})"
-    return f"{what}: flips at {_factor(flips)} the assumed value{listed}"
+    return f"{what}: its estimate crosses the limit at {_factor(flips)} the assumed value{listed}"
 
 
 def _factor(value: object) -> str:
