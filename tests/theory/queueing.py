@@ -79,14 +79,26 @@ def waits_of_calls(queue: Queue, jobs: int, replication: int) -> Waits:
 
 def waits_of_seats(queue: Queue, jobs: int, replication: int) -> Waits:
     """Reserve the same seats for the same jobs, without the calls around them."""
+    return _visits(queue, jobs, replication)[0]
+
+
+def stays_of_seats(queue: Queue, jobs: int, replication: int) -> Waits:
+    """The same, wait and service together."""
+    waits, services = _visits(queue, jobs, replication)
+    return waits + services
+
+
+def _visits(queue: Queue, jobs: int, replication: int) -> tuple[Waits, Waits]:
     arrivals, gap, services, service = queue.draws(replication)
     seats = Seats("queue", queue.seats)
-    waits = []
+    waits, served = [], []
     now = 0
     for number in range(jobs):
         now += gap(arrivals.uniform(number))
-        waits.append(seats.reserve(now, service(services.uniform(number))) - now)
-    return np.array(waits) / SECOND_NS
+        duration = service(services.uniform(number))
+        waits.append(seats.reserve(now, duration) - now)
+        served.append(duration)
+    return np.array(waits) / SECOND_NS, np.array(served) / SECOND_NS
 
 
 @dataclass(frozen=True)

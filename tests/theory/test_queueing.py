@@ -15,7 +15,14 @@ import numpy as np
 import pytest
 
 from simulator.stations import TokenBucket
-from tests.theory.queueing import Estimate, Queue, estimate, waits_of_calls, waits_of_seats
+from tests.theory.queueing import (
+    Estimate,
+    Queue,
+    estimate,
+    stays_of_seats,
+    waits_of_calls,
+    waits_of_seats,
+)
 
 HALF_WIDTH_MAX = 0.02
 Find = Callable[[str], Path]
@@ -94,17 +101,20 @@ def _rows(reference_file: Find) -> list[dict[str, str]]:
 @pytest.mark.oracle
 @pytest.mark.slow
 def test_all_rows_of_the_reference_lie_in_their_intervals(reference_file: Find) -> None:
-    """At 99 % one of a hundred honest intervals misses: at least 97 % of mean and p95 must be held."""
+    """At 99 % one of a hundred honest intervals misses: at least 97 % of mean and p95 must be held.
+
+    Where hardly anybody waits, 2 % of the wait would take forever: there wait and service are compared.
+    """
     held: list[bool] = []
     for queue, metrics in mmc_rows(reference_file).items():
+        metric, source = ("Wq", waits_of_seats) if erlang_c(queue) >= 0.2 else ("W", stays_of_seats)
         jobs = min(1_000_000, round(15_000 / (1 - queue.load) ** 2))
-        found = estimate(queue, waits_of_seats, jobs, replications=(20, 80))
+        found = estimate(queue, source, jobs, replications=(20, 80))
+        mean, p95 = metrics[metric], metrics[f"{metric}_p95"]
+        held += [found.mean.holds(mean), found.p95.holds(p95)]
+        print(queue, metric, mean, found.mean, p95, found.p95, held[-2:])  # noqa: T201 - the record
         assert found.mean.relative <= HALF_WIDTH_MAX, (queue, found.mean)
-        held.append(found.mean.holds(metrics["Wq"]))
-        if metrics["Wq_p95"]:
-            assert found.p95.relative <= HALF_WIDTH_MAX, (queue, found.p95)
-            held.append(found.p95.holds(metrics["Wq_p95"]))
-        print(queue, metrics["Wq"], found.mean, metrics["Wq_p95"], found.p95, held[-2:])  # noqa: T201 - the record
+        assert found.p95.relative <= HALF_WIDTH_MAX, (queue, found.p95)
     assert sum(held) >= 0.97 * len(held)
 
 
