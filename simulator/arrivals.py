@@ -24,6 +24,7 @@ class Arrivals:
         self._submit = submit
         self._next = 0
         self._users: dict[int, int] = {}
+        self._thoughts: dict[int, int] = {}
         self._thinking = 0
         self.over = False
 
@@ -45,7 +46,8 @@ class Arrivals:
         user = self._users.pop(facts.index)
         think = 0
         if self._load.think_ns:
-            think = round(-self._load.think_ns * math.log(self._stream.uniform(user, facts.index + 1)))
+            thought = self._thoughts[user] = self._thoughts.get(user, 0) + 1
+            think = round(-self._load.think_ns * math.log(self._stream.uniform(user, thought)))
         if self._agenda.now + think < self._load.for_ns:
             self._thinking += 1
             self._agenda.after(think, partial(self._thought, user))

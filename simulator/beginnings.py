@@ -36,18 +36,26 @@ class Beginnings:
         self._ends.pop(facts.execution_id, None)
 
     def _ready(self, facts: ExecutionFacts, step: StepFacts) -> Link:
-        """Return the chain that ends where the step became ready."""
-        if not step.ready_by:
-            return extend(root(facts.submitted_ns), Cause.ADMISSION, facts.admitted_ns)
-        before = facts.steps[step.ready_by]
-        return self._ready(facts, before) if step.ready_by == step.parent else self._end(facts, before)
+        """Return the chain that ends where the step became ready.
 
-    def _end(self, facts: ExecutionFacts, step: StepFacts) -> Link:
-        """Return the chain that ends where the step ended."""
-        kept = self._ends.get(facts.execution_id, {}).get(step.id)
-        if kept is not None:
-            return kept
-        if step.ended_by:
-            return self._end(facts, facts.steps[step.ended_by])
-        link = self._ready(facts, step)
-        return extend(link, Cause.DECLARED_WORK, step.ended_ns) if step.kind is StepKind.WAIT else link
+        Followed back over steps without attempts (conditions, waits, groups) to the last one with attempts,
+        or to admission.
+        """
+        ends = self._ends.get(facts.execution_id, {})
+        link = extend(root(facts.submitted_ns), Cause.ADMISSION, facts.admitted_ns)
+        waited: list[int] = []
+        while step.ready_by:
+            before = facts.steps[step.ready_by]
+            while step.ready_by != step.parent and before.ended_by:
+                before = facts.steps[before.ended_by]
+            if step.ready_by != step.parent:
+                kept = ends.get(before.id)
+                if kept is not None:
+                    link = kept
+                    break
+                if before.kind is StepKind.WAIT:
+                    waited.append(before.ended_ns)
+            step = before
+        for ended_ns in reversed(waited):
+            link = extend(link, Cause.DECLARED_WORK, ended_ns)
+        return link

@@ -1,21 +1,24 @@
 """Invariants judged in every run, apart from the model: each count is a number of violations.
 
 The checkers watch what is written to the store and what the engine did. They share no state with the
-components that they judge, and reckon for themselves.
+components that they judge; only the reading of requests and nodes is common to both.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from engine.core.effects import Effect, Patch, Resource
+from engine.core.effects import Delete, Effect, Evict, Patch, Ref, Resource
+from engine.core.events import AttemptFailed, AttemptSucceeded, Remembered
 from engine.core.facts import ExecutionFacts
-from engine.core.host import Attempt
+from engine.core.history import History
+from engine.core.host import MANAGER_PREFIX, Attempt
+from engine.core.parameters import compile_value
 from scenarios.quantities import amount, cpu_millis
 from scenarios.runspec import EngineSpec
 from simulator.attribution import Link
 from simulator.cluster.demands import Demands
-from simulator.cluster.objects import has_ended, key_of
+from simulator.cluster.objects import condition_of, has_ended, key_of, matches
 from simulator.cluster.placement import Demand, NodeFree
 from simulator.cluster.store import Key, Store
 
@@ -142,8 +145,10 @@ class EngineChecker:
         self.violations = dict.fromkeys(CHECKS, 0)
         self._store = store
         self._engine = engine
-        self._workflow = json.dumps(workflow)
+        self._workflow = workflow
+        self._resolve = compile_value(workflow)
         self._submitted: dict[str, str] = {}
+        self._given: dict[str, dict[str, None]] = {}
         self._scaled: dict[Key, int] = {}
         self._counted: dict[tuple[str, str], _Increment] = {}
         self._counters = {
@@ -157,15 +162,23 @@ class EngineChecker:
         """Note what was asked for, before the engine sees it."""
         self.violations["duplicate_ids"] += execution_id in self._submitted
         self._submitted[execution_id] = json.dumps(variables)
+        resolved = self._resolve(variables) if self._resolve is not None else self._workflow
+        self._given[execution_id] = dict.fromkeys((*_texts(variables), *_texts(resolved)))
 
     def acknowledged(self, attempt: Attempt, effect: Effect[Any]) -> None:
         """Judge an acknowledged write: in the name of its execution, on what that was given."""
+        command = attempt.command
+        given = self._given.get(command.execution_id, {})
+        if isinstance(effect, Evict):
+            self.violations["budget_violated"] += self._unspent(effect.ref)
+        if isinstance(effect, Delete | Evict):  # a pod is given by its own name or its Deployment's
+            name = effect.ref.name
+            self.violations["leaked_writes"] += name not in given and name.rsplit("-", 2)[0] not in given
         if not isinstance(effect, Patch):
             return
-        command, ref = attempt.command, effect.ref
-        own = command.execution_id in effect.manager
-        given = ref.name in self._submitted.get(command.execution_id, "") or ref.name in self._workflow
-        self.violations["leaked_writes"] += not (own and given)
+        ref = effect.ref
+        own = effect.manager == f"{MANAGER_PREFIX}/{command.execution_id}/{command.step_id}"
+        self.violations["leaked_writes"] += not own or ref.name not in given
         if effect.subresource == "scale":
             self._scaled[ref.namespace, ref.name] = effect.changes["spec"]["replicas"]
         elif ref.kind == "ConfigMap" and command.action == "update_counter":
@@ -173,15 +186,29 @@ class EngineChecker:
             step = (command.execution_id, command.step_id)
             self._counted[step] = _Increment((ref.namespace, ref.name), key, increment)
 
-    def ended(self, facts: ExecutionFacts) -> None:
-        """Judge an execution that has ended, or that the horizon cut off."""
+    def _unspent(self, ref: Ref) -> bool:
+        """Say whether the eviction that was written last took a ready pod and left a budget as it was."""
+        pod = self._store.objects.get("Pod", {}).get((ref.namespace, ref.name))
+        if pod is None or pod["metadata"]["resourceVersion"] != str(self._store.version):
+            return False  # it was going already
+        if condition_of(pod, "Ready") != "True":
+            return False
+        return any(
+            ref.name not in ((budget.get("status") or {}).get("disruptedPods") or {})
+            for key, budget in self._store.objects.get("PodDisruptionBudget", {}).items()
+            if key[0] == ref.namespace
+            and matches(budget["spec"].get("selector"), pod["metadata"].get("labels"))
+        )
+
+    def ended(self, facts: ExecutionFacts, now: int = -1) -> None:
+        """Judge an execution that has ended, or that the horizon cuts off at `now`."""
         variables = json.dumps(facts.variables)
         self.violations["variables_changed"] += variables != self._submitted.get(facts.execution_id)
         self._check_order(facts)
-        self._note_intervals(facts)
+        self._note_intervals(facts, now)
 
     def _check_order(self, facts: ExecutionFacts) -> None:
-        """Nothing begins before its needs have ended."""
+        """Nothing begins before its needs have ended, by the engine's own instants."""
         for step in facts.steps.values():
             for number in step.plan.needs:
                 need = facts.plan.steps[number].id
@@ -189,16 +216,32 @@ class EngineChecker:
                 begun = step.attempts[0].started_ns if step.attempts else step.started_ns
                 self.violations["order_violated"] += begun >= 0 and (ended < 0 or begun < ended)
 
-    def _note_intervals(self, facts: ExecutionFacts) -> None:
-        if facts.admitted_ns >= 0 and facts.ended_ns >= 0:
-            self._admitted.append((facts.admitted_ns, facts.ended_ns))
+    def _check_history(self, history: History) -> None:
+        """Nothing is told of a step's attempts before every action that it needs has succeeded."""
+        needs = {step["id"]: step.get("needs") or () for step in self._workflow.get("steps") or ()}
+        actions = {step["id"] for step in self._workflow.get("steps") or () if step.get("kind") == "action"}
+        succeeded: dict[tuple[str, str], None] = {}
+        for _, event in history:
+            if isinstance(event, AttemptSucceeded | AttemptFailed | Remembered):
+                for need in needs.get(event.step_id, ()):
+                    before = (event.execution_id, need)
+                    self.violations["order_violated"] += need in actions and before not in succeeded
+                if isinstance(event, AttemptSucceeded):
+                    succeeded[event.execution_id, event.step_id] = None
+
+    def _note_intervals(self, facts: ExecutionFacts, now: int) -> None:
+        """Note when executions and attempts were under way; what has not ended is so until `now`."""
+        if facts.admitted_ns >= 0:
+            self._admitted.append((facts.admitted_ns, max(facts.ended_ns, now)))
         for step in facts.steps.values():
             for attempt in step.attempts:
-                if attempt.started_ns >= 0 and attempt.ended_ns >= 0:
-                    self._attempted.append((attempt.started_ns, attempt.ended_ns))
+                if attempt.started_ns >= 0:
+                    end = attempt.ended_ns if attempt.ended_ns >= 0 else now
+                    self._attempted.append((attempt.started_ns, end))
 
-    def finish(self) -> None:
-        """Judge the whole: limits over all intervals, what was acknowledged against what is stored."""
+    def finish(self, history: History) -> None:
+        """Judge the whole: order, limits over all intervals, what was acknowledged against what is stored."""
+        self._check_history(history)
         self.violations["limits_exceeded"] += _most_at_once(self._admitted) > (
             self._engine.max_concurrency or 1 << 62
         )
@@ -220,6 +263,18 @@ class EngineChecker:
             self.violations["lost_updates"] += abs(
                 before + total - int((found.get("data") or {}).get(name, 0))
             )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a JSON value, keys left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 class _Increment(NamedTuple):

@@ -119,16 +119,17 @@ class _Run:
         self._agenda.run(until=self._drained)
         now = self._agenda.now
         for facts in self._engine.executions():
-            self._engine_checker.ended(facts)
+            self._engine_checker.ended(facts, now)
         self._host.close()
-        self._engine_checker.finish()
+        self._engine_checker.finish(self._host.history)
         rows: list[Row] = [self._run_row(now), *self._rows, *self._sampling.rows(now)]
         return RunResult(rows, self._host.history, self._agenda.entries_count)
 
     def _submit(self, index: int) -> None:
         spec = self._spec
         variables = instantiate(spec, index, lambda key: self._targets.uniform(entity(key)))
-        execution_id = f"{spec.scenario}-{spec.digest[:8]}-{index}"
+        # Unique within the run, and the same under every setting: what is drawn by it stays common.
+        execution_id = f"{spec.scenario}-{spec.replication}-{index}"
         self._engine_checker.submitted(execution_id, variables)
         self._host.feed(ExecutionSubmitted(execution_id, self._workflow, variables))
 

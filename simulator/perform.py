@@ -85,9 +85,15 @@ class ModelPerformer:
         attempt.mark = mark
 
     def finish(self, attempt: Attempt) -> None:
-        """Remember what led to the attempt's end."""
-        command = attempt.command
-        self._beginnings.ended(command.execution_id, command.step_id, attempt.mark.link)
+        """Remember what led to the attempt's end; one that asked for nothing ends before it is decided on."""
+        command, link, now = attempt.command, attempt.mark.link, self._agenda.now
+        if link[2] > now:
+            cause, since, _ = attempt.spans.pop()
+            link = link[0]
+            if now > since:
+                attempt.spans.append((cause, since, now))
+                link = extend(link, cause, now)
+        self._beginnings.ended(command.execution_id, command.step_id, link)
 
     def perform(self, attempt: Attempt, effect: Effect[Any]) -> None:
         """Begin an effect; the host is told when it is over."""

@@ -11,7 +11,7 @@ from typing import Any
 from engine.core.causes import Cause
 from engine.core.effects import Resource, Selection, WaitUntil
 from simulator.attribution import Link
-from simulator.cluster.objects import condition_of, is_ready, is_terminating, key_of
+from simulator.cluster.objects import is_ready, is_terminating, key_of
 from simulator.cluster.store import Key, selects
 from simulator.cluster.watch import Watch
 
@@ -205,7 +205,7 @@ def _pod_cause(pod: Resource) -> Cause:
     if is_terminating(pod):
         return Cause.TERMINATION_GRACE
     if not pod["spec"].get("nodeName"):
-        return Cause.SCHEDULING if condition_of(pod, "PodScheduled") != "False" else Cause.SCHEDULING_BACKOFF
+        return Cause.SCHEDULING
     if (pod.get("status") or {}).get("phase") != "Running":
         return Cause.CONTAINER_START
     return Cause.READINESS

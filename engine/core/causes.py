@@ -18,7 +18,7 @@ class Cause(StrEnum):
     API_SERVICE = "API service"  # being served, the etcd commit of a write included
     WATCH_DELAY = "watch delay"  # from the commit to the watcher's cache
     CONTROLLER_THROTTLE = "controller throttle"  # the controller manager's shared bucket
-    CONTROLLER_QUEUE = "controller queue"  # waiting for, or being worked on by, a controller's worker
+    CONTROLLER_QUEUE = "controller queue"  # a controller's worker: waiting for it, its work, its back-off
     SCHEDULING = "scheduling"  # scheduler queue, cycle, and waiting for capacity
     SCHEDULING_BACKOFF = "scheduling back-off"
     IMAGE_PULL = "image pull"

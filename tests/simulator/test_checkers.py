@@ -9,7 +9,7 @@ import pytest
 from engine.core import machine
 from engine.core.admission import Slots
 from engine.core.commands import CancelAttempt
-from engine.core.effects import Patch, Ref, Resource
+from engine.core.effects import Delete, Patch, Ref, Resource
 from engine.core.facts import ExecutionFacts
 from engine.core.steps import StepMachine
 from scenarios.runspec import RunSpec
@@ -257,3 +257,33 @@ def test_a_step_that_begins_before_its_need_has_ended_is_counted(monkeypatch: py
     monkeypatch.setattr(StepMachine, "_start_attempt", hasty)
     # The attribution stays whole, as the chain begins with the step: only the checker sees it.
     assert violated(run_spec(worlds.restarts(2), 1)) == {"order_violated": 1}
+
+
+def test_an_eviction_that_asks_no_budget_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disruption, "_spend", lambda *_arguments: None)
+    assert list(violated(evicting())) == ["budget_violated"]
+
+
+def test_a_delete_of_what_was_not_given_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every restart takes a pod of another Deployment than its own."""
+    performed = ModelPerformer.perform
+
+    def redirected(self: Any, attempt: Any, effect: Any) -> None:
+        if isinstance(effect, Delete):
+            names = sorted(name for _, name in self._store.objects["Pod"] if name.startswith("other-"))
+            effect = Delete(Ref("Pod", names[0], "default"))
+        performed(self, attempt, effect)
+
+    monkeypatch.setattr(ModelPerformer, "perform", redirected)
+    objects = [*worlds.nodes(), worlds.deployment("web", 2), worlds.deployment("other", 2)]
+    workflow = worlds.acting("restart_pod", namespace="default", deployment="web")
+    limits = worlds.engine(step_timeout_ns=20 * worlds.SECOND_NS)
+    spec = run_spec(workflow, 1, worlds.cluster(objects), limits)
+    spec = replace(spec, workload=replace(spec.workload, targets=None))
+    assert violated(spec) == {"leaked_writes": 1}
+
+
+def test_limits_count_what_the_horizon_cuts_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Slots, "is_free", property(lambda _self: True))
+    limits = worlds.engine(max_concurrency=2)
+    assert violated(run_spec(limits=limits, horizon_ns=worlds.SECOND_NS)) == {"limits_exceeded": 1}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.definition import Step, Workflow
+from engine.core.definition import Step, StepKind, Workflow
 from scenarios.runspec import LoadSpec, RunSpec
 from simulator import RunResult, simulate
 from tests.simulator import worlds
@@ -165,12 +165,44 @@ def test_nothing_to_do_ends_at_once() -> None:
     assert (run_row(result)["submitted_count"], run_row(result)["ended_ns"]) == (0, 0)
 
 
-def test_execution_ids_are_unique_across_points_and_derived_from_the_spec() -> None:
-    one, other = simulate(run_spec()), simulate(run_spec(point=1))
-    ids = [{row["execution"] for row in of_type(result, "execution")} for result in (one, other)]
-    assert len(ids[0]) == 5
-    assert not ids[0] & ids[1]
-    assert ids[0] == {row["execution"] for row in of_type(simulate(run_spec()), "execution")}
+def test_execution_ids_are_unique_in_a_run_and_common_to_all_settings() -> None:
+    """What is drawn by an execution must not change with a setting that does not concern it."""
+    numbers = ((0, 0), (1, 0), (0, 1))
+    one, other, again = (simulate(run_spec(point=point, replication=number)) for point, number in numbers)
+    ids = [[row["execution"] for row in of_type(result, "execution")] for result in (one, other, again)]
+    assert len(set(ids[0])) == 5
+    assert ids[0] == ids[1]
+    assert not set(ids[0]) & set(ids[2])
+
+
+def test_a_setting_that_cannot_matter_changes_nothing() -> None:
+    """Common random numbers: same draws for every request, whatever else the spec says."""
+    variants = (
+        run_spec(),
+        run_spec(point=3),
+        run_spec(horizon_ns=1_800 * SECOND_NS),
+        run_spec(limits=worlds.engine(max_concurrency=77)),
+    )
+    kinds = ("execution", "step")
+    rows = [[row for row in simulate(spec).rows if row["type"] in kinds] for spec in variants]
+    assert all(other == rows[0] for other in rows[1:])
+
+
+def test_a_decision_is_charged_even_to_an_action_that_asks_for_nothing() -> None:
+    workflow = worlds.acting("log", message="x")
+    result = simulate(run_spec(workflow, 2, limits=worlds.engine(decision_ns=10_000_000)))
+    assert run_row(result)["completed_count"] == 2
+
+
+def test_a_long_chain_of_conditions_can_precede_an_action() -> None:
+    steps = [Step(id="c0", kind=StepKind.CONDITION, condition="true")]
+    steps += [
+        Step(id=f"c{i}", kind=StepKind.CONDITION, condition="true", needs=(f"c{i - 1}",))
+        for i in range(1, 900)
+    ]
+    steps.append(Step(id="end", action="wait", parameters={"duration_s": 1}, needs=("c899",)))
+    result = simulate(run_spec(Workflow("long", tuple(steps)), 1))
+    assert run_row(result)["causes"] == {"declared work": SECOND_NS}
 
 
 def test_the_requests_that_rows_count_are_those_of_the_stations() -> None:
