@@ -32,10 +32,12 @@ class Bound:
 
 def examine(scenario: Scenario, points: Sequence[Point]) -> list[dict[str, Any]]:
     """Return a row for every target and point where the floor lies beyond the limit."""
+    from reports.questions import matches
+
     limited = [it for it in scenario.targets if it.severity == "error" and it.metric in BOUNDS]
     rows = []
     for point in points:
-        looking = [target for target in limited if selects(target.where, point.coordinates)]
+        looking = [target for target in limited if matches(target.where, point.coordinates)]
         if not looking:
             continue
         floor = Floor(scenarios.compile(scenario, point, 0))
@@ -55,11 +57,6 @@ def examine(scenario: Scenario, points: Sequence[Point]) -> list[dict[str, Any]]
                     }
                 )
     return rows
-
-
-def selects(where: Mapping[str, Any], coordinates: Mapping[str, Any]) -> bool:
-    """Tell whether a point lies where a target looks; a path that is not swept is the same everywhere."""
-    return all(coordinates.get(path, value) == value for path, value in where.items())
 
 
 class Floor:

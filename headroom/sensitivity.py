@@ -1,8 +1,9 @@
-"""At which start-up or exit time would a verdict flip? For targets that rest on assumptions about workloads.
+"""The start-up or exit time at which a target's estimate crosses the limit: for assumptions about workloads.
 
 The assumed times are multiplied by a factor until the target's point estimate crosses its limit: by
 doubling, then by bisection on the ratio. Runs with different factors draw the same random numbers, so few
-replications suffice.
+replications suffice. A mean holds only while nothing is left out of it: what failed has no value, and a
+workload that is too slow to succeed would otherwise look fast.
 """
 
 import math
@@ -10,17 +11,20 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import scenarios
 from engine.core.definition import SECOND_NS
 from headroom.executor import Executor
-from headroom.feasibility import selects
 from headroom.progress import Teller
 from headroom.rundir import RunDirectory
 from headroom.worker import Job, Task
 from scenarios import RunSpec
 from scenarios.distributions import quantile
+
+if TYPE_CHECKING:
+    from reports.columns import RunData
+    from reports.judge import Judgement
 
 REPLICATIONS = 60  # the fewest whose worst is beyond their 95 % quantile, at which most targets look
 PRECISION = 1.05  # bisection ends when the factor is known within 5 %
@@ -35,10 +39,9 @@ def search(executor: Executor, directory: RunDirectory, task: Task, teller: Tell
     rows: list[dict[str, Any]] = []
     for wanted in task.scenario.sensitivity:
         probe = Probe(executor, directory, task, wanted.parameter, wanted.targets)
-        teller.say(
-            f"looking for the {WHAT[wanted.parameter][0]} at which {', '.join(wanted.targets)} would flip"
-        )
-        for target in wanted.targets:
+        what, names = WHAT[wanted.parameter][0], ", ".join(wanted.targets)
+        teller.say(f"looking for the {what} at which the estimate of {names} crosses the limit")
+        for target in wanted.targets if probe.points else ():  # a narrower sweep leaves targets behind
             row = probe.row(target, wanted.up_to)
             if executor.interrupt.seen:
                 return rows
@@ -49,7 +52,7 @@ def search(executor: Executor, directory: RunDirectory, task: Task, teller: Tell
 
 @dataclass(frozen=True)
 class Flip:
-    """Between `held` and `flipped` the verdict changes; None: not within the range that was searched."""
+    """Between `held` and `flipped` the estimate crosses the limit; None: not within the range searched."""
 
     held: float | None
     flipped: float | None
@@ -89,18 +92,21 @@ class Probe:
         self.directory = directory
         self.task = task
         self.parameter = parameter
+        from reports.questions import matches
+
         looking = [target for target in task.scenario.targets if target.id in targets]
         self.points = [
             point
             for point in task.scenario.points()
-            if any(selects(target.where, point.coordinates) for target in looking)
+            if any(matches(target.where, point.coordinates) for target in looking)
         ]
         self.replications = min(REPLICATIONS, task.scenario.experiment.replications.max)
         self._margins: dict[float, dict[str, float]] = {}
 
     def row(self, target: str, up_to: float) -> dict[str, Any]:
-        """Search one target."""
+        """Search one target; one that does not hold as assumed is missed already and has no factor."""
         flip = bracket(lambda factor: self.margins(factor).get(target, -1.0) >= 0, up_to)
+        flips_at = None if flip.held is None else flip.flipped
         spec = scenarios.compile(self.task.scenario, self.points[0], 0)
         return {
             "target": target,
@@ -108,8 +114,9 @@ class Probe:
             "what": WHAT[self.parameter][0],
             "baseline": spec.cluster.parameters[self.parameter],
             "baseline_values": self.values(spec, 1.0),
-            "flips_at": flip.flipped,
-            "flips_at_values": self.values(spec, flip.flipped) if flip.flipped else {},
+            "already_missed": flip.held is None,
+            "flips_at": flips_at,
+            "flips_at_values": self.values(spec, flips_at) if flips_at else {},
             "held_up_to": flip.held,
             "replications": self.replications,
         }
@@ -142,13 +149,34 @@ class Probe:
         jobs = [Job(it.index, number) for number in range(self.replications) for it in self.points]
         task = replace(self.task, directory=place.path, histories=False, scales={self.parameter: factor})
         self.executor.run(task, jobs, lambda _: None)
-        summary = reports.summarise(reports.read_run(place.path), task.scenario)
+        run = reports.read_run(place.path)
+        summary = reports.summarise(run, task.scenario)
+        looked_at = {point.index for point in self.points}
         margins: dict[str, float] = {}
         for judgement in summary.judgements:
-            if judgement.margin is not None:
+            if judgement.point in looked_at:
                 name = judgement.target.id
-                margins[name] = min(judgement.margin, margins.get(name, math.inf))
+                margins[name] = min(margin_of(judgement, run), margins.get(name, math.inf))
         return margins
+
+
+def margin_of(judgement: "Judgement", run: "RunData") -> float:
+    """Return how far a target is from its limit; negative where it is missed, or something has no value."""
+    if judgement.margin is None or judgement.reached is None or not math.isfinite(judgement.reached):
+        return -math.inf
+    if judgement.stat == "mean" and left_out(judgement, run):
+        return -math.inf
+    return judgement.margin
+
+
+def left_out(judgement: "Judgement", run: "RunData") -> bool:
+    """Tell whether values are infinite, of what failed or did not finish: a mean is taken of the others."""
+    from reports.estimates import samples
+    from reports.metrics import find_metric
+
+    metric = find_metric(judgement.target.metric)
+    point = None if judgement.point is None else run.point(judgement.point)
+    return metric is not None and any(bool((abs(it) == math.inf).any()) for it in samples(metric, point))
 
 
 def scratch(directory: RunDirectory) -> Path:

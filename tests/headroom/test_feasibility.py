@@ -11,6 +11,7 @@ import scenarios
 import simulator
 from engine.core import Branch, Step, StepKind, Workflow
 from headroom.feasibility import Floor, examine
+from reports.questions import matches
 from scenarios import RunSpec
 from tests.headroom.command import headroom
 
@@ -165,3 +166,14 @@ def test_the_plan_shows_the_arithmetic(file: Path) -> None:
     result = headroom("plan", file, "--set", "engine.client.qps=1")
     assert result.returncode == 0, result.stderr
     assert "(180 - 10) / 1 = 170 s" in result.stdout
+
+
+@pytest.mark.parametrize("where", ["{load.burst: 60}", '{load.burst: "60"}'])
+def test_a_floor_is_sought_where_the_verdict_is(where: str, file: Path) -> None:
+    file.write_text(BASE.replace("stat: max, max: 5s", f"stat: max, max: 5s, where: {where}"))
+    scenario = scenarios.load(file)
+    index = {
+        point.index for point in scenario.points() if matches(scenario.targets[0].where, point.coordinates)
+    }
+    rows = examine(scenario, scenario.points())
+    assert {row["point"] for row in rows if row["target"] == "all"} == index == {3}
