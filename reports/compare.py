@@ -138,7 +138,8 @@ def _compare(
     ]
     usable = [(a, b) for a, b in pairs if math.isfinite(a) and math.isfinite(b) and a > 0 and b > 0]
     if not usable:
-        return replace(blank, reason=f"no pair of replications has both values{_place(blank)}")
+        why = f": {_left_out(pairs)}" if pairs else ""
+        return replace(blank, reason=f"no pair of replications has both values{_place(blank)}{why}")
     logs = np.array([math.log(b / a) for a, b in usable], dtype=np.float64)
     bounds = mean_bounds(logs, alpha / 2)
     change = math.expm1(bounds.value)
@@ -147,7 +148,7 @@ def _compare(
         return replace(blank, finding=Finding.INCONCLUSIVE, change=change, n=len(usable), reason=reason)
     finding, probability = _finding(logs, alpha)
     left_out = len(pairs) - len(usable)
-    reason = f"{left_out} of {len(pairs)} pairs hold an execution that never completed" if left_out else ""
+    reason = _left_out(pairs)
     if finding is Finding.INCONCLUSIVE and not reason:
         reason = "the interval holds a border of the equivalence margin"
     return replace(
@@ -160,6 +161,19 @@ def _compare(
         probability=probability,
         reason=reason,
     )
+
+
+def _left_out(pairs: list[tuple[float, float]]) -> str:
+    """Say why pairs have no ratio."""
+    unfinished = sum(math.inf in pair for pair in pairs)
+    unknown = sum(math.inf not in pair and any(math.isnan(value) for value in pair) for pair in pairs)
+    zero = sum(all(math.isfinite(value) for value in pair) and min(pair) <= 0 for pair in pairs)
+    counts = (
+        (unfinished, "hold an execution that never completed"),
+        (unknown, "hold a value that is not known"),
+        (zero, "hold a value of 0, which has no ratio"),
+    )
+    return ", ".join(f"{count} of {len(pairs)} pairs {words}" for count, words in counts if count)
 
 
 def _place(item: Compared) -> str:

@@ -91,3 +91,21 @@ def test_pairs_without_a_value_leave_the_comparison_open(tmp_path: Path) -> None
     )
     assert found[0].finding in (Finding.INCONCLUSIVE, Finding.NO_DATA)
     assert found[1].finding is Finding.LOWER
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ("makespan", "pairs hold an execution that never completed"),
+        ("executions_failed_count", "pairs hold a value of 0, which has no ratio"),
+        ("checks.no such name", "10 of 10 pairs hold a value that is not known"),
+    ],
+)
+def test_pairs_that_are_left_out_say_why(tmp_path: Path, metric: str, words: str) -> None:
+    points: list[dict[str, Any]] = [{"x": 1, "load.burst": 5}, {"x": 2, "load.burst": 5}]
+    write_run(tmp_path, points, failures={0: 0.15})
+    asked = comparison(1, 2, path="x", metric=metric)
+    [item] = compare_all(questions_of(scenario(points, [], [asked])), read_run(tmp_path))
+    assert item.finding in (Finding.INCONCLUSIVE, Finding.NO_DATA)
+    assert words in item.reason
+    assert item.reason.count("of 10 pairs") == 1
