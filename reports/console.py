@@ -11,11 +11,13 @@ from reports.formats import coordinate, percent, visible
 from reports.phrases import (
     ABSENT_NOTE,
     POOLED_NOTE,
+    SURVIVORS_NOTE,
     UNBOUNDED_NOTE,
     behind_text,
     counted,
     finding_text,
     headline,
+    held_checks,
     margin_text,
     place,
     scope,
@@ -126,6 +128,8 @@ def _targets(summary: Summary, console: Console) -> None:
         worst = f"worst of {len(result.judgements)} points" if len(result.judgements) > 1 else "at"
         rest = "; ".join(part for part in [f"{worst} {place(item)}", *further, item.reason] if part)
         console.print(_Line(f"             {rest}", style="dim"))
+    if any(result.worst.partial for result in summary.targets):
+        console.print(_Line(SURVIVORS_NOTE, style="dim"))
 
 
 def _sensitivity(summary: Summary, console: Console) -> None:
@@ -159,9 +163,9 @@ def _comparisons(summary: Summary, console: Console) -> None:
 def _checks(summary: Summary, console: Console) -> None:
     _heading(console, "SELF-CHECKS")
     broken = [check for check in summary.checks if not check.passed]
-    made = [check for check in summary.checks if check.runs]
     if not broken:
-        console.print(f"{len(made)} checks hold in {max((check.runs for check in made), default=0)} runs")
+        for words in held_checks(summary):
+            console.print(_Line(words))
     for check in broken:
         console.print(
             _Line(

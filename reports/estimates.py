@@ -1,13 +1,22 @@
 """Estimates: per replication first, then across them, each with its interval, its n and its method."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from reports.columns import Floats, PointRuns
-from reports.formats import half_width, interval, json_number, number, printed_unit, quantity, scaled
+from reports.formats import (
+    SURVIVORS,
+    half_width,
+    interval,
+    json_number,
+    number,
+    printed_unit,
+    quantity,
+    scaled,
+)
 from reports.intervals import Bounds, mean_bounds, minimum_sample, pooled_quantile, quantile
 from reports.metrics import Metric
 
@@ -24,6 +33,12 @@ class Estimate:
     observations: int  # values in all of them
     method: str  # "t" | "pooled" | "observed" | "none"
     note: str = ""
+    left_out: int = 0  # values of what failed or did not finish, which the mean leaves out
+
+    @property
+    def partial(self) -> bool:
+        """Whether the value is a mean of only those that completed."""
+        return self.left_out > 0 and self.value != math.inf
 
     @property
     def half_width(self) -> float | None:
@@ -34,16 +49,22 @@ class Estimate:
 
     @property
     def text(self) -> str:
-        """Value and half-width, without the unit: `12.34 ±0.21`, with `p` where pooled."""
+        """Value and half-width, without the unit: `12.34 ±0.21`; `p` where pooled, `†` where some failed."""
         width = self.half_width
         mark = "p" if self.method == "pooled" and self.value != math.inf else ""
+        mark += SURVIVORS if self.partial else ""
         value = number(scaled(self.value, self.unit))
         return value + mark if width is None else f"{value} ±{half_width(scaled(width, self.unit))}{mark}"
 
     @property
+    def marked(self) -> str:
+        """Value with unit, with `†` where some failed."""
+        return quantity(self.value, self.unit) + (SURVIVORS if self.partial else "")
+
+    @property
     def full(self) -> str:
         """Value with unit, interval and n."""
-        parts = [quantity(self.value, self.unit), interval(self.low, self.high, self.unit), f"n={self.n}"]
+        parts = [self.marked, interval(self.low, self.high, self.unit), f"n={self.n}"]
         return " ".join(part for part in [*parts, "pooled" if self.method == "pooled" else ""] if part)
 
     def to_json(self) -> dict[str, Any]:
@@ -61,6 +82,7 @@ class Estimate:
             "unit": printed_unit(self.unit),
             "n": self.n,
             "observations": self.observations,
+            "left_out": self.left_out,
             "method": self.method,
             "unbounded": value is not None and math.isinf(value),
             "note": self.note,
@@ -109,9 +131,11 @@ def _mean(metric: Metric, groups: list[Floats], error: float) -> Estimate:
     means = np.array([np.mean(group) for group in finite if len(group)], dtype=np.float64)
     note = f"{left_out} of {_count(groups)} that failed or did not finish are left out" if left_out else ""
     if not len(means):
-        return Estimate(metric.unit, math.inf, None, None, len(groups), _count(groups), "none", note)
-    bounds = mean_bounds(means, error)
-    return _estimate(metric, bounds, len(means), _count(finite), "t", note)
+        return Estimate(
+            metric.unit, math.inf, None, None, len(groups), _count(groups), "none", note, left_out
+        )
+    found = _estimate(metric, mean_bounds(means, error), len(means), _count(finite), "t", note)
+    return replace(found, left_out=left_out)
 
 
 def _observed(metric: Metric, groups: list[Floats], stat: str) -> Estimate:

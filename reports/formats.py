@@ -10,6 +10,7 @@ from typing import Any
 
 UNBOUNDED = "∞"
 ABSENT = "\N{EN DASH}"
+SURVIVORS = "†"  # a mean of only those that completed
 _VALUE_DIGITS = 4
 _WIDTH_DIGITS = 2
 _FIXED_LOWEST = -4  # below 10^-4 the exponent is written

@@ -8,18 +8,19 @@ from reports.bottleneck import Station
 from reports.estimates import Estimate
 from reports.formats import (
     ABSENT,
+    SURVIVORS,
     coordinate,
     coordinates,
     interval,
     json_number,
     number,
     percent,
-    quantity,
     scaled,
 )
 from reports.judge import TargetResult
 from reports.phrases import (
     ABSENT_NOTE,
+    SURVIVORS_NOTE,
     behind_text,
     finding_text,
     margin_text,
@@ -59,7 +60,7 @@ def table_values(summary: Summary, focus: PointSummary | None) -> dict[str, Any]
         "comparisons": _comparisons(summary),
         "paths": short_paths(paths),
         "heads": [head for head, _ in _COLUMNS],
-        "legend_notes": f"p: pooled over replications. {ABSENT_NOTE}",
+        "legend_notes": f"p: pooled over replications. {ABSENT_NOTE} {SURVIVORS_NOTE}",
         "points": [_point(point, paths, focus) for point in summary.points],
         "shares": [] if focus is None else _shares(focus),
         "stations": [] if focus is None else _stations(summary, focus),
@@ -77,7 +78,7 @@ def _tiles(focus: PointSummary) -> list[dict[str, str]]:
         found = focus.estimates[measure]
         bounds = interval(found.low, found.high, found.unit)
         detail = " ".join(part for part in [bounds, f"n={found.n}", _mark(found)] if part)
-        tiles.append({"name": name, "value": quantity(found.value, found.unit), "detail": detail})
+        tiles.append({"name": name, "value": found.marked, "detail": detail})
     neck = focus.bottleneck
     if neck is not None:
         share = f"{percent(neck.share.value)} of the time"
@@ -92,6 +93,8 @@ def _tiles(focus: PointSummary) -> list[dict[str, str]]:
 
 
 def _mark(found: Estimate) -> str:
+    if found.partial:
+        return f"{SURVIVORS} {found.note}"
     return "pooled" if found.method == "pooled" else ""
 
 
@@ -166,7 +169,8 @@ def _point(point: PointSummary, paths: list[str], focus: PointSummary | None) ->
 
 def _cell(found: Estimate) -> dict[str, str]:
     return {
-        "text": number(scaled(found.value, found.unit)),
+        "text": number(scaled(found.value, found.unit)) + (SURVIVORS if found.partial else ""),
+        "n": f"n={found.n}" if found.partial else "",
         "interval": interval(found.low, found.high, found.unit),
         "mark": " p" if found.method == "pooled" else "",
         "sort": _sort(found.value),

@@ -8,7 +8,7 @@ import numpy as np
 
 from reports.columns import Floats, PointRuns, RunData
 from reports.estimates import estimate, samples, value_of
-from reports.formats import interval, number, percent, quantity, scaled
+from reports.formats import SURVIVORS, interval, number, percent, quantity, scaled
 from reports.intervals import Bounds, quantile, share_bounds, shares_bounds
 from reports.looks import passing_looks, replications_needed
 from reports.metrics import Metric, find_metric
@@ -36,6 +36,7 @@ class Judgement:
     margin: float | None = None
     reason: str = ""
     infeasible: bool = False
+    partial: bool = False  # the value is a mean of only those that completed
 
     @property
     def value_unit(self) -> str:
@@ -45,7 +46,7 @@ class Judgement:
     @property
     def value_text(self) -> str:
         """The value that was judged, with unit and bounds."""
-        text = quantity(self.value, self.value_unit)
+        text = quantity(self.value, self.value_unit) + (SURVIVORS if self.partial else "")
         bounds = interval(self.low, self.high, self.value_unit)
         return f"{text} {bounds}" if bounds else text
 
@@ -245,8 +246,9 @@ def _stat(
         verdict, reason = _every_one(groups, target, questions)
     else:
         verdict, reason = _judged(metric, bounds, target, found.note)
-    if verdict is Verdict.PASS and found.note and stat == "mean":
-        verdict, reason = Verdict.INCONCLUSIVE, found.note
+    if found.left_out:  # how long the rest would have taken, nobody knows
+        verdict = Verdict.INCONCLUSIVE if verdict is Verdict.PASS else verdict
+        reason = found.note
     return _with(
         blank,
         verdict=verdict,
@@ -260,6 +262,7 @@ def _stat(
         reached=found.value,
         margin=margin(found.value, target.minimum, target.maximum),
         reason=reason,
+        partial=found.partial,
     )
 
 

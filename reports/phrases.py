@@ -2,7 +2,7 @@
 
 from reports.compare import Compared, Finding
 from reports.exits import NAMES
-from reports.formats import UNBOUNDED, coordinates, number, percent
+from reports.formats import SURVIVORS, UNBOUNDED, coordinates, number, percent
 from reports.judge import Judgement
 from reports.summary import Summary
 from reports.verdicts import Verdict
@@ -12,6 +12,9 @@ POOLED_NOTE = (
     "its interval is a bootstrap over replications."
 )
 UNBOUNDED_NOTE = f"{UNBOUNDED}: more executions failed or did not finish than the percentile leaves room for."
+SURVIVORS_NOTE = (
+    f"{SURVIVORS}: a mean of only those that completed; what failed or did not finish is left out."
+)
 ABSENT_NOTE = "A dash: too few observations for this percentile (59 for p95, 299 for p99)."
 
 
@@ -34,6 +37,17 @@ def counted(summary: Summary) -> str:
     }
     parts = [f"{verdicts.count(verdict)} {word}" for verdict, word in words.items() if verdict in verdicts]
     return f"{len(verdicts)} target{'s' if len(verdicts) > 1 else ''}: " + ", ".join(parts)
+
+
+def held_checks(summary: Summary) -> list[str]:
+    """Return in how many runs the self-checks hold, and which could be made only in fewer."""
+    runs = sum(point.n for point in summary.points)
+    everywhere = [check for check in summary.checks if check.runs == runs]
+    fewer = [f"{check.name} ({check.runs})" for check in summary.checks if check.runs < runs]
+    lines = [f"{len(everywhere)} checks hold in all {runs} runs"]
+    if fewer:
+        lines.append(f"these could be made in fewer runs: {', '.join(fewer)}")
+    return lines
 
 
 def scope(summary: Summary) -> str:

@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 from reports.figures.axes import Layout
 from reports.figures.canvas import WIDTH, Drawing, drawing, finish
 from reports.figures.palette import INK, PAPER, heat
-from reports.formats import number, scaled
+from reports.formats import SURVIVORS, number, scaled
 from reports.judge import Judgement, TargetResult
 from reports.summary import Summary
 from reports.verdicts import Verdict
@@ -56,7 +56,8 @@ def heatmap(result: TargetResult, layout: Layout, number_of: int) -> Drawing:
             f"map{number_of}",
             f"Where {result.target.id} holds: {result.target.metric}, {sample.limit_text}",
             f"{layout.along.name} against {layout.series.name}; a cell shows the value reached and how much "
-            f"of the limit is spare (blue) or exceeded (orange); hatched is inconclusive. Points: {told}.",
+            f"of the limit is spare (blue) or exceeded (orange); hatched is inconclusive, or with "
+            f"{SURVIVORS} a mean of only the n replications that completed. Points: {told}.",
         )
 
 
@@ -73,24 +74,27 @@ def _cell(axes: object, x: int, y: int, item: Judgement | None) -> None:
         return
     color, ink = heat(item.margin)
     axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=color, edgecolor="none"))
-    if item.verdict is Verdict.INCONCLUSIVE:
+    if item.verdict is Verdict.INCONCLUSIVE or item.partial:
         axes.add_patch(
             Rectangle(
                 (x - 0.48, y - 0.46), 0.96, 0.92, facecolor="none", edgecolor=ink, hatch="///", linewidth=0
             )
         )
         axes.add_patch(
-            Rectangle((x - 0.3, y - 0.34), 0.6, 0.68, facecolor=color, edgecolor=PAPER, linewidth=0)
+            Rectangle((x - 0.4, y - 0.34), 0.8, 0.68, facecolor=color, edgecolor=PAPER, linewidth=0)
         )
     unit = " s" if item.unit == "s" and item.reached != math.inf else ""
     axes.text(
         x,
         y + 0.14,
-        f"{number(scaled(item.reached, item.unit), 3)}{unit}",
+        f"{number(scaled(item.reached, item.unit), 3)}{unit}{SURVIVORS if item.partial else ''}",
         ha="center",
         va="center",
         fontsize=9.5,
         color=ink,
     )
     spare = "" if not math.isfinite(item.margin) else f"{item.margin * 100:+.0f} %"
-    axes.text(x, y - 0.2, spare, ha="center", va="center", fontsize=8, color=ink)
+    resting = f"n={item.n}" if item.partial else ""
+    axes.text(
+        x, y - 0.2, ", ".join(filter(None, [spare, resting])), ha="center", va="center", fontsize=8, color=ink
+    )

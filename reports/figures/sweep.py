@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from reports.estimates import Estimate
 from reports.figures.axes import MOST_SERIES, Layout, label
 from reports.figures.canvas import Drawing, drawing, finish, plain_log, value_ticks
-from reports.figures.labels import EndLabel, place_labels
+from reports.figures.labels import EndLabel, mark_unbounded, place_labels
 from reports.figures.palette import LIMIT, PAPER, ramp
-from reports.formats import number, visible
+from reports.formats import UNBOUNDED, number, visible
 from reports.summary import PointSummary, Summary
 
 _LATENCIES = (("p50", 5), ("p95", 3), ("p99", 1))  # shade
@@ -76,19 +76,22 @@ def _interval_line(
     *,
     dashed: bool = False,
 ) -> list[tuple[float, float]]:
-    """Draw one line with its intervals; return what was drawn. A value that is not known leaves a gap."""
-    drawn = []
+    """Draw one line with its intervals; return what was drawn. A value that is not known breaks the line."""
+    drawn, xs, ys = [], [], []
     for point, found in zip(line, estimates, strict=True):
         if found.value is None or not math.isfinite(found.value):
+            xs.append(layout.place(point))
+            ys.append(math.nan)
             continue
         x = layout.place(point)
         drawn.append((x, found.value))
+        xs.append(x)
+        ys.append(found.value)
         if found.low is not None and found.high is not None and math.isfinite(found.high):
             axes.plot(
                 [x, x], [max(found.low, found.value / 1e3), found.high], color=color, linewidth=1, zorder=2
             )
     if drawn:
-        xs, ys = zip(*drawn, strict=True)
         joined = layout.along.numeric and layout.along.path is not None
         style = ("--" if dashed else "-") if joined else "none"
         axes.plot(
@@ -150,19 +153,26 @@ def latency(summary: Summary, layout: Layout) -> Drawing:
             "Latency against concurrency",
             f"Median, 95th and 99th percentile of the execution's duration in seconds against "
             f"{layout.along.name}, with confidence intervals and the limits of the targets. "
-            "The numbers are in the table of points.",
+            f"A line breaks where a percentile is missing; {UNBOUNDED} at the top edge marks what is "
+            "unbounded. The numbers are in the table of points.",
         )
 
 
 def _latency_lines(axes: Axes, layout: Layout, value: Any) -> list[EndLabel]:
     line = layout.line(value)
     labels = []
+    unbounded: dict[float, list[str]] = {}
     for stat, shade in _LATENCIES:
         color = ramp(shade, 6)
         found = [point.estimates[f"execution_duration_{stat}"] for point in line]
         drawn = _interval_line(axes, layout, line, found, color, dashed=stat != "p50")
         if drawn:
             labels.append(EndLabel(*drawn[-1], stat))
+        for point, estimate in zip(line, found, strict=True):
+            if estimate.value == math.inf:
+                unbounded.setdefault(layout.place(point), []).append(stat)
+    for x, stats in unbounded.items():
+        mark_unbounded(axes, x, stats)
     _along(axes, layout)
     if layout.series.path:
         axes.set_title(f"{layout.series.short} {label(value)}", loc="left")

@@ -1,4 +1,5 @@
 import json
+import math
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -14,6 +15,7 @@ from reports.figures.palette import cause_variable
 from reports.html import html_text
 from reports.read import read_run
 from reports.summary import Summary, summarise
+from reports.verdicts import Verdict
 from tests.reports.synthetic import MANIFEST, grid, scenario, standard_targets, target, write_run
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -210,6 +212,46 @@ def test_the_axes_are_chosen_from_what_is_swept(
     layout = figures.layout_of(summary)
     assert (layout.along.path, layout.series.path) == (along, series)
     assert len(layout.points) == len(points)
+
+
+def test_a_line_breaks_where_a_percentile_is_missing_and_marks_what_is_unbounded(tmp_path: Path) -> None:
+    points: list[dict[str, Any]] = [{"load.burst": burst} for burst in (10, 20, 40, 80)]
+    write_run(tmp_path, points, 10, failures={1: 0.2, 2: 0.02})
+    summary = summarise(read_run(tmp_path), scenario(points))
+    values = [point.estimates["execution_duration_p95"].value for point in summary.points]
+    assert [value == math.inf for value in values] == [False, True, False, False]
+    drawn = figures.latency(summary, figures.layout_of(summary))
+    assert "∞ at the top edge" in drawn.description
+    assert len(re.findall(r">∞<", drawn.svg)) == 1
+    [dashed] = [
+        path
+        for path in re.findall(r'<path d="([^"]*)"[^>]*stroke-dasharray', drawn.svg)
+        if path.count("M") == 2
+    ]
+    assert dashed.count("L") == 1  # the first value stands alone, the last two are joined
+
+
+def test_a_mean_of_survivors_is_marked_in_table_tile_and_map(tmp_path: Path) -> None:
+    points = grid((1, 5), (1, 2))
+    write_run(tmp_path, points, 10, failures={2: 0.15})
+    asked = target("t", "makespan", stat="mean", max=30)
+    summary = summarise(read_run(tmp_path), scenario(points, [asked]))
+    whole, part = (summary.points[index].estimates["makespan"] for index in (0, 2))
+    assert (whole.partial, part.partial) == (False, True)
+    assert part.text.endswith("†")
+    assert 0 < part.n < 10
+    text = html_text(summary)
+    assert (
+        len(re.findall(rf"<td[^>]*>[\d.]+† <small>[^<]+</small> <small>n={part.n}</small></td>", text)) == 1
+    )
+    [map_] = re.findall(r"<svg[^>]*map1-title.*?</svg>", text, flags=re.DOTALL)
+    assert len(re.findall(r">[\d.]+ s†<", map_)) == 1
+    assert f"n={part.n}<" in map_
+    [result] = summary.targets
+    assert result.worst.point == 2
+    assert result.worst.verdict is Verdict.INCONCLUSIVE
+    assert "† [" in result.worst.value_text
+    assert "left out" in result.worst.reason
 
 
 def test_the_chart_of_an_execution_fills_its_time(tmp_path: Path) -> None:

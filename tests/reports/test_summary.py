@@ -16,6 +16,7 @@ from reports.exits import (
     TARGET_FAILED,
     ExitCause,
 )
+from reports.phrases import held_checks
 from reports.read import read_run
 from reports.summary import Summary, summarise, undecided
 from tests.reports.synthetic import run_rows, scenario, target, write_rows, write_run
@@ -99,7 +100,7 @@ def test_infeasible_is_said_before_failed(tmp_path: Path) -> None:
         ("execution", {"admitted_ns": 10**15}, "no negative time"),
         ("execution", {"execution": "x-1"}, "unique ids"),
         ("sample", {"busy_ns": 10**15}, "utilisation"),
-        ("sample", {"wait_ns": 10**15}, "Little's law"),
+        ("sample", {"wait_ns": 10**15}, "admission waits agree"),
     ],
 )
 def test_a_record_that_contradicts_itself_is_a_model_error(
@@ -112,6 +113,19 @@ def test_a_record_that_contradicts_itself_is_a_model_error(
     summary = summary_of(tmp_path)
     assert summary.exit_code == MODEL_ERROR
     assert check in [item.name for item in summary.checks if not item.passed]
+
+
+def test_checks_that_few_runs_allow_are_named_with_their_runs(tmp_path: Path) -> None:
+    write_run(tmp_path, POINTS)
+    every = held_checks(summary_of(tmp_path))
+    assert every == ["9 checks hold in all 20 runs"]
+    rows = run_rows(0, POINTS[0], 0, random.Random("0"))
+    del rows[0]["checks"]["quota"]
+    write_rows(tmp_path / "records/p0000-r00000.jsonl", rows)
+    assert held_checks(summary_of(tmp_path)) == [
+        "8 checks hold in all 20 runs",
+        "these could be made in fewer runs: invariant quota (19)",
+    ]
 
 
 def test_open_targets_ask_for_more_replications_of_their_points_only(tmp_path: Path) -> None:
