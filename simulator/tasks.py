@@ -24,13 +24,12 @@ Story = Generator["int | Waitable", Any, None]
 class Task:
     """One running story. A call's `yield` gives the call; a duration's gives nothing of use."""
 
-    __slots__ = ("_agenda", "_ended", "_story", "alive")
+    __slots__ = ("_agenda", "_story", "alive")
 
-    def __init__(self, agenda: Agenda, story: Story, ended: Callable[[], None] | None = None) -> None:
-        """Run `story` at once until its first wait; `ended` is called when it returns."""
+    def __init__(self, agenda: Agenda, story: Story) -> None:
+        """Run `story` at once until its first wait."""
         self._agenda = agenda
         self._story = story
-        self._ended = ended
         self.alive = True
         self._advance(None)
 
@@ -41,8 +40,6 @@ class Task:
             wanted = self._story.send(value)
         except StopIteration:
             self.alive = False
-            if self._ended is not None:
-                self._ended()
             return
         if isinstance(wanted, int):
             self._agenda.after(wanted, self._advance)
@@ -50,7 +47,7 @@ class Task:
             wanted.done = self._advance
 
     def cancel(self) -> None:
-        """End the story where it stands, without calling `ended`."""
+        """End the story where it stands."""
         self.alive = False
         self._story.close()
 

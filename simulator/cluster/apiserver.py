@@ -13,7 +13,7 @@ from engine.core.errors import ApiError
 from simulator.agenda import Agenda
 from simulator.attribution import Link
 from simulator.stations import Seats, TokenBucket
-from simulator.streams import Sampler, Stream
+from simulator.streams import Sampler, Stream, entity
 
 Operation = Callable[[Link], Any]
 """What a call does to the store at its commit; raises an `ApiError` to refuse."""
@@ -92,13 +92,14 @@ class ServiceTimes:
 class Client:
     """One user of the API server, with its own token bucket and priority level."""
 
-    __slots__ = ("_agenda", "_level", "_throttle", "bucket", "times")
+    __slots__ = ("_agenda", "_level", "_repeats", "_throttle", "bucket", "times")
 
     def __init__(self, level: Level, times: ServiceTimes, bucket: TokenBucket, throttle: Cause) -> None:
         """Charge the bucket's waits to `throttle`."""
         self._agenda = level.agenda
         self._level = level
         self._throttle = throttle
+        self._repeats: dict[str, int] = {}
         self.bucket = bucket
         self.times = times
 
@@ -106,6 +107,11 @@ class Client:
     def requests_count(self) -> int:
         """Requests made so far."""
         return self.bucket.arrivals_count
+
+    def repeated(self, name: str) -> int:
+        """Return the key of the next of many requests about one thing, such as the status of an object."""
+        ordinal = self._repeats[name] = self._repeats.get(name, 0) + 1
+        return entity(name) + ordinal
 
     def read(self, operation: Operation, key: int, link: Link, objects: int = 0) -> Call:
         """Send a read; `key` identifies the request for its service time."""

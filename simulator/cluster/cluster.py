@@ -29,6 +29,8 @@ from simulator.stations import Station, TokenBucket
 from simulator.streams import Streams, sampler
 
 SECOND_NS = 1_000_000_000
+
+
 class VirtualTimestamps:
     """Renders the virtual clock in the API's format, to the second."""
 

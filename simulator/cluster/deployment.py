@@ -249,7 +249,7 @@ class DeploymentController:
         version = resource["metadata"]["resourceVersion"] if ref.kind == "ReplicaSet" else None
         call = self._client.write(
             partial(self._patch, ref, changes, version),
-            entity(f"write/{ref.kind}/{namespace}/{name}/{resource['metadata']['resourceVersion']}"),
+            self._client.repeated(f"write/{ref.kind}/{namespace}/{name}"),
             link,
         )
         yield call
@@ -277,9 +277,9 @@ class DeploymentController:
             return
         self._written[key] = {**written, **status}
         namespace, name = key
-        version = deployment["metadata"]["resourceVersion"]
         operation = partial(self._set_status, Ref("Deployment", name, namespace), status)
-        yield self._client.write(operation, entity(f"status/Deployment/{namespace}/{name}/{version}"), link)
+        key_of_write = self._client.repeated(f"status/Deployment/{namespace}/{name}")
+        yield self._client.write(operation, key_of_write, link)
 
     def _set_status(self, ref: Ref, status: Mapping[str, Any], link: Link) -> None:
         try:

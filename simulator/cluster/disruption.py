@@ -19,7 +19,6 @@ from simulator.cluster.rolling import resolve
 from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
 from simulator.cluster.workqueue import WorkQueue
-from simulator.streams import entity
 from simulator.tasks import Waitable
 
 BUDGET = "PodDisruptionBudget"
@@ -130,7 +129,7 @@ class DisruptionController:
             partial(
                 self._write, Ref(BUDGET, key[1], key[0]), {**status, "disruptedPods": disrupted}, version
             ),
-            entity(f"status/{BUDGET}/{key[0]}/{key[1]}/{version}"),
+            self._client.repeated(f"status/{BUDGET}/{key[0]}/{key[1]}"),
             link,
         )
         yield call

@@ -105,9 +105,8 @@ class JobController:
             status["conditions"] = [{"type": ended, "status": "True", "reason": reason}]
         written = job.get("status") or {}
         if any(written.get(name, 0) != value for name, value in status.items()):
-            version = job["metadata"]["resourceVersion"]
             operation = partial(self._write, Ref("Job", key[1], key[0]), status)
-            yield self._client.write(operation, entity(f"status/Job/{key[0]}/{key[1]}/{version}"), link)
+            yield self._client.write(operation, self._client.repeated(f"status/Job/{key[0]}/{key[1]}"), link)
         return error
 
     def _stop(self, key: Key, pods: list[Resource], link: Link) -> Generator[int | Waitable, Any, Link]:

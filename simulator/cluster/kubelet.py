@@ -193,9 +193,7 @@ class Kubelet:
     def _terminate(self, known: _Pod, pod: Resource, link: Link) -> Story:
         ref = Ref("Pod", pod["metadata"]["name"], pod["metadata"].get("namespace", ""))
         grace_ns = pod["metadata"].get("deletionGracePeriodSeconds", 30) * 1_000_000_000
-        exit_ns = (
-            min(self._behaviours.exit_ns(pod), grace_ns) if known.started and not has_ended(pod) else 0
-        )
+        exit_ns = min(self._behaviours.exit_ns(pod), grace_ns) if known.started and not has_ended(pod) else 0
         if exit_ns:
             link = extend(link, Cause.TERMINATION_GRACE, self._agenda.now + exit_ns)
             yield exit_ns

@@ -204,9 +204,7 @@ class ReplicaSetController:
             return
         self._written[key] = {**written, **status}
         operation = partial(self._set_status, Ref("ReplicaSet", key[1], key[0]), status)
-        yield self._client.write(
-            operation, entity(f"status/{key[0]}/{key[1]}/{replicaset['metadata']['resourceVersion']}"), link
-        )
+        yield self._client.write(operation, self._client.repeated(f"status/{key[0]}/{key[1]}"), link)
 
     def _set_status(self, ref: Ref, changes: dict[str, Any], link: Link) -> Resource | None:
         try:

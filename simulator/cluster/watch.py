@@ -14,7 +14,7 @@ from simulator.agenda import Agenda
 from simulator.attribution import Link
 from simulator.cluster.objects import key_of
 from simulator.cluster.store import Key
-from simulator.streams import Constant, Sampler, Stream
+from simulator.streams import Constant, Sampler, Stream, entity
 
 Handler = Callable[["Resource | None", "Resource | None", Link], None]
 """Told of (before, after, link): before is None for a new object, after is None for one that is gone."""
@@ -31,7 +31,7 @@ class Watch:
         self._constant_ns = delay.ns if isinstance(delay, Constant) else None
         self._stream = stream
         self._delivered_at = 0
-        self._count = 0
+        self._counts: dict[str, int] = {}
         self._handlers: dict[str, list[Handler]] = {}
 
     def load(self, objects: Mapping[str, Mapping[Key, Resource]]) -> None:
@@ -49,8 +49,9 @@ class Watch:
         now = agenda.now
         delay_ns = self._constant_ns
         if delay_ns is None:
-            self._count += 1
-            at = max(self._delivered_at, now + self._delay(self._stream.uniform(self._count)))
+            name = f"{kind}/{'/'.join(key_of(after or before or {}))}"
+            ordinal = self._counts[name] = self._counts.get(name, 0) + 1
+            at = max(self._delivered_at, now + self._delay(self._stream.uniform(entity(name), ordinal)))
             self._delivered_at = at
             delay_ns = at - now
         seen: Link = (link, Cause.WATCH_DELAY, now + delay_ns, None)

@@ -30,24 +30,23 @@ def test_a_task_waits_for_durations_and_calls_in_turn() -> None:
         answer = yield call
         seen.append((agenda.now, answer.value))
 
-    Task(agenda, story(), ended=lambda: seen.append((agenda.now, "ended")))
+    task = Task(agenda, story())
+    assert task.alive
     agenda.run()
-    assert seen == [(13, "value"), (13, "ended")]
+    assert seen == [(13, "value")]
+    assert not task.alive
 
 
 def test_a_task_without_a_wait_ends_at_once() -> None:
-    ended: list[bool] = []
-
     def story(waits: int) -> Story:
         for _ in range(waits):
             yield 0
 
-    task = Task(Agenda(), story(0), ended=lambda: ended.append(True))
-    assert ended == [True]
+    task = Task(Agenda(), story(0))
     assert not task.alive
 
 
-def test_a_cancelled_task_goes_no_further_and_does_not_end() -> None:
+def test_a_cancelled_task_goes_no_further() -> None:
     agenda = Agenda()
     seen: list[str] = []
 
@@ -58,7 +57,7 @@ def test_a_cancelled_task_goes_no_further_and_does_not_end() -> None:
         finally:
             seen.append("closed")
 
-    task = Task(agenda, story(), ended=lambda: seen.append("ended"))
+    task = Task(agenda, story())
     agenda.after(5, lambda _entry: task.cancel())
     agenda.run()
     assert seen == ["closed"]
