@@ -198,6 +198,9 @@ def user_error(error: Exception) -> tuple[int, dict[str, Any]] | None:
         return exits.INVALID, {"message": str(error), "problems": problems}
     if isinstance(error, ReportError):
         return exits.INVALID, {"message": str(error)}
+    if isinstance(error, OSError) and error.strerror:  # a place that cannot be written, a full disk
+        where = f"{error.filename}: " if error.filename else ""
+        return exits.USAGE, {"message": f"{where}{error.strerror}"}
     return None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import scenarios
-from headroom import feasibility, identity, manifest, rundir, sensitivity
+from headroom import feasibility, manifest, rundir, sensitivity
 from headroom.errors import HarnessError
 from headroom.executor import Executor
 from headroom.interrupt import Interrupt
@@ -44,14 +44,19 @@ class Experiment:
         self.failures: list[Outcome] = []
         self.done = 0  # runs with records: made now, or kept from an earlier start
 
+    def prepare(self) -> None:
+        """Find what is wrong before anything is written: `ScenarioError` names every point's problem."""
+        self.directory.check_usable()
+        for point in self.points:  # loading a scenario checks single values of a large sweep, and not all
+            scenarios.compile(self.scenario, point, 0)
+
     def perform(self) -> None:
         """Fill the run directory with everything but the documents. Raises `HarnessError` on interrupt."""
-        self.directory.check_usable()
         began = time.monotonic()
         impossible = feasibility.examine(self.scenario, self.points)
         first = scenarios.compile(self.scenario, self.points[0], 0)
         said = manifest.build(first, command=command(), world="simulated", workers=self.settings.workers)
-        self.directory.begin(said, self.scenario.resolved_yaml(), identity.code_digest())
+        self.directory.begin(said, self.scenario.resolved_yaml())
         if impossible:
             rundir.write_json(self.directory.path / rundir.INFEASIBLE, impossible)
         if not impossible or self.settings.force:

@@ -4,11 +4,13 @@ Records of an earlier start wait in `.earlier` until the run whose digest they c
 nobody asked for is removed at the end.
 """
 
+import fcntl
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ SCENARIO = "scenario.resolved.yaml"
 INFEASIBLE = "infeasible.json"
 SENSITIVITY = "sensitivity.json"
 FAILURES = "failures.json"
+LOCK = ".lock"
+MADE_BY = ("code_digest", "dependencies", "python")  # what records depend on besides their spec
 RECORD = re.compile(r"p(\d{4,})-r(\d{5,})\.jsonl")
 
 
@@ -30,6 +34,9 @@ def write_text(path: Path, lines: Iterable[str]) -> None:
         with part.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(lines)
         part.replace(path)
+    except OSError as error:  # a full disk names no file
+        part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -72,7 +79,8 @@ class RunDirectory:
     def check_usable(self) -> None:
         """Refuse a place that holds something else."""
         if self.path.is_dir():
-            if any(self.path.iterdir()) and not (self.path / MANIFEST).is_file():
+            others = any(file.name != LOCK for file in self.path.iterdir())
+            if others and not (self.path / MANIFEST).is_file():
                 raise HarnessError(
                     f"{self.path} is not empty and holds no run",
                     exits.USAGE,
@@ -81,17 +89,33 @@ class RunDirectory:
         elif self.path.exists():
             raise HarnessError(f"{self.path} is a file", exits.USAGE, "give --out a directory")
 
-    def begin(self, manifest: dict[str, Any], scenario_yaml: str, code_digest: str) -> None:
-        """Set earlier results aside, then write manifest and scenario."""
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the directory against other processes; the system lets go of it even after a crash."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644), "r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise HarnessError(
+                    f"{self.path} is in use by process {file.read().strip() or 'unknown'}",
+                    exits.USAGE,
+                    "wait for it to end, or give --out another directory",
+                ) from error
+            file.truncate()
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            yield
+
+    def begin(self, manifest: dict[str, Any], scenario_yaml: str) -> None:
+        """Set earlier results aside if they were made as these will be, then write manifest and scenario."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.earlier.mkdir(exist_ok=True)
-        made_by = (
-            read_json(self.path / MANIFEST).get("code_digest") if (self.path / MANIFEST).is_file() else None
-        )
-        if made_by == code_digest:
+        before = read_json(self.path / MANIFEST) if (self.path / MANIFEST).is_file() else {}
+        if before and all(before.get(part) == manifest.get(part) for part in MADE_BY):
             for record in sorted(self.records.glob("*.jsonl")):
                 record.replace(self.earlier / record.name)
-        else:  # other code: none of it can be used
+        else:  # other code, or other versions below it: none of it can be used
             shutil.rmtree(self.earlier)
             self.earlier.mkdir()
         for stale in (self.records, self.histories):

@@ -63,8 +63,11 @@ def run(
         raise HarnessError("\n".join(scenario.warnings), exits.NO_DATA, hint)
     for warning in scenario.warnings:
         teller.say(f"warning: {warning}")
-    Experiment(scenario, settings, teller).perform()
-    return judge(settings.out, scenario, allow_inconclusive=allow_inconclusive, as_json=as_json)
+    experiment = Experiment(scenario, settings, teller)
+    experiment.prepare()
+    with experiment.directory.alone():
+        experiment.perform()
+        return judge(settings.out, scenario, allow_inconclusive=allow_inconclusive, as_json=as_json)
 
 
 def report(path: Path, *, allow_inconclusive: bool, as_json: bool) -> int:

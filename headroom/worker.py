@@ -6,6 +6,7 @@ import pickle
 import signal
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +97,8 @@ class Worker:
             kept = not self.task.histories and self._adopt(job, spec)
             if not kept:
                 self._write(job, self.simulate(spec))
+        except OSError:  # the disk's doing and not the run's: the next one would meet it too
+            raise
         except Exception:  # noqa: BLE001 - whatever is wrong with one run, the others are kept and this one is named
             return Outcome(job, time.perf_counter() - began, error=traceback.format_exc())
         return Outcome(job, time.perf_counter() - began, kept=kept)
@@ -120,11 +123,23 @@ def line_of(row: Mapping[str, Any]) -> str:
 
 
 def digest_of(record: Path) -> str:
-    """Return the RunSpec digest that a records file was made from; empty if the file is not sound."""
+    """Return the RunSpec digest that a records file was made from; empty if the file is not sound.
+
+    Sound is a file that ends with its line and has as many executions as its first row says, with all the
+    steps of each: a crash of the machine can cut a file that was written whole.
+    """
+    counts = Counter[str]()
     try:
         with record.open(encoding="utf-8") as file:
-            return str(json.loads(file.readline())["digest"])
-    except (OSError, ValueError, KeyError, TypeError):
+            run = json.loads(next(file))
+            for line in file:
+                row = json.loads(line)
+                counts[row["type"]] += 1
+                counts["steps promised"] += row["steps_count"] if row["type"] == "execution" else 0
+                counts["cut"] += not line.endswith("\n")
+        whole = (counts["execution"], counts["step"]) == (run["submitted_count"], counts["steps promised"])
+        return str(run["digest"]) if whole and not counts["cut"] else ""
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
         return ""
 
 

@@ -140,3 +140,31 @@ def test_what_is_no_run_directory_is_refused(verb: tuple[str, ...], tmp_path: Pa
     result = headroom(verb[0], str(tmp_path), *verb[1:])
     assert result.returncode == 3
     assert "not a run directory" in result.stderr
+
+
+def test_a_place_that_cannot_be_written_is_told_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "scenario.yaml").write_text(GOOD)
+    (tmp_path / "file").write_text("")
+    result = headroom("run", "scenario.yaml", "--out", "file/run", cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1] == "file/run: Not a directory"
+    assert "Traceback" not in result.stderr
+
+
+def test_a_missing_folder_for_a_history_is_told_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "scenario.yaml").write_text(GOOD)
+    assert headroom("run", "scenario.yaml", "--out", "run", cwd=tmp_path).returncode in (0, 10, 11)
+    result = headroom("replay", "run", "--point", "0", "--history", "gone/h.jsonl", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "gone/h.jsonl: No such file or directory" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_bad_value_late_in_a_sweep_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    values = [*range(1, 230), 0]
+    (tmp_path / "scenario.yaml").write_text(GOOD)
+    sweep = f"sweep={{load.burst: {values}}}"
+    result = headroom("run", "scenario.yaml", "--out", "out", "--set", sweep, cwd=tmp_path)
+    assert result.returncode == 3, result.stderr
+    assert "burst" in result.stderr
+    assert not (tmp_path / "out").exists()

@@ -1,16 +1,17 @@
 """Many runs in several processes: same bytes, resumed, and an accident costs one run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 import scenarios
+import simulator
 from headroom.errors import HarnessError
 from headroom.executor import CRASHED, Executor
 from headroom.interrupt import Interrupt
 from headroom.rundir import RunDirectory
-from headroom.worker import Job, Outcome, Task
+from headroom.worker import Job, Outcome, Task, digest_of, line_of
 from reports import exits
 from tests.headroom.command import contents
 
@@ -34,7 +35,7 @@ def task_of(path: Path, accident: str = "none") -> Task:
     file = path.with_suffix(".yaml")
     file.write_text(SCENARIO.replace("ACCIDENT", accident))
     directory = RunDirectory(path)
-    directory.begin({"code_digest": "c0de"}, "", "c0de")
+    directory.begin({"code_digest": "c0de"}, "")
     return Task(scenarios.load(file), path, world=WORLD)
 
 
@@ -69,11 +70,48 @@ def test_a_record_of_another_spec_is_not_kept(tmp_path: Path) -> None:
     assert not any(outcome.kept for outcome in outcomes)
 
 
-def test_a_damaged_record_is_not_kept(tmp_path: Path) -> None:
+def without_end(body: bytes) -> bytes:
+    return body[:-1]
+
+
+def without_last_line(body: bytes) -> bytes:
+    return b"".join(body.splitlines(keepends=True)[:-1])
+
+
+def without_middle(body: bytes) -> bytes:
+    return body[: len(body) // 2] + bytes(len(body) - len(body) // 2)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda _: b"\x80 not json", lambda _: b"", without_end, without_last_line, without_middle]
+)
+def test_a_damaged_record_is_not_kept(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
     run(task_of(tmp_path / "run"))
-    (tmp_path / "run" / "records" / "p0001-r00002.jsonl").write_bytes(b"\x80 not json")
+    record = tmp_path / "run" / "records" / "p0001-r00002.jsonl"
+    whole = record.read_bytes()
+    record.write_bytes(damage(whole))
     outcomes = run(task_of(tmp_path / "run"))
     assert [outcome.job for outcome in outcomes if not outcome.kept] == [Job(1, 2)]
+    assert record.read_bytes() == whole
+
+
+def test_a_record_without_its_last_step_is_not_sound(tmp_path: Path) -> None:
+    scenario = task_of(tmp_path / "run").scenario
+    spec = scenarios.compile(scenario, scenario.points()[0], 0)
+    rows = [line_of(row) for row in simulator.simulate(spec).rows]
+    last = max(number for number, row in enumerate(rows) if row.startswith('{"type":"step"'))
+    record = tmp_path / "record.jsonl"
+    record.write_text("".join(rows))
+    assert digest_of(record) == spec.digest
+    record.write_text("".join(rows[:last]))
+    assert digest_of(record) == ""
+
+
+def test_a_disk_that_cannot_be_written_ends_the_command(tmp_path: Path) -> None:
+    task = task_of(tmp_path / "run")
+    (tmp_path / "run" / "records").rmdir()
+    with pytest.raises(FileNotFoundError, match="p0000-r00000"):
+        run(task, jobs=JOBS[:1])
 
 
 def test_an_exception_costs_one_run_and_is_named(tmp_path: Path) -> None:

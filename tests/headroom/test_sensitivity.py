@@ -84,7 +84,7 @@ def test_what_was_not_measured_does_not_hold(tmp_path: Path) -> None:
 def test_a_target_that_is_missed_as_assumed_has_no_factor(tmp_path: Path) -> None:
     scenario = scenario_of(tmp_path, limit="100ms")
     directory = RunDirectory(tmp_path / "run")
-    directory.begin({}, "", "c0de")
+    directory.begin({}, "")
     with Executor("simulator:simulate", 1, Interrupt()) as executor:
         [row] = search(executor, directory, Task(scenario, directory.path), Teller(quiet=True))
     assert (row["already_missed"], row["flips_at"], row["held_up_to"]) == (True, None, None)
@@ -95,7 +95,7 @@ def test_a_target_that_is_missed_as_assumed_has_no_factor(tmp_path: Path) -> Non
 def test_a_target_that_holds_all_the_way_is_not_missed(tmp_path: Path) -> None:
     scenario = scenario_of(tmp_path, limit="1h")
     directory = RunDirectory(tmp_path / "run")
-    directory.begin({}, "", "c0de")
+    directory.begin({}, "")
     with Executor("simulator:simulate", 1, Interrupt()) as executor:
         [row] = search(executor, directory, Task(scenario, directory.path), Teller(quiet=True))
     assert (row["already_missed"], row["flips_at"], row["held_up_to"]) == (False, None, 2)
