@@ -1,10 +1,13 @@
-"""SimPy's agenda against the plain heap: 200 random workflows, byte-identical histories and rows."""
+"""Agenda and driver against a plain heap that wakes the engine itself: byte-identical histories and rows."""
+
+from collections.abc import Callable
 
 import pytest
 
 from engine.core.history import History, replay
 from simulator.agenda import Agenda
 from tests.oracles.heap_agenda import HeapAgenda
+from tests.oracles.plain_simpy import PlainSimPy, SteppedAgenda
 from tests.oracles.world import World, run
 
 SEEDS = range(200)
@@ -13,9 +16,27 @@ SEEDS = range(200)
 @pytest.mark.parametrize("tying", [False, True], ids=["continuous", "tying"])
 def test_both_agendas_give_the_same_bytes(*, tying: bool) -> None:
     for seed in SEEDS:
-        heap, simpy = run(HeapAgenda(), seed, tying=tying), run(Agenda(), seed, tying=tying)
-        assert heap.history == simpy.history, seed
-        assert heap.rows == simpy.rows, seed
+        heap, agenda = run(HeapAgenda(), seed, tying=tying), run(Agenda(), seed, tying=tying)
+        assert heap.history == agenda.history, seed
+        assert heap.rows == agenda.rows, seed
+
+
+@pytest.mark.parametrize("tying", [False, True], ids=["continuous", "tying"])
+@pytest.mark.parametrize("make", [PlainSimPy, SteppedAgenda, Agenda])
+@pytest.mark.parametrize("until", [None, 12_000_000], ids=["to the end", "cut off"])
+def test_simpys_own_loop_gives_them_too(
+    make: Callable[[], PlainSimPy | Agenda], until: int | None, *, tying: bool
+) -> None:
+    """`simpy.Environment.run` and `step` as they come, to the end or until an event that has been made."""
+    for seed in SEEDS[::5]:
+        agenda = make()
+        event = None if until is None else agenda.timeout(until)
+        ours, heap = (
+            run(agenda, seed, tying=tying, until=event),
+            run(HeapAgenda(), seed, tying=tying, until=until),
+        )
+        assert heap.history == ours.history, seed
+        assert heap.rows == ours.rows, seed
 
 
 def test_the_workflows_reach_what_they_are_meant_to() -> None:

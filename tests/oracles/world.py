@@ -1,7 +1,8 @@
-"""A whole small world over either agenda: engine, host, driver and stub cluster."""
+"""A whole small world over any agenda: engine, host, what wakes it, and stub cluster."""
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from engine.cel import CelConditions
 from engine.core.definition import Workflow
@@ -14,10 +15,13 @@ from engine.core.records import Row
 from simulator.agenda import Agenda
 from simulator.driver import Driver
 from tests.oracles.heap_agenda import HeapAgenda
+from tests.oracles.plain_simpy import PlainSimPy
 from tests.oracles.random_workflows import ACTIONS, Workflows
 from tests.oracles.stub_cluster import StubCluster
 
 CONDITIONS = CelConditions()
+
+AnyAgenda = Agenda | HeapAgenda | PlainSimPy
 
 
 @dataclass
@@ -56,13 +60,13 @@ def drawn(seed: int, *, tying: bool) -> Case:
     return Case(workflow, limits, submissions, seed, tying)
 
 
-def run(agenda: Agenda | HeapAgenda, seed: int, *, tying: bool, until: int | None = None) -> World:
-    """Run the case drawn from `seed` to the end, or to `until`."""
+def run(agenda: AnyAgenda, seed: int, *, tying: bool, until: Any = None) -> World:
+    """Run the case drawn from `seed` to the end, or to `until`: an instant, or an event of SimPy's."""
     return run_case(agenda, drawn(seed, tying=tying), until=until)
 
 
-def run_case(agenda: Agenda | HeapAgenda, case: Case, *, until: int | None = None) -> World:
-    """Run a case to the end, or to `until`."""
+def run_case(agenda: AnyAgenda, case: Case, *, until: Any = None) -> World:
+    """Run a case to the end, or to `until`: an instant, or an event of SimPy's."""
     rows: list[Row] = []
     stub = StubCluster(agenda, seed=case.seed, tying=case.tying, failing=0.05)
     engine = WorkflowEngine(case.limits)
@@ -71,7 +75,10 @@ def run_case(agenda: Agenda | HeapAgenda, case: Case, *, until: int | None = Non
     stub.host = host
     world = World(host, rows)
     host.on_execution_end.append(world.ended.append)
-    Driver(host, agenda)
+    if isinstance(agenda, HeapAgenda):  # it looks at the deadlines itself
+        agenda.host = host
+    else:
+        Driver(host, agenda)
     host.feed(WorkflowRegistered(case.workflow))
     for at_ns, event in case.submissions:
         agenda.after(at_ns, partial(_submit, host, event))

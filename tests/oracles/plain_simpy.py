@@ -1,0 +1,28 @@
+"""SimPy as it comes, behind the agenda's `after`, and the agenda under SimPy's own loop."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import simpy
+
+from simulator.agenda import Agenda
+
+
+class PlainSimPy(simpy.Environment):
+    """A SimPy environment of which nothing is overridden; entries are its timeouts."""
+
+    if TYPE_CHECKING:
+        now: int  # it starts at an int, and only ints are added
+
+    def after(self, delay_ns: int, callback: Callable[[Any], None]) -> None:
+        timeout = self.timeout(delay_ns)
+        assert timeout.callbacks is not None
+        timeout.callbacks.append(callback)
+
+
+class SteppedAgenda(Agenda):
+    """The agenda with its own entries, run by `simpy.Environment.run` and `.step`."""
+
+    now = simpy.Environment.now  # type: ignore[assignment] # SimPy's loop moves SimPy's clock
+    run = simpy.Environment.run
+    step = simpy.Environment.step
