@@ -1,30 +1,28 @@
-"""What can be measured: each metric, its unit, and how it is taken from one replication."""
+"""How each metric that a scenario may name is taken from one replication."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from engine.core.causes import Cause
 from reports.columns import SECOND_NS, Floats, Replication
-
-Per = Literal["replication", "execution", "step"]
+from scenarios.metrics import FAMILIES, Unit
+from scenarios.metrics import METRICS as DECLARED
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric; `take` gives one value per replication, or one per execution or step of it.
+    """A metric that a target may name, and how it is taken.
 
-    A value that never came to be (the duration of an execution that failed) is infinite.
+    `take` gives one value per run, or one per execution or step of it. A value that never came to be (the
+    duration of an execution that failed) is infinite.
     """
 
     name: str
-    unit: str  # "s", "1/s", "1/min", "ratio", "count"
-    per: Per
+    unit: Unit
     take: Callable[[Replication], Floats]
-    summary: str
     bound: float | None = None  # the best value there can be: one counterexample disproves it
 
     @property
@@ -56,99 +54,24 @@ def _progress_gap(item: Replication) -> Floats:
     return item.executions.gap_ns / SECOND_NS
 
 
-_FIXED = (
-    Metric("makespan", "s", "replication", _makespan, "first arrival to the end of the last execution"),
-    Metric(
-        "execution_duration",
-        "s",
-        "execution",
-        lambda item: item.execution_duration_s,
-        "submission to the end",
-    ),
-    Metric(
-        "execution_start_delay",
-        "s",
-        "execution",
-        lambda item: item.start_delay_s,
-        "submission to the first attempt",
-    ),
-    Metric("step_duration", "s", "step", lambda item: item.steps.duration_s, "a step's needs met to its end"),
-    Metric(
-        "executions_completed_ratio",
-        "ratio",
-        "replication",
-        _completed_ratio,
-        "completed executions of those submitted",
-        bound=1,
-    ),
-    Metric(
-        "executions_per_second",
-        "1/s",
-        "replication",
-        lambda item: _per_makespan(item.run["completed_count"], item),
-        "completed executions over the makespan",
-    ),
-    Metric(
-        "steps_per_second",
-        "1/s",
-        "replication",
-        lambda item: _per_makespan(item.steps.completed_count, item),
-        "completed steps over the makespan",
-    ),
-    Metric(
-        "steps_per_minute",
-        "1/min",
-        "replication",
-        lambda item: _per_makespan(60 * item.steps.completed_count, item),
-        "completed steps over the makespan",
-    ),
-    Metric(
-        "executions_active_max",
-        "count",
-        "replication",
-        lambda item: _one(item.run["executions_active_max"]),
-        "most executions active at one time",
-    ),
-    Metric(
-        "progress_gap",
-        "s",
-        "execution",
-        _progress_gap,
-        "longest time that an execution showed no progress",
-    ),
-    Metric(
-        "executions_unfinished_count",
-        "count",
-        "replication",
-        lambda item: _one(item.run["unfinished_count"]),
-        "executions unfinished at the horizon",
-        bound=0,
-    ),
-    Metric(
-        "executions_failed_count",
-        "count",
-        "replication",
-        lambda item: _one(item.run["failed_count"]),
-        "executions that failed",
-        bound=0,
-    ),
-    Metric(
-        "duplicate_ids_count",
-        "count",
-        "replication",
-        lambda item: _one(item.faults["duplicate ids"]),
-        "execution ids that occur more than once",
-        bound=0,
-    ),
-    Metric(
-        "api_requests_count",
-        "count",
-        "replication",
-        lambda item: _one(item.run["api_requests_count"]),
-        "requests to the API server by all clients",
-    ),
-)
-METRICS = {metric.name: metric for metric in _FIXED}
+# How each metric that scenarios declares is taken, and the best value there can be where there is one.
+_TAKEN: Mapping[str, tuple[Callable[[Replication], Floats], float | None]] = {
+    "makespan": (_makespan, None),
+    "execution_duration": (lambda item: item.execution_duration_s, None),
+    "execution_start_delay": (lambda item: item.start_delay_s, None),
+    "step_duration": (lambda item: item.steps.duration_s, None),
+    "progress_gap": (_progress_gap, None),
+    "executions_completed_ratio": (_completed_ratio, 1),
+    "executions_unfinished_count": (lambda item: _one(item.run["unfinished_count"]), 0),
+    "executions_failed_count": (lambda item: _one(item.run["failed_count"]), 0),
+    "executions_per_second": (lambda item: _per_makespan(item.run["completed_count"], item), None),
+    "executions_active_max": (lambda item: _one(item.run["executions_active_max"]), None),
+    "steps_per_second": (lambda item: _per_makespan(item.steps.completed_count, item), None),
+    "steps_per_minute": (lambda item: _per_makespan(60 * item.steps.completed_count, item), None),
+    "api_requests_count": (lambda item: _one(item.run["api_requests_count"]), None),
+    "duplicate_ids_count": (lambda item: _one(item.faults["duplicate ids"]), 0),
+}
+METRICS = {name: Metric(name, DECLARED[name].unit, take, bound) for name, (take, bound) in _TAKEN.items()}
 _CAUSES = {re.sub(r"[^a-z]", "", cause.value.lower()): cause.value for cause in Cause}
 
 
@@ -169,7 +92,7 @@ def _check_metric(name: str) -> Metric:
         # A check that was not made is no data, never a zero.
         return _one(item.run["checks"].get(check, np.nan))
 
-    return Metric(name, "count", "replication", take, f"violations of the invariant {check}", bound=0)
+    return Metric(name, FAMILIES["checks."].unit, take, bound=0)
 
 
 def _cause_metric(name: str, cause: str) -> Metric:
@@ -177,4 +100,4 @@ def _cause_metric(name: str, cause: str) -> Metric:
         total = sum(item.run["causes"].values())
         return _one(item.run["causes"].get(cause, 0) / total if total else np.nan)
 
-    return Metric(name, "ratio", "replication", take, f"share of the executions' time charged to {cause}")
+    return Metric(name, FAMILIES["cause."].unit, take)

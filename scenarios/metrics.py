@@ -31,7 +31,7 @@ _ENTRIES: Final = (
         "execution_start_delay", "s", "execution", "submission to the start of an execution's first attempt"
     ),
     Metric("step_duration", "s", "step", "a step's readiness to its end"),
-    Metric("progress_gap", "s", "run", "longest time that an execution showed no progress"),
+    Metric("progress_gap", "s", "execution", "longest time that an execution showed no progress"),
     Metric("executions_completed_ratio", "ratio", "run", "executions that completed, of those submitted"),
     Metric("executions_unfinished_count", "count", "run", "executions still running at the horizon"),
     Metric("executions_failed_count", "count", "run", "executions that failed"),
