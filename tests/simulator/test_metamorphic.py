@@ -244,12 +244,21 @@ def test_a_wider_client_bucket_gives_back_the_throttle() -> None:
 
 
 def test_a_wider_controller_bucket_gives_back_the_controllers_throttle() -> None:
+    """A roll-out makes its controllers write one after the other; without a burst each write waits."""
+    rolling = worlds.acting("rollout_restart", namespace="default", deployment="slow-exit")
     slow, fast = (
-        two(free(), load=1, parameters={"controller_manager.qps": qps, "controller_manager.burst": 1})[1]
-        for qps in (0.5, 5.0)
+        two(
+            free(),
+            rolling,
+            load=1,
+            parameters={"controller_manager.qps": qps, "controller_manager.burst": 1},
+        )[1]
+        for qps in (2.0, 5.0)
     )
-    lost = lost_charges(slow, fast)
-    assert lost.get("controller throttle", 0) == duration_ns(slow) - duration_ns(fast)
+    assert slow["causes"]["controller throttle"] > fast["causes"]["controller throttle"] > 0
+    gained = duration_ns(slow) - duration_ns(fast)
+    assert gained > SECOND_NS
+    assert lost_charges(slow, fast) == {"controller throttle": gained}
 
 
 def test_more_seats_give_back_the_wait_for_a_seat_and_nothing_else() -> None:
