@@ -41,6 +41,20 @@ def test_every_nanosecond_of_a_step_and_of_an_execution_has_its_cause(spec: RunS
 
 @EXAMPLES
 @given(run_specs())
+def test_only_a_later_arrival_is_waited_for_as_a_signal(spec: RunSpec) -> None:
+    """Everything here begins with an execution's arrival: a wait that another execution made come true is
+    charged to `signal` until that one arrived. Any other such charge has lost its causal chain."""
+    result = simulate(spec)
+    executions = of_type(result, "execution")
+    arrivals = {row["submitted_ns"] for row in executions}
+    for row in of_type(result, "attempt"):
+        assert all(cause != "signal" or end in arrivals for cause, _, end in row["spans"])
+    for row in (*executions, *of_type(result, "step")):
+        assert arrivals != {0} or "signal" not in row["causes"]
+
+
+@EXAMPLES
+@given(run_specs())
 def test_no_invariant_is_violated(spec: RunSpec) -> None:
     """Counters lose nothing without a lock: the action guards its writes by version. Of two scales the
     later holds, and is what the checker expects."""
