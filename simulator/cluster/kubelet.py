@@ -26,7 +26,8 @@ from simulator.stations import Seats
 from simulator.streams import Sampler, Stream, entity
 from simulator.tasks import Story, Task, Waitable
 
-# A container that keeps crashing: 10 s doubling to 300 s (k/k pkg/kubelet/kubelet.go MaxContainerBackOff).
+# A container that keeps crashing: restarted at once the first time, since only that makes the back-off's
+# entry; then 10 s doubling to 300 s (k/k pkg/kubelet/kuberuntime doBackOff, kubelet.go MaxContainerBackOff).
 CRASH_BACKOFF_NS = 10_000_000_000
 CRASH_BACKOFF_NS_MAX = 300_000_000_000
 
@@ -132,9 +133,11 @@ class Kubelet:
             if pod["spec"].get("restartPolicy") == "Never":
                 yield from self._fail(pod, link)
                 return
-            backoff = min(CRASH_BACKOFF_NS << min(restarts, 10), CRASH_BACKOFF_NS_MAX)
-            link = extend(link, Cause.CRASH_BACKOFF, self._agenda.now + backoff)
-            yield backoff
+            link = extend(link, Cause.READINESS, self._agenda.now)  # it was awaited, and crashed instead
+            backoff = crash_backoff_ns(restarts)
+            if backoff:
+                link = extend(link, Cause.CRASH_BACKOFF, self._agenda.now + backoff)
+                yield backoff
             restarts += 1
 
     def _live(
@@ -226,6 +229,11 @@ class Kubelet:
     def _key(what: str, pod: Resource) -> int:
         namespace, name = key_of(pod)
         return entity(f"{what}/{namespace}/{name}")
+
+
+def crash_backoff_ns(restarts: int) -> int:
+    """Return how long a container that has been restarted `restarts` times waits after its next crash."""
+    return min(CRASH_BACKOFF_NS << min(restarts - 1, 10), CRASH_BACKOFF_NS_MAX) if restarts else 0
 
 
 def life_is_over(pod: Resource) -> bool:

@@ -280,21 +280,25 @@ def test_what_was_freed_too_late_leaves_the_wait_to_the_pods_own_path() -> None:
     ]
 
 
-def test_a_crash_is_charged_with_its_back_off() -> None:
+def test_a_crash_is_charged_to_readiness_and_to_its_back_off() -> None:
+    """The first restart is at once; the second waits 10 s."""
     behaviours = {"*": {**BEHAVIOUR, "crash_probability": 0.5}}
-    for seed in range(20):
+    for seed in range(40):
         rig = Rig(node("n1"), behaviours=behaviours, seed=seed)
         rig.create(bare_pod("a", nodeName="n1"))
         (link,) = readiness_chain(rig, "a")
-        if rig.get("Pod", "a")["status"]["containerStatuses"][0]["restartCount"] == 1:
+        if rig.get("Pod", "a")["status"]["containerStatuses"][0]["restartCount"] == 2:
             break
     else:
-        pytest.fail("no seed with exactly one crash")
-    started = WATCH + VOLUMES + START + STARTUP + 10 * S + START
+        pytest.fail("no seed with exactly two crashes")
+    started = WATCH + VOLUMES + 2 * (START + STARTUP) + 10 * S + START
     assert merged(walk([link], 0, rig.now)) == [
         ("watch delay", WATCH),
         ("container start", VOLUMES + START),
-        ("crash back-off", STARTUP + 10 * S),
+        ("readiness", STARTUP),
+        ("container start", START),
+        ("readiness", STARTUP),
+        ("crash back-off", 10 * S),
         ("container start", START + rig.relist_after("n1", started) - started),
         *SEEN,
     ]
