@@ -5,6 +5,7 @@ import numpy as np
 from reports.columns import Floats, PointRuns
 from reports.estimates import samples
 from reports.figures.canvas import Drawing, drawing, finish
+from reports.figures.labels import BACKGROUND
 from reports.figures.palette import INK, LIMIT, ramp
 from reports.formats import coordinates, number, visible
 from reports.metrics import METRICS
@@ -41,6 +42,7 @@ def distribution(summary: Summary, point: PointRuns) -> Drawing | None:
                 words, (limit, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
                 xytext=(-4 if _leftward(order, limit, right) else 4, 5 + 13 * order),
                 ha="right" if _leftward(order, limit, right) else "left", color=LIMIT, fontsize=8.5,
+                zorder=5, bbox=BACKGROUND,
             )  # fmt: skip
         axes.set_ylim(0, 1.02)
         axes.set_xlim(left=0)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+import numpy as np
 from matplotlib.axes import Axes
 
-from reports.figures.palette import INK, PAPER
+from reports.figures.palette import INK, LIMIT, PAPER
 from reports.formats import UNBOUNDED
 
 BACKGROUND = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0}  # of names that may lie over lines
@@ -74,6 +76,42 @@ def mark_unbounded(axes: Axes, x: float, names: Sequence[str]) -> None:
         color=INK,
         fontsize=8.5,
         linespacing=0.95,
+        zorder=5,
+        bbox=BACKGROUND,
+    )
+
+
+def place_limit(axes: Axes, limit: float, words: str, others: Sequence[EndLabel], width: float) -> None:
+    """Name a horizontal limit where the fewest lines and names are met; call when the limits are set.
+
+    `width` of the axes in points.
+    """
+    to_axes = axes.transData + axes.transAxes.inverted()
+    ends = [to_axes.transform((label.x, label.y)) for label in others]
+    taken = [(x + step, y) for x, y in ends for step in (0.02, 0.08)]
+    for line in axes.lines:
+        points = to_axes.transform(line.get_xydata())
+        if len(points) > 1 and line.get_transform() == axes.transData:
+            for start, end in pairwise(points):
+                taken += [tuple(start + (end - start) * part) for part in np.linspace(0, 1, 12)]
+    at, length, height = to_axes.transform((0, limit))[1], 4.6 * len(words) / width, 0.13
+    places = [(left, up) for left in (0.01, max(0.99 - length, 0.01)) for up in (True, False)]
+
+    def met(place: tuple[float, bool]) -> int:
+        left, up = place
+        low = at if up else at - height
+        return sum(left <= x <= left + length and low <= y <= low + height for x, y in taken)
+
+    left, up = min(places, key=met)
+    axes.annotate(
+        words,
+        (left, limit),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 4 if up else -4),
+        textcoords="offset points",
+        va="bottom" if up else "top",
+        color=LIMIT,
+        fontsize=8.5,
         zorder=5,
         bbox=BACKGROUND,
     )

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from reports.estimates import Estimate
 from reports.figures.axes import MOST_SERIES, Layout, label
 from reports.figures.canvas import Drawing, drawing, finish, plain_log, value_ticks
-from reports.figures.labels import EndLabel, mark_unbounded, place_labels
+from reports.figures.labels import EndLabel, mark_unbounded, place_labels, place_limit
 from reports.figures.palette import LIMIT, PAPER, ramp
 from reports.formats import UNBOUNDED, number, visible
 from reports.summary import PointSummary, Summary
@@ -143,6 +143,8 @@ def latency(summary: Summary, layout: Layout) -> Drawing:
         _share_limits(summary, layout, panels)
         for value, axes in panels.items():
             place_labels(axes, labels[value], 125)
+            for limit, words in _limits(summary, {point.index for point in layout.line(value)}):
+                place_limit(axes, limit, words, labels[value], 560 / columns)
         for axes in flat[: max(len(shown) - columns, 0)]:
             axes.set_xlabel("")
         for row in grid:
@@ -184,25 +186,21 @@ def _share_limits(summary: Summary, layout: Layout, panels: Mapping[Any, Axes]) 
     """Draw the targets' limits and give all panels one scale that holds lines and limits."""
     reach = [bound for axes in panels.values() for bound in axes.dataLim.intervaly if math.isfinite(bound)]
     for value, axes in panels.items():
-        for limit, words in _limits(summary, {point.index for point in layout.line(value)}):
+        for limit, _ in _limits(summary, {point.index for point in layout.line(value)}):
             axes.axhline(limit, color=LIMIT, linewidth=1.3, linestyle=(0, (5, 3)), zorder=1)
-            axes.annotate(
-                words,
-                (0, limit),
-                xycoords=("axes fraction", "data"),
-                xytext=(3, 3),
-                textcoords="offset points",
-                color=LIMIT,
-                fontsize=8.5,
-            )
             reach.append(limit)
     low, high = min(reach, default=0.0), max(reach, default=1.0)
+    marked = any(
+        point.estimates[f"execution_duration_{stat}"].value == math.inf
+        for point in layout.points
+        for stat, _ in _LATENCIES
+    )
     for axes in panels.values():
         if low > 0 and high / low > 8:
-            axes.set_ylim(low / 1.4, high * 1.6)
+            axes.set_ylim(low / 1.4, high * (2 * (high / low) ** 0.35 if marked else 1.6))
             plain_log(axes)
         else:
-            axes.set_ylim(0, high * 1.15)
+            axes.set_ylim(0, high * (1.6 if marked else 1.15))  # the marks have room above the lines
 
 
 def _limits(summary: Summary, points: set[int]) -> list[tuple[float, str]]:

@@ -281,3 +281,18 @@ def test_median_p95_and_worst_are_chosen_by_rank(tmp_path: Path) -> None:
     assert [item.duration_s for item in choose(run.points[0])] == pytest.approx(
         [everyone[49], everyone[94], everyone[99]]
     )
+
+
+def test_the_name_of_a_limit_keeps_clear_of_the_lines() -> None:
+    from matplotlib.figure import Figure
+
+    from reports.figures.labels import place_limit
+
+    for ys, below in (((5, 12), True), ((12, 5), True), ((0, 9), False)):
+        axes = Figure().subplots()
+        axes.plot([0, 1], [12, 12] if below else [8, 8])
+        axes.plot([0, 1], ys)
+        axes.set_ylim(0, 20)
+        place_limit(axes, 10, "short", [], 400)
+        [words] = axes.texts
+        assert (words.get_verticalalignment() == "top") is below
