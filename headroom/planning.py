@@ -1,21 +1,26 @@
 """`headroom plan`: what a run would do and how long it would take, without doing it."""
 
+import math
 import time
 from typing import Any
 
 import scenarios
-from headroom import feasibility
+from headroom import feasibility, sensitivity
 from headroom.worker import WORLD, load_world
 from scenarios import Point, Scenario
 
 PROBES_MAX = 5
 PROBE_BUDGET_S = 10.0  # no further probe begins after this
+START_UP_S = 2.0  # processes that start and import the world, and the documents at the end
 
 
 def plan(scenario: Scenario, workers: int, world: str = WORLD) -> dict[str, Any]:
     """Return the size of the experiment, an estimate of its time, and what stands against it."""
     points = scenario.points()
     replications = scenario.experiment.replications
+    most = len(points) * replications.min + len(open_points(scenario)) * (replications.max - replications.min)
+    runs = {"min": len(points) * replications.min, "max": most}
+    searched = sensitivity_runs(scenario)
     probes = probe(scenario, points, world)
     each = sum(it["wall_s"] for it in probes) / len(probes)
     return {
@@ -24,11 +29,11 @@ def plan(scenario: Scenario, workers: int, world: str = WORLD) -> dict[str, Any]
         "sweep": {path: values_of(path, points) for path in (points[0].coordinates if points else ())},
         "points": len(points),
         "replications": {"min": replications.min, "max": replications.max},
-        "runs": {"min": len(points) * replications.min, "max": len(points) * replications.max},
+        "runs": runs,
+        "sensitivity_runs": searched,
         "workers": workers,
         "estimated_s": {
-            "min": round(each * len(points) * replications.min / workers, 3),
-            "max": round(each * len(points) * replications.max / workers, 3),
+            end: two_digits(START_UP_S + each * (runs[end] + searched[end]) / workers) for end in runs
         },
         "probes": probes,
         "targets": [
@@ -37,6 +42,34 @@ def plan(scenario: Scenario, workers: int, world: str = WORLD) -> dict[str, Any]
         "infeasible": feasibility.examine(scenario, points),
         "warnings": list(scenario.warnings),
     }
+
+
+def open_points(scenario: Scenario) -> list[Point]:
+    """Return the points that may take more than the least number of replications: a verdict looks there."""
+    from reports.questions import matches
+
+    wheres = [it.where for it in scenario.targets if it.severity != "info"]
+    for compared in scenario.comparisons:
+        [(path, sides)] = compared.between.items()
+        wheres += [{**compared.where, path: side} for side in sides]
+    return [it for it in scenario.points() if any(matches(where, it.coordinates) for where in wheres)]
+
+
+def sensitivity_runs(scenario: Scenario) -> dict[str, int]:
+    """Return how many runs the search for factors takes: one factor if all is missed as assumed, or all."""
+    fewest = most = 0
+    for wanted in scenario.sensitivity:
+        points = sensitivity.looked_at(scenario, wanted.targets)
+        each = len(points) * sensitivity.replications_of(scenario)
+        fewest += each
+        most += each * sensitivity.factors_max(wanted.up_to, len(wanted.targets))
+    return {"min": fewest, "max": most}
+
+
+def two_digits(seconds: float) -> float:
+    """Round to two significant digits, which is more than an estimate from a few probes is good for."""
+    rounded = round(seconds, 1 - math.floor(math.log10(seconds)))
+    return int(rounded) if rounded >= 10 else rounded
 
 
 def values_of(path: str, points: list[Point]) -> list[Any]:

@@ -8,7 +8,7 @@ workload that is too slow to succeed would otherwise look fast.
 
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from headroom.executor import Executor
 from headroom.progress import Teller
 from headroom.rundir import RunDirectory
 from headroom.worker import Job, Task
-from scenarios import RunSpec
+from scenarios import Point, RunSpec, Scenario
 from scenarios.distributions import quantile
 
 if TYPE_CHECKING:
@@ -76,6 +76,25 @@ def bracket(holds: Callable[[float], bool], up_to: float) -> Flip:
     return Flip(low, high)
 
 
+def factors_max(up_to: float, targets: int) -> int:
+    """Return how many factors a search may run: 1, the doublings, and a bisection for each target."""
+    bisections = math.ceil(math.log2(math.log(2) / math.log(PRECISION)))
+    return 1 + math.ceil(math.log2(up_to)) + targets * bisections
+
+
+def looked_at(scenario: Scenario, targets: Sequence[str]) -> list[Point]:
+    """Return the points at which some targets look."""
+    from reports.questions import matches
+
+    wheres = [target.where for target in scenario.targets if target.id in targets]
+    return [it for it in scenario.points() if any(matches(where, it.coordinates) for where in wheres)]
+
+
+def replications_of(scenario: Scenario) -> int:
+    """Return how many replications a factor is tried with."""
+    return min(REPLICATIONS, scenario.experiment.replications.max)
+
+
 class Probe:
     """Runs the points of some targets with one parameter scaled."""
 
@@ -92,15 +111,8 @@ class Probe:
         self.directory = directory
         self.task = task
         self.parameter = parameter
-        from reports.questions import matches
-
-        looking = [target for target in task.scenario.targets if target.id in targets]
-        self.points = [
-            point
-            for point in task.scenario.points()
-            if any(matches(target.where, point.coordinates) for target in looking)
-        ]
-        self.replications = min(REPLICATIONS, task.scenario.experiment.replications.max)
+        self.points = looked_at(task.scenario, targets)
+        self.replications = replications_of(task.scenario)
         self._margins: dict[float, dict[str, float]] = {}
 
     def row(self, target: str, up_to: float) -> dict[str, Any]:

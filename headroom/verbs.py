@@ -150,6 +150,8 @@ def plan(scenario: Scenario, workers: int, *, as_json: bool) -> None:
     out.print(f"points        {result['points']}")
     out.print(f"replications  {spread(result['replications'])}")
     out.print(f"runs          {spread(runs)}")
+    if result["sensitivity_runs"]["max"]:
+        out.print(f"sensitivity   {spread(result['sensitivity_runs'])} runs")
     out.print(
         f"time          about {spread(seconds)} s on {workers} workers ({len(result['probes'])} probed)"
     )

@@ -135,7 +135,8 @@ def digest_of(record: Path) -> str:
             for line in file:
                 row = json.loads(line)
                 counts[row["type"]] += 1
-                counts["steps promised"] += row["steps_count"] if row["type"] == "execution" else 0
+                if row["type"] == "execution" and row["admitted_ns"] >= 0:  # before that it has no steps yet
+                    counts["steps promised"] += row["steps_count"]
                 counts["cut"] += not line.endswith("\n")
         whole = (counts["execution"], counts["step"]) == (run["submitted_count"], counts["steps promised"])
         return str(run["digest"]) if whole and not counts["cut"] else ""

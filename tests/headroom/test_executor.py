@@ -107,6 +107,16 @@ def test_a_record_without_its_last_step_is_not_sound(tmp_path: Path) -> None:
     assert digest_of(record) == ""
 
 
+def test_an_execution_that_was_not_admitted_has_no_steps_to_miss(tmp_path: Path) -> None:
+    run_row = {"type": "run", "digest": "d1", "submitted_count": 1}
+    waiting = {"type": "execution", "admitted_ns": -1, "steps_count": 4}
+    record = tmp_path / "record.jsonl"
+    record.write_text(line_of(run_row) + line_of(waiting))
+    assert digest_of(record) == "d1"
+    record.write_text(line_of(run_row) + line_of({**waiting, "admitted_ns": 0}))
+    assert digest_of(record) == ""
+
+
 def test_a_disk_that_cannot_be_written_ends_the_command(tmp_path: Path) -> None:
     task = task_of(tmp_path / "run")
     (tmp_path / "run" / "records").rmdir()
