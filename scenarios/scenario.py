@@ -112,7 +112,7 @@ class Scenario:
 
     @property
     def sensitivity(self) -> tuple[Sensitivity, ...]:
-        """The assumptions to scale until a verdict flips."""
+        """The assumptions to scale until a target's estimate crosses its limit."""
         return self.file.sensitivity
 
     @cached_property

@@ -224,7 +224,7 @@ class Comparison(Model):
 
 
 class Sensitivity(Model):
-    """An assumption to scale up until the verdict of a target flips."""
+    """An assumption to scale up until a target's estimate crosses its limit."""
 
     parameter: str
     targets: Annotated[Rows[str], Field(min_length=1)]
