@@ -107,8 +107,10 @@ def test_all_rows_of_the_reference_lie_in_their_intervals(reference_file: Find) 
     """
     held: list[bool] = []
     for queue, metrics in mmc_rows(reference_file).items():
-        metric, source = ("Wq", waits_of_seats) if erlang_c(queue) >= 0.2 else ("W", stays_of_seats)
-        jobs = min(1_000_000, round(15_000 / (1 - queue.load) ** 2))
+        if erlang_c(queue) >= 0.2:
+            metric, source, jobs = "Wq", waits_of_seats, min(1_000_000, round(15_000 / (1 - queue.load) ** 2))
+        else:
+            metric, source, jobs = "W", stays_of_seats, 20_000
         found = estimate(queue, source, jobs, replications=(20, 80))
         mean, p95 = metrics[metric], metrics[f"{metric}_p95"]
         held += [found.mean.holds(mean), found.p95.holds(p95)]
