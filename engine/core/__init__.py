@@ -10,6 +10,7 @@ from engine.core.action import (
     ActionSpec,
     InvalidParameters,
     Parameter,
+    Rule,
 )
 from engine.core.admission import StationTotals
 from engine.core.attribution import Span, Spans, execution_rows
@@ -82,6 +83,7 @@ __all__ = [
     "Remembered",
     "ReportExecution",
     "RetryPolicy",
+    "Rule",
     "Span",
     "Spans",
     "StartAttempt",

@@ -5,10 +5,10 @@ an attempt starts; what does not fit fails the attempt with ``InvalidParameters`
 """
 
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from engine.core.effects import Effect
+from engine.core.effects import Effect, Ref
 from engine.core.errors import ActionError
 
 ParameterType = Literal["string", "integer", "number", "boolean", "object", "array", "any"]
@@ -49,6 +49,7 @@ class ActionContext:
     attempt: int
     memory: Mapping[str, Any]
     manager: str
+    outputs: Mapping[str, Any] = field(default_factory=dict)  # of the step, when it is rolled back
 
 
 ActionCoroutine = Coroutine[Effect[Any], Any, Mapping[str, Any]]
@@ -56,14 +57,34 @@ ActionFunction = Callable[[ActionContext, Mapping[str, Any]], ActionCoroutine]
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """What an action needs of RBAC: verbs on resources of an API group (empty: the core group)."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    cluster_scoped: bool = False  # needs a ClusterRole
+
+
+@dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """A named action. `calls_min` is the fewest API calls it makes when it has something to do."""
+    """A named action. `calls_min` is the fewest API calls it makes when it has something to do.
+
+    `rollback` undoes what `run` did, from the step's outputs and memory; `target` says which object the
+    parameters name; a `coalescible` action may be carried out once for several steps that ask for the same.
+    """
 
     name: str
     run: ActionFunction
     parameters: Mapping[str, Parameter]
     calls_min: int
     summary: str
+    rollback: ActionFunction | None = None
+    target: Callable[[Mapping[str, Any]], Ref | None] | None = None
+    rbac: tuple[Rule, ...] = ()
+    coalescible: bool = False
+    precondition: str = ""  # what must hold before, in words
+    post_condition: str = ""  # what holds afterwards, in words
 
     def bind(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return `given` with the defaults filled in; raises `InvalidParameters` for what does not fit."""
