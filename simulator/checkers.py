@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from engine.core.attempt_runner import MANAGER_PREFIX, Attempt
 from engine.core.effects import Delete, Effect, Evict, Patch, Ref, Resource
 from engine.core.events import AttemptFailed, AttemptSucceeded, Remembered
 from engine.core.facts import ExecutionFacts
 from engine.core.history import History
-from engine.core.host import MANAGER_PREFIX, Attempt
 from engine.core.parameters import compile_value
 from scenarios.quantities import amount, cpu_millis
 from scenarios.runspec import EngineSpec

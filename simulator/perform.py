@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from engine.core.attempt_runner import Attempt
 from engine.core.causes import Cause
 from engine.core.effects import Create, Delete, Effect, Evict, Get, List, Patch, Sleep, WaitUntil
-from engine.core.host import Attempt, Host
+from engine.core.host import Host
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend, walk
 from simulator.beginnings import Beginnings

@@ -13,6 +13,7 @@ from engine.core.action import (
     Rule,
 )
 from engine.core.admission import StationTotals
+from engine.core.attempt_runner import Attempt, Performer
 from engine.core.attribution import Span, Spans, execution_rows
 from engine.core.causes import Cause
 from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution, StartAttempt
@@ -39,7 +40,7 @@ from engine.core.events import (
 )
 from engine.core.facts import AttemptFacts, ExecutionFacts, StepFacts
 from engine.core.history import History, event_from_json, event_to_json, replay
-from engine.core.host import Attempt, Host, Performer
+from engine.core.host import Host
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
 from engine.core.states import AttemptState, ExecutionState, StepState

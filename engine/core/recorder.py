@@ -10,8 +10,8 @@ from engine.core.errors import ActionError
 from engine.core.facts import ExecutionFacts
 from engine.core.records import EffectRow, Row
 
-if TYPE_CHECKING:  # host.py owns a recorder
-    from engine.core.host import Attempt
+if TYPE_CHECKING:  # the runner owns a recorder
+    from engine.core.attempt_runner import Attempt
 
 _AttemptKey = tuple[str, int]  # step id, attempt number
 

@@ -8,16 +8,15 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from engine.core import optimizer
-from engine.core.admission import Locks, Rank, Slots
+from engine.core.admission import Slots
+from engine.core.attempts import AttemptMachine
 from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution, StartAttempt
-from engine.core.deadlines import DeadlineKind, Deadlines
+from engine.core.deadlines import DeadlineKind
 from engine.core.definition import StepKind
 from engine.core.events import Failure
-from engine.core.facts import AttemptFacts, ExecutionFacts, StepFacts
+from engine.core.facts import ExecutionFacts, StepFacts
 from engine.core.limits import Limits
 from engine.core.moves import mark_progress, mark_started, move
-from engine.core.parameters import UnknownVariable
 from engine.core.routing import is_passed_over, value_of, values_of
 from engine.core.states import (
     ATTEMPT,
@@ -32,14 +31,9 @@ from engine.core.states import (
 
 # Bound once: looking a member up on an enum class costs more than a table look-up.
 _PENDING: Final = StepState.PENDING
-_LOCKING: Final = StepState.LOCKING
 _QUEUED: Final = StepState.QUEUED
-_START: Final = StepInput.START
 _COMPLETE: Final = StepInput.COMPLETE
-_ATTEMPT_START: Final = AttemptInput.START
-_ATTEMPT_FAIL: Final = AttemptInput.FAIL
 _ATTEMPT_CANCEL: Final = AttemptInput.CANCEL
-_ATTEMPT_TIMEOUT: Final = DeadlineKind.ATTEMPT_TIMEOUT
 _CONDITION: Final = StepKind.CONDITION
 _EXECUTION_QUEUED: Final = ExecutionState.QUEUED
 
@@ -52,22 +46,16 @@ _ARMED: Final = (
 Owner = tuple[ExecutionFacts, StepFacts]
 
 
-class StepMachine:
+class StepMachine(AttemptMachine):
     """Executions and their steps, and what follows when one of them moves."""
 
     def __init__(self, limits: Limits) -> None:
         """Start empty."""
-        self.limits = limits
-        self._commands: list[Command] = []
+        super().__init__(limits)
         self._ready: deque[tuple[ExecutionFacts, StepFacts, str]] = deque()  # and by which step's end
-        self._granted: deque[Owner] = deque()  # has just been given its lock
-        self._deadlines = Deadlines()
         self._admission: Slots[ExecutionFacts] = Slots(
             limits.max_concurrency, lambda execution: execution.state is _EXECUTION_QUEUED
         )
-        self._slots: Slots[Owner] = Slots(limits.step_slots, lambda owner: owner[1].state is _QUEUED)
-        self._locks: Locks[Owner] = Locks(lambda owner: owner[1].state is _LOCKING)
-        self._queues_for_slots = limits.step_slots is not None
         self._begin_by_kind: Mapping[StepKind, Callable[[ExecutionFacts, StepFacts, int], None]] = {
             StepKind.ACTION: self._begin_attempt,
             StepKind.CONDITION: self._begin_condition,
@@ -151,86 +139,6 @@ class StepMachine:
         step.state = move(step, StepInput.OPEN)
         steps = execution.steps_by_number
         self._ready.extend((execution, steps[root], step.id) for root in step.plan.roots)
-
-    # -- attempts
-
-    def _begin_attempt(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        attempt = AttemptFacts(len(step.attempts) + 1, now)
-        step.attempts = [*step.attempts, attempt]
-        plan = step.plan
-        if plan.lock and not step.lock:
-            try:
-                step.lock = str(plan.resolve_lock(execution.variables)) if plan.resolve_lock else plan.lock
-            except UnknownVariable as error:
-                self._refuse_attempt(execution, step, attempt, error, now)
-                return
-            if not self._locks.acquire(step.lock, (now, execution.index, plan.index), (execution, step)):
-                step.state = move(step, StepInput.LOCK)
-                return
-        self._queue_attempt(execution, step, attempt, now)
-
-    def _queue_attempt(
-        self, execution: ExecutionFacts, step: StepFacts, attempt: AttemptFacts, now: int
-    ) -> None:
-        attempt.locked_ns = now
-        if self._queues_for_slots:
-            step.state = move(step, StepInput.QUEUE)
-            rank = optimizer.dispatch_rank(step.plan, self.limits.dispatch, attempt.runnable_ns)
-            key: Rank = (rank, execution.index, step.plan.index)
-            self._slots.queue.push(key, (execution, step))
-        else:
-            self._start_attempt(execution, step, now)
-
-    def _start_attempt(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        plan = step.plan
-        attempt = step.attempts[-1]
-        parameters = plan.parameters
-        if plan.resolve_parameters is not None:
-            try:
-                parameters = plan.resolve_parameters(execution.variables)
-            except UnknownVariable as error:
-                self._refuse_attempt(execution, step, attempt, error, now)
-                return
-        step.state = STEP[step.state][_START]
-        attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_START]
-        attempt.started_ns = now
-        mark_started(execution, step, now)
-        self._slots.take(now - attempt.locked_ns, now)
-        number = attempt.number
-        timeout_ns = plan.timeout_ns if plan.timeout_ns is not None else self.limits.step_timeout_ns
-        self._deadlines.arm(now + timeout_ns, _ATTEMPT_TIMEOUT, execution, step, number)
-        self._commands.append(
-            StartAttempt(execution.execution_id, plan.id, number, plan.action, parameters, step.memory)
-        )
-
-    def _close_attempt(
-        self, execution: ExecutionFacts, attempt: AttemptFacts, put: AttemptInput, now: int
-    ) -> None:
-        attempt.outcome = ATTEMPT[attempt.outcome][put]
-        attempt.ended_ns = now
-        self._slots.release(now)
-        mark_progress(execution, now)
-
-    def _attempt_failed(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
-        attempt = step.attempts[-1]
-        attempt.failure = failure
-        self._close_attempt(execution, attempt, _ATTEMPT_FAIL, now)
-        retry = step.plan.retry
-        if not failure.retryable or attempt.number >= retry.max_attempts:
-            self._fail(execution, step, failure, now)
-            return
-        step.state = move(step, StepInput.BACK_OFF)
-        at_ns = now + retry.delay_after_ns(attempt.number)
-        self._deadlines.arm(at_ns, DeadlineKind.BACKOFF_END, execution, step, attempt.number)
-
-    def _refuse_attempt(
-        self, execution: ExecutionFacts, step: StepFacts, attempt: AttemptFacts, error: Exception, now: int
-    ) -> None:
-        """Fail a step whose lock or parameters cannot be resolved, before its attempt starts."""
-        attempt.failure = Failure("UnknownVariable", str(error), retryable=False)
-        attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_FAIL]
-        attempt.ended_ns = now
-        self._fail(execution, step, attempt.failure, now)
 
     # -- end
 
@@ -352,15 +260,6 @@ class StepMachine:
             step.ended_ns = now
         if step.lock:
             self._release_lock(step)
-
-    def _release_lock(self, step: StepFacts) -> None:
-        holder = self._locks.holder(step.lock)
-        if holder is None or holder[1] is not step:
-            self._locks.leave(step.lock)
-            return
-        following = self._locks.release(step.lock)
-        if following is not None:
-            self._granted.append(following)
 
     def _end_execution(
         self,

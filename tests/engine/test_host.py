@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from engine.core.action import ActionContext, ActionSpec, Parameter
+from engine.core.attempt_runner import Attempt
 from engine.core.causes import Cause
 from engine.core.definition import Step, StepKind, Workflow
 from engine.core.effects import Effect, Get, Log, Ref, Remember, Sleep
 from engine.core.errors import ActionError, ConditionError, NotFound, ProtocolError
 from engine.core.events import ExecutionSubmitted, Remembered, WorkflowRegistered
 from engine.core.facts import ExecutionFacts
-from engine.core.host import Attempt, Host
+from engine.core.host import Host
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
 from engine.core.records import Row

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.core import machine, moves, steps
+from engine.core import attempts, machine, moves, steps
 from engine.core import states as tables
 from engine.core.errors import ProtocolError
 from engine.core.facts import StepFacts
@@ -74,7 +74,7 @@ def test_every_transition_of_the_tables_is_taken(monkeypatch: pytest.MonkeyPatch
         table = getattr(tables, name)
         legal |= {(name, str(state), str(put)) for state, row in table.items() for put in row}
         watched = {state: Watched(row, taken, name, state) for state, row in table.items()}
-        for module in (steps, moves, machine):
+        for module in (attempts, steps, moves, machine):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, watched)
     for seed in range(6_000):

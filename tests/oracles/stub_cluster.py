@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from heapq import heapreplace
 from typing import Any, ClassVar
 
+from engine.core.attempt_runner import Attempt
 from engine.core.causes import Cause
 from engine.core.effects import Effect, Sleep, WaitUntil
 from engine.core.errors import ActionError, Conflict, NotFound, ServerError
-from engine.core.host import Attempt, Host
+from engine.core.host import Host
 from simulator.driver import Clockwork
 
 MILLISECOND_NS = 1_000_000
