@@ -33,5 +33,7 @@ class Cause(StrEnum):
     STORE_COMMIT = "store commit"
     ENGINE_DECISION = "engine decision"
     DECLARED_WORK = "declared work"  # a wait that the workflow itself declares
+    MONITORING = "monitoring"  # a query, alert or silence at the monitoring system
+    OUTBOUND = "outbound"  # a webhook or a notification: somebody else's server
     JOB_RUN = "job run"  # a Job's pod doing its declared work
     UNATTRIBUTED = "unattributed"  # live only

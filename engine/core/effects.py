@@ -141,3 +141,125 @@ class Log(Effect[None]):
 
     message: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Sample(NamedTuple):
+    """One value that a metric query gave; `value` may be NaN or infinite, as in Prometheus."""
+
+    labels: Labels
+    value: float
+
+
+class Matcher(NamedTuple):
+    """What a label must be, as Alertmanager has it; a regular expression must match all of the value."""
+
+    name: str
+    value: str
+    is_regex: bool = False
+    is_equal: bool = True  # else it must not match
+
+
+class WebhookAnswer(NamedTuple):
+    """What a webhook's server answered: an HTTP status, whichever it was, and the text."""
+
+    status: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Now(Effect[int]):
+    """The world's wall clock: nanoseconds since 1970-01-01T00:00:00Z."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryMetrics(Effect[Sequence[Sample]]):
+    """An instant query in PromQL; raises `Invalid` for one that the monitoring system does not take.
+
+    Nothing that matches is an empty answer, not an error.
+    """
+
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListAlerts(Effect[Sequence[Resource]]):
+    """The alerts that fire and match, silenced or not, as Alertmanager's API v2 writes them."""
+
+    matchers: tuple[Matcher, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PostAlert(Effect[None]):
+    """Raise the alert of these labels, or keep it up; with `lasts_ns` 0 it is resolved."""
+
+    labels: Labels
+    annotations: Labels
+    lasts_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListSilences(Effect[Sequence[Resource]]):
+    """The silences that are not expired, as Alertmanager's API v2 writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSilence(Effect[str]):
+    """Silence what matches for `lasts_ns` from now on; gives the silence's id."""
+
+    matchers: tuple[Matcher, ...]
+    lasts_ns: int
+    created_by: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireSilence(Effect[None]):
+    """End a silence now; raises `NotFound` if there is none of this id, and not if it has expired."""
+
+    silence_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notify(Effect[None]):
+    """Tell people through a channel that the world knows by name; raises `TargetMissing` for others.
+
+    `key` is the same whenever the same message is sent again, so that a receiver can drop repetitions.
+    """
+
+    channel: str
+    message: str
+    key: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallWebhook(Effect[WebhookAnswer]):
+    """Call somebody else's server; raises `TargetRefused` for one that the world's policy does not list.
+
+    Raises `Unreachable` where there is no answer. An answer of any status, redirects included, is given
+    back as it is.
+    """
+
+    url: str
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host: all that a record may say, since path and query may hold a secret."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.partition('/')[0].partition('?')[0].rpartition('@')[2]}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLogs(Effect[str]):
+    """The last lines that a pod's container wrote; raises `NotFound`, or `Invalid` before it has started.
+
+    An empty `container` means the pod's only one.
+    """
+
+    ref: Ref
+    container: str = ""
+    tail_lines: int = 100
+    bytes_max: int = 65_536

@@ -8,6 +8,7 @@
     `-- ActionError            the world, as an action sees it; `retryable` says whether a retry can help
         |-- TargetMissing      what the action was asked to act on does not exist
         |-- TargetRefused      the action will not touch its target (autoscaled, paused, wrong state)
+        |-- Unreachable        a server did not answer in time, or could not be connected to
         `-- ApiError           the Kubernetes API answered with an error status
             |-- Forbidden         403  quota or permission
             |-- NotFound          404
@@ -69,6 +70,12 @@ class TargetRefused(ActionError):
 
     reason = "TargetRefused"
     retryable = False
+
+
+class Unreachable(ActionError):
+    """No answer in time, or no connection; what was asked for may or may not have been done."""
+
+    reason = "Unreachable"
 
 
 class ApiError(ActionError):
