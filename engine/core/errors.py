@@ -5,6 +5,14 @@
     |-- ProtocolError          the caller of the engine: a programmer error, it should crash
     |-- HistoryError           the stored history: cut or altered; recover from the last good one
     |-- ConditionError         the author of an expression: mend the expression
+    |-- StoreError             the durable store: nothing that was not committed has acted; see docs/durability.md
+    |   |-- LeaseHeld             another process runs this engine: wait for it, or stop it
+    |   |-- LeaseLost             another process has taken over: stop, it goes on from what is stored
+    |   |-- NotTheEnd             what was to be appended does not follow what is stored: recover again
+    |   |-- SchemaTooNew          a newer version wrote the store: run that version
+    |   |-- StoreFull             no room: make some, then recover
+    |   |-- StoreCorrupt          the store's own files are damaged: restore a copy
+    |   `-- StoreUnreachable      not there, not permitted, or gone in the middle: mend it, then recover
     `-- ActionError            the world, as an action sees it; `retryable` says whether a retry can help
         |-- TargetMissing      what the action was asked to act on does not exist
         |-- TargetRefused      the action will not touch its target (autoscaled, paused, wrong state)
@@ -43,6 +51,38 @@ class HistoryError(EngineError):
 
 class ConditionError(EngineError):
     """An expression that does not compile, does not evaluate, or costs too much."""
+
+
+class StoreError(EngineError):
+    """The durable store refused or failed; what was being written has not acted."""
+
+
+class LeaseHeld(StoreError):
+    """Another process holds the engine's lease; it can be had when that one releases it or lets it lapse."""
+
+
+class LeaseLost(StoreError):
+    """The lease was released, or another process has taken it over: this one may write no more."""
+
+
+class NotTheEnd(StoreError):
+    """Events were to be appended at a position that is not the end of what is stored."""
+
+
+class SchemaTooNew(StoreError):
+    """The store was written by a newer version of this program."""
+
+
+class StoreFull(StoreError):
+    """There is no room for what was to be written."""
+
+
+class StoreCorrupt(StoreError):
+    """The store cannot be read as what it ought to be."""
+
+
+class StoreUnreachable(StoreError):
+    """The store is not there, does not let us in, or went away."""
 
 
 class ActionError(EngineError):
