@@ -19,4 +19,7 @@ SPEC = ActionSpec(
     parameters={"message": Parameter("string", required=True, summary="the line to write")},
     calls_min=0,
     summary="write a line to the run's trace",
+    precondition="nothing",
+    post_condition="the line is in the trace",
+    irreversible="a line that was written stays written",
 )

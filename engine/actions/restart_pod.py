@@ -5,6 +5,7 @@ from typing import Any
 
 from engine.actions.deployments import by_name, get_deployment, pods_of, pods_with, replicas_wanted
 from engine.actions.pods import controller_of, is_live, is_ready
+from engine.actions.targets import NAMESPACE, READ, named, rule
 from engine.core.action import ActionContext, ActionSpec, InvalidParameters, Parameter
 from engine.core.definition import SECOND_NS
 from engine.core.effects import Delete, Evict, Get, List, Ref, Remember, Resource, Sleep, WaitUntil
@@ -156,11 +157,15 @@ def _check(parameters: Mapping[str, Any]) -> None:
         raise InvalidParameters(f"restart_pod: 'method' is delete or evict, not {parameters['method']!r}")
 
 
+def _target(parameters: Mapping[str, Any]) -> Ref | None:
+    return named("Pod", "pod")(parameters) or named("Deployment", "deployment")(parameters)
+
+
 SPEC = ActionSpec(
     name="restart_pod",
     run=restart_pod,
     parameters={
-        "namespace": Parameter("string", required=True, summary="where the target lives"),
+        "namespace": NAMESPACE,
         "deployment": Parameter(
             "string", default="", summary="the Deployment one of whose pods is restarted"
         ),
@@ -174,4 +179,14 @@ SPEC = ActionSpec(
     },
     calls_min=3,
     summary="delete or evict one pod and wait until its Deployment is whole again",
+    target=_target,
+    rbac=(
+        rule("deployments", *READ),
+        rule("replicasets", "get"),
+        rule("pods", *READ, "delete"),
+        rule("pods/eviction", "create"),
+    ),
+    precondition="the Deployment has a pod that is neither terminating nor finished",
+    post_condition="that pod is gone, and the Deployment has all its pods ready",
+    irreversible="a pod that is gone does not come back; its Deployment has replaced it by an equal one",
 )

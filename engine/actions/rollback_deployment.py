@@ -10,13 +10,15 @@ from engine.actions.deployments import (
     refuse_paused,
     until_rolled_out,
 )
+from engine.actions.patching import TRIES_MAX, difference
+from engine.actions.targets import NAMESPACE, READ, named, rule
 from engine.core.action import ActionContext, ActionSpec, Parameter
 from engine.core.effects import Get, List, Patch, Ref, Remember, Resource
 from engine.core.errors import Conflict, NotFound, TargetMissing
 
 REVISION = "deployment.kubernetes.io/revision"
-TRIES_MAX = 20
 _REPLICA_SET = "replica_set"
+_BEFORE = "replica_set_before"
 
 
 async def rollback_deployment(context: ActionContext, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -30,13 +32,37 @@ async def rollback_deployment(context: ActionContext, parameters: Mapping[str, A
     afterwards: `Superseded`.
     """
     namespace, name = parameters["namespace"], parameters["deployment"]
-    target: Resource | None = None
+    deployment = await get_deployment(namespace, name)
+    refuse_paused(deployment)
+    target = await _target(context, deployment, parameters["revision"])
+    await _go_to(context, deployment, target)
+    return {"deployment": name, "replica_set": target["metadata"]["name"]}
+
+
+async def go_forward(context: ActionContext, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the Deployment the template that it had before, if its ReplicaSet is still there.
+
+    A template that somebody else has given it since is left alone.
+    """
+    namespace, name = parameters["namespace"], parameters["deployment"]
+    before, target = context.memory.get(_BEFORE), context.memory.get(_REPLICA_SET)
+    if not before or not target:
+        return {"undone": False}  # nothing was written, or nobody knows what was there
+    deployment = await get_deployment(namespace, name)
+    refuse_paused(deployment)
+    now = deployment["spec"]["template"]
+    known = [await _get_revision(namespace, one) for one in (before, target)]
+    if all(difference(now, template_of(one)) for one in known):
+        return {"undone": False}
+    await _go_to(context, deployment, known[0])
+    return {"undone": True, "replica_set": before}
+
+
+async def _go_to(context: ActionContext, deployment: Resource, target: Resource) -> None:
+    """Write the template of a ReplicaSet and wait until it is rolled out."""
+    namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
+    template = template_of(target)
     for _ in range(TRIES_MAX):
-        deployment = await get_deployment(namespace, name)
-        refuse_paused(deployment)
-        if target is None:
-            target = await _target(context, deployment, parameters["revision"])
-        template = template_of(target)
         changes = difference(deployment["spec"]["template"], template)
         if changes:
             try:
@@ -47,9 +73,11 @@ async def rollback_deployment(context: ActionContext, parameters: Mapping[str, A
                     manager=context.manager,
                 )
             except Conflict:
+                deployment = await get_deployment(namespace, name)
+                refuse_paused(deployment)
                 continue
         await _until_back(deployment, target, template)
-        return {"deployment": name, "replica_set": target["metadata"]["name"]}
+        return
     raise Conflict(f"Deployment {namespace}/{name} changed {TRIES_MAX} times while it was to be rolled back")
 
 
@@ -57,17 +85,23 @@ async def _target(context: ActionContext, deployment: Resource, revision: int) -
     namespace = deployment["metadata"]["namespace"]
     remembered = context.memory.get(_REPLICA_SET)
     if remembered is not None:
-        try:
-            return await Get(Ref("ReplicaSet", remembered, namespace))
-        except NotFound as error:
-            message = f"ReplicaSet {namespace}/{remembered} was removed"
-            raise TargetMissing(message, reason="RevisionMissing") from error
-    target = await _find(deployment, revision)
+        return await _get_revision(namespace, remembered)
+    target, before = await _find(deployment, revision)
+    await Remember(_BEFORE, before)
     await Remember(_REPLICA_SET, target["metadata"]["name"])
     return target
 
 
-async def _find(deployment: Resource, revision: int) -> Resource:
+async def _get_revision(namespace: str, name: str) -> Resource:
+    try:
+        return await Get(Ref("ReplicaSet", name, namespace))
+    except NotFound as error:
+        message = f"ReplicaSet {namespace}/{name} was removed"
+        raise TargetMissing(message, reason="RevisionMissing") from error
+
+
+async def _find(deployment: Resource, revision: int) -> tuple[Resource, str]:
+    """Return the ReplicaSet to go back to, and the name of the one of today's template."""
     metadata = deployment["metadata"]
     selection = pods_of(deployment)._replace(kind="ReplicaSet")
     owned = [
@@ -77,17 +111,18 @@ async def _find(deployment: Resource, revision: int) -> Resource:
             owner["uid"] == metadata["uid"] for owner in candidate["metadata"].get("ownerReferences") or ()
         )
     ]
+    now = deployment["spec"]["template"]
+    current = [candidate for candidate in owned if not difference(now, template_of(candidate))]
     if revision:
         found = [candidate for candidate in owned if _revision(candidate) == revision]
     else:
-        now = deployment["spec"]["template"]
-        found = [candidate for candidate in owned if difference(now, template_of(candidate))]
+        found = [candidate for candidate in owned if candidate not in current]
     if not found:
         wanted = f"revision {revision}" if revision else "earlier revision"
         raise TargetMissing(
             f"Deployment {metadata['namespace']}/{metadata['name']} has no {wanted}", reason="RevisionMissing"
         )
-    return max(found, key=_revision)
+    return max(found, key=_revision), current[0]["metadata"]["name"] if current else ""
 
 
 async def _until_back(deployment: Resource, target: Resource, template: Mapping[str, Any]) -> None:
@@ -107,20 +142,6 @@ def template_of(replica_set: Resource) -> Mapping[str, Any]:
     return {**template, "metadata": {**metadata, "labels": labels}}
 
 
-def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON merge patch (RFC 7386) that makes `after` of `before`; empty if they are equal."""
-    changes: dict[str, Any] = {key: None for key in before if key not in after}
-    for key, value in after.items():
-        old = before.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            inner = difference(old, value)
-            if inner:
-                changes[key] = inner
-        elif old != value:
-            changes[key] = value
-    return changes
-
-
 def _revision(replica_set: Resource) -> int:
     text = str((replica_set["metadata"].get("annotations") or {}).get(REVISION, ""))
     return int(text) if text.isdecimal() else 0
@@ -130,7 +151,7 @@ SPEC = ActionSpec(
     name="rollback_deployment",
     run=rollback_deployment,
     parameters={
-        "namespace": Parameter("string", required=True, summary="where the target lives"),
+        "namespace": NAMESPACE,
         "deployment": Parameter("string", required=True, summary="the Deployment to roll back"),
         "revision": Parameter(
             "integer", default=0, summary="the revision to go back to; 0: the previous one"
@@ -138,4 +159,10 @@ SPEC = ActionSpec(
     },
     calls_min=3,
     summary="go back to an earlier revision of a Deployment's pod template",
+    rollback=go_forward,
+    target=named("Deployment", "deployment"),
+    rbac=(rule("deployments", *READ, "patch"), rule("replicasets", "get", "list"), rule("pods", *READ)),
+    coalescible=True,
+    precondition="the Deployment exists, is not paused, and a ReplicaSet still holds the revision",
+    post_condition="all pods are of that revision's template and available; the others are gone",
 )

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.actions.identity import DOMAIN, writer_of
+from engine.actions.targets import get_target, named, rule
 from engine.core.action import ActionContext, ActionSpec, Parameter
-from engine.core.effects import Get, Patch, Ref, Remember, Resource
-from engine.core.errors import Conflict, NotFound, TargetMissing, TargetRefused
+from engine.core.effects import Patch, Ref, Remember, Resource
+from engine.core.errors import Conflict, TargetRefused
 
 TRIES_MAX = 20
 WRITERS_MAX = 500  # annotations kept; far below the 256 KiB that Kubernetes allows
 _PREFIX = f"{DOMAIN}/wrote-"
 _INTENT = "intent"
+_UNDO = "undo_intent"
 
 
 async def update_counter(context: ActionContext, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -24,20 +26,35 @@ async def update_counter(context: ActionContext, parameters: Mapping[str, Any]) 
     tells whether it has. Target missing: `TargetMissing`; a key that is missing counts as 0; not a
     number: `TargetRefused` (NotANumber).
     """
+    return await _add(context, parameters, parameters["increment"], writer_of(context), _INTENT)
+
+
+async def subtract(context: ActionContext, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take the increment off again, exactly once, whatever others have added since; only if it was added."""
     ref = Ref("ConfigMap", parameters["name"], parameters["namespace"])
-    mine = _PREFIX + writer_of(context)
-    may_have_written = _INTENT in context.memory
+    writer = writer_of(context, "undo")
+    if _UNDO not in context.memory:
+        config = await get_target(ref)
+        if _INTENT not in context.memory or _PREFIX + writer_of(context) not in _annotations(config):
+            return {"undone": False}
+    undone = await _add(context, parameters, -parameters["increment"], writer, _UNDO)
+    return {"undone": True, **undone}
+
+
+async def _add(
+    context: ActionContext, parameters: Mapping[str, Any], increment: int, writer: str, intent: str
+) -> Mapping[str, Any]:
+    ref = Ref("ConfigMap", parameters["name"], parameters["namespace"])
+    mine = _PREFIX + writer
+    may_have_written = intent in context.memory
     for _ in range(TRIES_MAX):
-        try:
-            config = await Get(ref)
-        except NotFound as error:
-            raise TargetMissing(f"{ref} does not exist") from error
+        config = await get_target(ref)
         written = _annotations(config).get(mine)
         if may_have_written and written is not None:
             return {"value": _written(written)[0]}
-        value = _count(config, ref, parameters["key"]) + parameters["increment"]
+        value = _count(config, ref, parameters["key"]) + increment
         version = config["metadata"]["resourceVersion"]
-        await Remember(_INTENT, value)
+        await Remember(intent, value)
         try:
             await Patch(
                 ref,
@@ -90,4 +107,9 @@ SPEC = ActionSpec(
     },
     calls_min=2,
     summary="add to a number in a ConfigMap",
+    rollback=subtract,
+    target=named("ConfigMap", "name"),
+    rbac=(rule("configmaps", "get", "patch"),),
+    precondition="the ConfigMap exists, and the key holds a number or is missing",
+    post_condition="the number has grown by the increment, once; unguarded, others' additions may be lost",
 )

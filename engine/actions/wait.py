@@ -27,4 +27,7 @@ SPEC = ActionSpec(
     parameters={"duration_s": Parameter("number", required=True, summary="how long, in seconds")},
     calls_min=0,
     summary="let declared time pass",
+    precondition="nothing",
+    post_condition="the duration has passed",
+    irreversible="time that has passed does not come back",
 )

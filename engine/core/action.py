@@ -71,7 +71,8 @@ class ActionSpec:
     """A named action. `calls_min` is the fewest API calls it makes when it has something to do.
 
     `rollback` undoes what `run` did, from the step's outputs and memory; `target` says which object the
-    parameters name; a `coalescible` action may be carried out once for several steps that ask for the same.
+    parameters name (it gets them bound or as given, and answers None where they do not say); a `coalescible`
+    action may be carried out once for several steps that ask for the same.
     """
 
     name: str
@@ -85,6 +86,7 @@ class ActionSpec:
     coalescible: bool = False
     precondition: str = ""  # what must hold before, in words
     post_condition: str = ""  # what holds afterwards, in words
+    irreversible: str = ""  # why there is no rollback, in words; exactly one of the two is given
 
     def bind(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return `given` with the defaults filled in; raises `InvalidParameters` for what does not fit."""
