@@ -28,8 +28,9 @@ class NoData(ActionError):
 async def metric(context: ActionContext, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give the samples of `query` as one number, by `aggregation`.
 
-    Samples that are not finite are left out. No sample: `default` if there is one, 0 for a count, else `NoData`, which can be retried. More than one
-    sample where `only` is asked: `InvalidParameters`, since which one would be chance.
+    Samples that are not finite are left out. No sample: `default` if there is one, 0 for a count, else
+    `NoData`, which can be retried. More than one sample where `only` is asked: `InvalidParameters`, since
+    which one would be chance.
     """
     del context
     aggregation, query = parameters["aggregation"], parameters["query"]
