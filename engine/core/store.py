@@ -168,11 +168,11 @@ def read_entries(
             raise HistoryError(_bad(engine, position, f"missing; the next stored is {found}"))
         previous = chain(previous, line)
         if link != previous:
-            raise HistoryError(_bad(engine, position, "altered, or the one before it is not the one it followed"))
+            raise HistoryError(_bad(engine, position, "altered, or it does not follow the one before it"))
         yield _read(engine, position, line)
         position += 1
     if position != end[0]:
-        raise HistoryError(_bad(engine, position, f"missing; there should be {end[0]} events: the end was cut"))
+        raise HistoryError(_bad(engine, position, f"missing; there should be {end[0]}: the end was cut"))
     if previous != end[1]:
         raise HistoryError(_bad(engine, position - 1, "not the one that the log was closed with"))
 
