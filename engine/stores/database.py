@@ -61,7 +61,7 @@ def migrate(database: Database) -> None:
         if found > SCHEMA_VERSION:
             message = (
                 f"{database.where} has schema {found}; this version of the program knows up to "
-                f"{SCHEMA_VERSION}. Nothing was changed: run the newer version, or restore a copy made before it"
+                f"{SCHEMA_VERSION}. Nothing was changed: run the newer version, or restore an older copy"
             )
             raise SchemaTooNew(message)
         for version, statements in enumerate(MIGRATIONS[found:], found + 1):

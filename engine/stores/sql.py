@@ -214,7 +214,8 @@ class SqlStore:
         with self._database.reading() as transaction:
             rows = transaction.rows(
                 "SELECT execution, workflow, state, submitted_ns, started_ns, ended_ns, reason"
-                " FROM executions WHERE engine = ? AND (? = '' OR state = ?) ORDER BY submitted_ns DESC, execution LIMIT ?",
+                " FROM executions WHERE engine = ? AND (? = '' OR state = ?)"
+                " ORDER BY submitted_ns DESC, execution LIMIT ?",
                 (as_text(engine), state, state, count_max),
             )
         return [ExecutionSummary(*row) for row in rows]
