@@ -27,6 +27,7 @@ from simulator.arrivals import Arrivals
 from simulator.checkers import CHECKS, ClusterChecker, EngineChecker
 from simulator.cluster.cluster import Cluster
 from simulator.driver import Driver
+from simulator.outside import Outside
 from simulator.perform import ModelPerformer
 from simulator.sampling import Sampling
 from simulator.streams import Streams, entity
@@ -86,12 +87,14 @@ class _Run:
             self._rows.append,
             detail=spec.detail,
         )
+        self._outside = Outside(self._agenda, self._cluster.store, spec.cluster, self._streams)
         performer = ModelPerformer(
             self._agenda,
             self._cluster,
             self._host,
             spec.engine.decision_ns,
             self._engine_checker.acknowledged,
+            self._outside,
         )
         self._host.performer = performer
         self._host.on_execution_end += [self._engine_checker.ended, self._ended]
@@ -99,7 +102,8 @@ class _Run:
         self._arrivals = Arrivals(
             self._agenda, spec.workload.load, self._streams.stream("arrivals"), self._submit
         )
-        self._sampling = Sampling(self._agenda, [*self._cluster.stations, performer.decisions], self._engine)
+        stations = [*self._cluster.stations, performer.decisions, *self._outside.stations]
+        self._sampling = Sampling(self._agenda, stations, self._engine)
         self._targets = self._streams.stream("targets")
         self._drained = self._agenda.event()
         self._ended_count = 0
@@ -112,6 +116,7 @@ class _Run:
         self._workflow = workflow.name
         self._host.feed(WorkflowRegistered(workflow))
         self._agenda.after(spec.horizon_ns, self._stop)
+        self._outside.start(spec.workload.workflow)
         if spec.detail:
             self._sampling.every_second()
         self._arrivals.start()

@@ -10,7 +10,20 @@ from typing import Any
 
 from engine.core.attempt_runner import Attempt
 from engine.core.causes import Cause
-from engine.core.effects import Create, Delete, Effect, Evict, Get, List, Patch, Sleep, WaitUntil
+from engine.core.effects import (
+    Create,
+    Delete,
+    Effect,
+    Evict,
+    Get,
+    List,
+    Now,
+    Patch,
+    ReadLogs,
+    Sleep,
+    WaitUntil,
+)
+from engine.core.errors import ActionError
 from engine.core.host import Host
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend, walk
@@ -18,6 +31,7 @@ from simulator.beginnings import Beginnings
 from simulator.cluster.apiserver import Call
 from simulator.cluster.cluster import Cluster
 from simulator.cluster.disruption import evict
+from simulator.outside import MONITORED, OUTBOUND, Outside, Visit
 from simulator.stations import Seats
 from simulator.streams import entity
 from simulator.waits import Wait, Waits
@@ -56,10 +70,12 @@ class ModelPerformer:
         host: Host,
         decision_ns: int,
         on_acknowledged: Callable[[Attempt, Effect[Any]], None],
+        outside: Outside | None = None,
     ) -> None:
         """Let every attempt first wait for an engine decision of `decision_ns`, made one at a time.
 
-        `on_acknowledged` is told of each write that succeeded at the API.
+        `on_acknowledged` is told of each write that succeeded at the API. Effects that do not go to the
+        Kubernetes API go to `outside`.
         """
         self.decisions = Seats("engine.decision", 1)
         self._agenda = agenda
@@ -71,6 +87,7 @@ class ModelPerformer:
         self._waits = Waits(cluster.watch)
         self._beginnings = Beginnings(host.engine)
         self._on_acknowledged = on_acknowledged
+        self._outside_or_none = outside
         host.on_execution_end.append(self._beginnings.forget)
 
     def begin(self, attempt: Attempt) -> None:
@@ -225,12 +242,49 @@ class ModelPerformer:
         if attempt.pending is not timer:
             return
         attempt.pending = None
+        self._charge(attempt, timer.cause)
+        self._host.resume(attempt, None)
+
+    def _charge(self, attempt: Attempt, cause: Cause) -> None:
+        """Charge the time since the effect began to one cause."""
         mark: _Mark = attempt.mark
         now = self._agenda.now
         if now > mark.since_ns:
-            attempt.spans.append((timer.cause, mark.since_ns, now))
-        mark.link = extend(mark.link, timer.cause, now)
-        self._host.resume(attempt, None)
+            attempt.spans.append((cause, mark.since_ns, now))
+        mark.link = extend(mark.link, cause, now)
+
+    @property
+    def _outside(self) -> Outside:
+        assert self._outside_or_none is not None, "this world has no monitoring, servers or wall clock"
+        return self._outside_or_none
+
+    def _now(self, attempt: Attempt, _effect: Now) -> None:
+        self._host.resume(attempt, self._outside.unix_ns)
+
+    def _read_logs(self, attempt: Attempt, effect: ReadLogs) -> None:
+        self._read(attempt, lambda _link: self._outside.logs(effect), 0)
+
+    def _visit(self, attempt: Attempt, effect: Effect[Any]) -> None:
+        mark: _Mark = attempt.mark
+        mark.requests += 1
+        visit = self._outside.visit(effect, mark.key + mark.requests)
+        attempt.pending = timer = _Timer(visit.cause)
+        self._agenda.after(visit.ends_ns - self._agenda.now, partial(self._visited, attempt, timer, visit))
+
+    def _visited(self, attempt: Attempt, timer: _Timer, visit: Visit, _event: Any) -> None:
+        value, failure = None, None
+        try:
+            value = visit.operation()
+        except ActionError as error:
+            failure = error
+        if attempt.pending is not timer:
+            return  # cancelled meanwhile: the other side did what it did
+        attempt.pending = None
+        self._charge(attempt, timer.cause)
+        if failure is None:
+            self._host.resume(attempt, value)
+        else:
+            self._host.throw(attempt, failure)
 
 
 _EFFECTS: Mapping[type, _Perform] = {
@@ -242,4 +296,7 @@ _EFFECTS: Mapping[type, _Perform] = {
     Evict: ModelPerformer._evict,  # noqa: SLF001
     WaitUntil: ModelPerformer._wait,  # noqa: SLF001
     Sleep: ModelPerformer._sleep,  # noqa: SLF001
+    Now: ModelPerformer._now,  # noqa: SLF001
+    ReadLogs: ModelPerformer._read_logs,  # noqa: SLF001
+    **dict.fromkeys((*MONITORED, *OUTBOUND), ModelPerformer._visit),  # noqa: SLF001
 }
