@@ -1,0 +1,110 @@
+"""Snapshots: an engine that was written and read back goes on as if nothing had been."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.core.commands import ReportExecution
+from engine.core.errors import HistoryError
+from engine.core.definition import Workflow
+from engine.core.events import ExecutionSubmitted, WorkflowRegistered
+from engine.core.limits import Limits
+from engine.core.machine import WorkflowEngine
+from engine.core.snapshot import limits_of, restore_snapshot, take_snapshot
+from tests.engine.rig import act
+from tests.oracles.heap_agenda import HeapAgenda
+from tests.oracles.world import run
+
+
+def again(engine: WorkflowEngine, limits: Limits | None = None) -> WorkflowEngine:
+    """Return the engine as it comes back from a file."""
+    return restore_snapshot(json.loads(json.dumps(take_snapshot(engine))), limits)
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 10**6), tying=st.booleans(), forgets=st.booleans())
+def test_a_snapshot_at_every_event_changes_nothing(seed: int, *, tying: bool, forgets: bool) -> None:
+    host = run(HeapAgenda(), seed, tying=tying).host
+    plain, restored = WorkflowEngine(host.engine.limits), WorkflowEngine(host.engine.limits)
+    for now, event in host.history:
+        restored = again(restored)
+        commands = plain.handle(event, now)
+        assert restored.handle(event, now) == commands
+        assert restored.next_deadline() == plain.next_deadline()
+        for command in commands:
+            if forgets and isinstance(command, ReportExecution):
+                plain.forget(command.execution_id)
+                restored.forget(command.execution_id)
+    assert restored.executions() == plain.executions()
+    assert restored.stations(10**12) == plain.stations(10**12)
+    assert take_snapshot(again(restored)) == take_snapshot(restored)
+
+
+def busy(limits: Limits) -> WorkflowEngine:
+    """Return an engine with one execution that runs and two that wait."""
+    engine = WorkflowEngine(limits)
+    engine.handle(WorkflowRegistered(Workflow("w", (act("a"), act("b", "a")))), 0)
+    for name in ("x", "y", "z"):
+        engine.handle(ExecutionSubmitted(name, "w", {"n": [float("inf"), {"deep": (1, 2)}]}), 5)
+    return engine
+
+
+def test_other_limits_hold_from_the_restart_on() -> None:
+    engine = busy(Limits(max_concurrency=1))
+    wider = again(engine, Limits(max_concurrency=3))
+    assert (wider.active_count, wider.queued_count) == (1, 2)
+    wider.handle(WorkflowRegistered(Workflow("v", (act("a"),))), 6)
+    assert (wider.active_count, wider.queued_count) == (3, 0)
+    assert limits_of(take_snapshot(wider)) == Limits(max_concurrency=3)
+
+
+def test_a_snapshot_tells_its_limits() -> None:
+    limits = Limits(max_concurrency=1, dispatch="critical-path")
+    assert limits_of(take_snapshot(busy(limits))) == limits
+
+
+def test_what_is_shared_stays_shared() -> None:
+    """The facts in queues, deadlines and look-ups are the same objects, not copies."""
+    engine = again(busy(Limits()))
+    execution = engine.execution("x")
+    assert execution.steps["a"] is execution.steps_by_number[0]
+    assert execution.plan.workflow is engine.workflow("w")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"snapshot": 99}, "version 99"),
+        ({"objects": []}, None),
+        ({"objects": [["@", [], {"_now": ["?", 1]}]]}, r"holds '\?'"),
+        ({"objects": [["@", [], {"_now": ["r", 7]}]]}, "not a snapshot"),
+        ({"objects": [["o", "Nobody"]]}, "0 classes of that name"),
+        ({"classes": {}}, "not a snapshot"),
+        ({"workflows": [{"name": "w"}]}, "workflows cannot be"),
+    ],
+)
+def test_a_damaged_snapshot_is_refused(damage: dict[str, Any], message: str | None) -> None:
+    document = json.loads(json.dumps(take_snapshot(busy(Limits())))) | damage
+    if message is None:  # nothing differs from an engine that has seen nothing
+        assert restore_snapshot(document).executions() == ()
+        return
+    with pytest.raises(HistoryError, match=message):
+        restore_snapshot(document)
+
+
+def test_a_field_that_is_new_starts_with_its_default_and_one_that_is_unknown_is_refused() -> None:
+    document = json.loads(json.dumps(take_snapshot(busy(Limits()))))
+    fields = document["classes"]["ExecutionFacts"]
+    place = fields.index("progress_gap_ns_max")
+    for written in (entry for entry in document["objects"] if entry[:2] == ["o", "ExecutionFacts"]):
+        del written[2 + place]
+    older = document | {
+        "classes": document["classes"] | {"ExecutionFacts": fields[:place] + fields[place + 1 :]}
+    }
+    assert restore_snapshot(older).execution("x").progress_gap_ns_max == 0
+    fields[0] = "brand_new"
+    with pytest.raises(HistoryError, match="'brand_new' that this version does not know"):
+        restore_snapshot(older | {"classes": document["classes"] | {"ExecutionFacts": fields[:-1]}})
