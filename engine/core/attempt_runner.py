@@ -17,6 +17,8 @@ from engine.core.events import AttemptFailed, AttemptSucceeded, Event, Failure, 
 from engine.core.recorder import Recorder, outcome_of
 
 MANAGER_PREFIX: Final = "headroom"
+Guard = Callable[[StartAttempt, ActionSpec, Mapping[str, Any], int], Failure | None]
+"""Asked with an attempt's bound parameters and the instant before it starts; a failure holds it back."""
 
 
 class Attempt:
@@ -91,6 +93,7 @@ class AttemptRunner(ABC):
     ) -> None:
         """Bind the parts. `clock` gives ns."""
         self.on_log: Callable[[Attempt, Log], None] = lambda _attempt, _log: None
+        self.guard: Guard | None = None
         self.attempts: dict[tuple[str, str, int], Attempt] = {}  # under way, in order of start
         self._actions = actions
         self._clock = clock
@@ -139,6 +142,10 @@ class AttemptRunner(ABC):
             parameters = spec.bind(command.parameters)
         except ActionError as error:
             self._fail(attempt, Failure(error.reason, str(error), error.retryable))
+            return
+        refusal = self.guard(command, spec, parameters, attempt.started_ns) if self.guard else None
+        if refusal is not None:
+            self._fail(attempt, refusal)
             return
         attempt.coroutine = spec.run(context, parameters)
         self._step(attempt, None, None)

@@ -47,6 +47,7 @@ class Host(AttemptRunner):
         self.history = History()
         self.on_deadline: Callable[[int | None], None] = lambda _at_ns: None  # the next deadline has changed
         self.on_execution_end: list[Callable[[ExecutionFacts], None]] = []
+        self.on_handled: list[Callable[[int, Event, tuple[Command, ...]], None]] = []
         self._conditions = conditions
         self._programs: dict[str, Program] = {}
         self._answers: deque[ConditionEvaluated] = deque()
@@ -114,6 +115,8 @@ class Host(AttemptRunner):
         now = self._clock()
         commands: tuple[Command, ...] = self.engine.handle(event, now)
         self.history.append(now, event)
+        for watch in self.on_handled:
+            watch(now, event, commands)
         for command in commands:
             self._carry_out_by_type[type(command)](command)
 
