@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.commands import ReportExecution
-from engine.core.errors import HistoryError
 from engine.core.definition import Workflow
+from engine.core.errors import HistoryError
 from engine.core.events import ExecutionSubmitted, WorkflowRegistered
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
