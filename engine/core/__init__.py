@@ -18,7 +18,7 @@ from engine.core.attribution import Span, Spans, execution_rows
 from engine.core.causes import Cause
 from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution, StartAttempt
 from engine.core.conditions import Conditions, Program
-from engine.core.definition import Branch, RetryPolicy, Step, StepKind, Workflow
+from engine.core.definition import Branch, RetryPolicy, Rollback, Step, StepKind, Workflow
 from engine.core.errors import (
     ActionError,
     ConditionError,
@@ -27,37 +27,53 @@ from engine.core.errors import (
     HistoryError,
     ProtocolError,
 )
+from engine.core.event_codec import HISTORY_VERSION, event_from_json, event_to_json
 from engine.core.events import (
+    AttemptCancelled,
     AttemptFailed,
     AttemptSucceeded,
+    CancelRequested,
+    CapacityReported,
     ConditionEvaluated,
     DeadlineReached,
+    DrainRequested,
+    EmergencyStopRequested,
+    EngineRecovered,
     Event,
     ExecutionSubmitted,
     Failure,
+    PauseRequested,
     Remembered,
+    ReopenRequested,
+    ResumeRequested,
+    SignalReceived,
+    StepOverridden,
     WorkflowRegistered,
 )
 from engine.core.facts import AttemptFacts, ExecutionFacts, StepFacts
-from engine.core.history import History, event_from_json, event_to_json, replay
+from engine.core.history import History, replay
 from engine.core.host import Host
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
 from engine.core.states import AttemptState, ExecutionState, StepState
 
 __all__ = [
+    "HISTORY_VERSION",
     "ActionContext",
     "ActionCoroutine",
     "ActionError",
     "ActionFunction",
     "ActionSpec",
     "Attempt",
+    "AttemptCancelled",
     "AttemptFacts",
     "AttemptFailed",
     "AttemptState",
     "AttemptSucceeded",
     "Branch",
     "CancelAttempt",
+    "CancelRequested",
+    "CapacityReported",
     "Cause",
     "Command",
     "ConditionError",
@@ -65,7 +81,10 @@ __all__ = [
     "Conditions",
     "DeadlineReached",
     "DefinitionError",
+    "DrainRequested",
+    "EmergencyStopRequested",
     "EngineError",
+    "EngineRecovered",
     "EvaluateCondition",
     "Event",
     "ExecutionFacts",
@@ -78,13 +97,18 @@ __all__ = [
     "InvalidParameters",
     "Limits",
     "Parameter",
+    "PauseRequested",
     "Performer",
     "Program",
     "ProtocolError",
     "Remembered",
+    "ReopenRequested",
     "ReportExecution",
+    "ResumeRequested",
     "RetryPolicy",
+    "Rollback",
     "Rule",
+    "SignalReceived",
     "Span",
     "Spans",
     "StartAttempt",
@@ -92,6 +116,7 @@ __all__ = [
     "Step",
     "StepFacts",
     "StepKind",
+    "StepOverridden",
     "StepState",
     "Workflow",
     "WorkflowEngine",

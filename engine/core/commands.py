@@ -1,7 +1,7 @@
 """Everything the engine may ask of its world, in the imperative."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -9,7 +9,8 @@ from typing import Any
 class StartAttempt:
     """Run `action` with `parameters`; answer with `AttemptSucceeded` or `AttemptFailed`.
 
-    `memory` is what earlier attempts of the step remembered.
+    `memory` is what earlier attempts of the step remembered. With `is_rollback`, undo what the step did: by
+    the action's `rollback`, from the step's `outputs`.
     """
 
     execution_id: str
@@ -18,15 +19,22 @@ class StartAttempt:
     action: str
     parameters: Mapping[str, Any]
     memory: Mapping[str, Any]
+    is_rollback: bool = False
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class CancelAttempt:
-    """Stop an attempt that is running; its result, should one come, must not be reported."""
+    """Stop an attempt that is running; its result, should one come, must not be reported.
+
+    It may clean up first; answer with `AttemptCancelled` when it has stopped. With `is_final` its grace is
+    over: stop it here and now, and answer nothing.
+    """
 
     execution_id: str
     step_id: str
     attempt: int
+    is_final: bool = False
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ A history is a sequence of these with their instants.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from engine.core.definition import Workflow
 
@@ -81,12 +81,103 @@ class DeadlineReached:
     """Time came to `next_deadline()`: a timeout, the end of a back-off or of a wait step."""
 
 
+@dataclass(slots=True)
+class AttemptCancelled:
+    """An attempt that was to stop has stopped: its clean-up, if it had any, is done."""
+
+    execution_id: str
+    step_id: str
+    attempt: int
+
+
+@dataclass(slots=True)
+class PauseRequested:
+    """Somebody wants nothing more of an execution to start; what runs goes on to its end."""
+
+    execution_id: str
+
+
+@dataclass(slots=True)
+class ResumeRequested:
+    """Somebody wants a paused execution to go on."""
+
+    execution_id: str
+
+
+@dataclass(slots=True)
+class CancelRequested:
+    """Somebody wants an execution stopped; with `compensate`, what it completed is undone."""
+
+    execution_id: str
+    reason: str
+    compensate: bool = False
+
+
+@dataclass(slots=True)
+class SignalReceived:
+    """A signal came in for an execution; one that no step waits for yet is kept."""
+
+    execution_id: str
+    name: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class StepOverridden:
+    """Somebody decided over a step's head: skip it, as if it had ended well, or try it again now."""
+
+    execution_id: str
+    step_id: str
+    how: Literal["skip", "retry"]
+    reason: str
+
+
+@dataclass(slots=True)
+class EmergencyStopRequested:
+    """Somebody wants everything stopped at once, and nothing admitted until the engine is reopened."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class DrainRequested:
+    """Somebody wants nothing more admitted; what runs goes on to its end."""
+
+
+@dataclass(slots=True)
+class ReopenRequested:
+    """Somebody wants executions admitted again, after an emergency stop or a drain."""
+
+
+@dataclass(slots=True)
+class CapacityReported:
+    """What the cluster has free: `cpu_m`, `memory_b`, `pods`."""
+
+    free: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class EngineRecovered:
+    """The engine's process was replaced: whatever ran is started again under the same number."""
+
+
 Event = (
     WorkflowRegistered
     | ExecutionSubmitted
     | AttemptSucceeded
     | AttemptFailed
+    | AttemptCancelled
     | ConditionEvaluated
     | Remembered
     | DeadlineReached
+    | PauseRequested
+    | ResumeRequested
+    | CancelRequested
+    | SignalReceived
+    | StepOverridden
+    | EmergencyStopRequested
+    | DrainRequested
+    | ReopenRequested
+    | CapacityReported
+    | EngineRecovered
 )

@@ -2,7 +2,7 @@
 
 A history written as lines is
 
-    {"events":"headroom","version":1}                                 the header
+    {"events":"headroom","version":2}                                 the header
     {"at":0,"event":"ExecutionSubmitted",...,"chain":"9f3c..."}       one line an event, canonical JSON
     {"digest":"...","events_count":2}                                 the footer
 
@@ -13,119 +13,29 @@ versions are read.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from engine.core.definition import Workflow
 from engine.core.errors import EngineError, HistoryError
-from engine.core.events import (
-    AttemptFailed,
-    AttemptSucceeded,
-    ConditionEvaluated,
-    DeadlineReached,
-    Event,
-    ExecutionSubmitted,
-    Failure,
-    Remembered,
-    WorkflowRegistered,
-)
+from engine.core.event_codec import HISTORY_VERSION, event_from_json, event_to_json
+from engine.core.events import Event
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
 
-HISTORY_VERSION: Final = 1
 _CHAIN_LENGTH: Final = 16
 _encode: Final = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
 ).encode
 
-_WRITERS: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
-    WorkflowRegistered: lambda event: {"workflow": event.workflow.to_json()},
-    ExecutionSubmitted: lambda event: {
-        "execution": event.execution_id,
-        "workflow": event.workflow,
-        "variables": event.variables,
-        "priority": event.priority,
-    },
-    AttemptSucceeded: lambda event: {
-        "execution": event.execution_id,
-        "step": event.step_id,
-        "attempt": event.attempt,
-        "outputs": event.outputs,
-    },
-    AttemptFailed: lambda event: {
-        "execution": event.execution_id,
-        "step": event.step_id,
-        "attempt": event.attempt,
-        "reason": event.failure.reason,
-        "message": event.failure.message,
-        "retryable": event.failure.retryable,
-    },
-    ConditionEvaluated: lambda event: {
-        "execution": event.execution_id,
-        "step": event.step_id,
-        "outcome": event.outcome,
-        "error": event.error,
-    },
-    Remembered: lambda event: {
-        "execution": event.execution_id,
-        "step": event.step_id,
-        "attempt": event.attempt,
-        "key": event.key,
-        "value": event.value,
-    },
-    DeadlineReached: lambda _: {},
-}
-
-_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Event]]] = {
-    "WorkflowRegistered": lambda row: WorkflowRegistered(Workflow.from_json(row["workflow"])),
-    "ExecutionSubmitted": lambda row: ExecutionSubmitted(
-        row["execution"], row["workflow"], row["variables"], row["priority"]
-    ),
-    "AttemptSucceeded": lambda row: AttemptSucceeded(
-        row["execution"], row["step"], row["attempt"], row["outputs"]
-    ),
-    "AttemptFailed": lambda row: AttemptFailed(
-        row["execution"],
-        row["step"],
-        row["attempt"],
-        Failure(row["reason"], row["message"], row["retryable"]),
-    ),
-    "ConditionEvaluated": lambda row: ConditionEvaluated(
-        row["execution"], row["step"], row["outcome"], row["error"]
-    ),
-    "Remembered": lambda row: Remembered(
-        row["execution"], row["step"], row["attempt"], row["key"], row["value"]
-    ),
-    "DeadlineReached": lambda _: DeadlineReached(),
-}
-
-
-def event_to_json(event: Event) -> dict[str, Any]:
-    """Return an event as JSON values, under its name."""
-    row = _WRITERS[type(event)](event)
-    row["event"] = type(event).__name__
-    return row
-
-
-def event_from_json(row: Mapping[str, Any], version: int = HISTORY_VERSION) -> Event:
-    """Return the event that `event_to_json` of `version` wrote; raises `HistoryError` for anything else."""
-    if not 1 <= version <= HISTORY_VERSION:
-        message = f"a history of version {version}; this engine reads 1 to {HISTORY_VERSION}"
-        raise HistoryError(message)
-    try:
-        return _READERS[row["event"]](row)
-    except (KeyError, TypeError, EngineError) as error:
-        message = f"not an event of a version-{version} history: {error}"
-        raise HistoryError(message) from error
-
 
 class History:
     """Events in the order in which the engine took them in."""
 
-    __slots__ = ("_digested_count", "_entries", "_sha")
+    __slots__ = ("_digested_count", "_entries", "_sha", "version")
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, version: int = HISTORY_VERSION) -> None:
+        """Start empty. `version` is that of the engine whose events it is to hold."""
+        self.version = version
         self._entries: list[tuple[int, Event]] = []
         self._sha = hashlib.sha256()
         self._digested_count = 0
@@ -152,7 +62,7 @@ class History:
 
     def to_lines(self) -> Iterator[str]:
         """Yield the history as lines, without line ends."""
-        yield _encode({"events": "headroom", "version": HISTORY_VERSION})
+        yield _encode({"events": "headroom", "version": self.version})
         sha = hashlib.sha256()
         for now, event in self._entries:
             line = _line(now, event)
@@ -168,7 +78,7 @@ class History:
         if header.get("events") != "headroom" or not isinstance(header.get("version"), int):
             message = "line 1: not the header of a history"
             raise HistoryError(message)
-        history = cls()
+        history = cls(header["version"])
         for number, row in rows:
             if "digest" in row:
                 history._check_footer(row, number)
@@ -176,13 +86,13 @@ class History:
                     message = f"line {number + 1}: there is more after the footer"
                     raise HistoryError(message)
                 return history
-            history._read(row, number, header["version"])
+            history._read(row, number)
         message = (
             f"cut after {len(history)} events: the footer is missing; what was read up to there is sound"
         )
         raise HistoryError(message)
 
-    def _read(self, row: dict[str, Any], number: int, version: int) -> None:
+    def _read(self, row: dict[str, Any], number: int) -> None:
         chain = row.pop("chain", "")
         self._sha.update(_encode(row).encode())
         if chain != self._sha.hexdigest()[:_CHAIN_LENGTH]:
@@ -194,7 +104,7 @@ class History:
         if not isinstance(at_ns, int):
             message = f"line {number}: no instant"
             raise HistoryError(message)
-        self._entries.append((at_ns, event_from_json(row, version)))
+        self._entries.append((at_ns, event_from_json(row, self.version)))
         self._digested_count = len(self._entries)
 
     def _check_footer(self, row: Mapping[str, Any], number: int) -> None:
@@ -205,7 +115,7 @@ class History:
 
 def replay(history: History, limits: Limits) -> WorkflowEngine:
     """Rebuild the engine to which a history happened; raises `HistoryError` where it could not have."""
-    engine = WorkflowEngine(limits)
+    engine = WorkflowEngine(limits, history.version)
     for number, (now, event) in enumerate(history):
         try:
             engine.handle(event, now)
@@ -216,8 +126,7 @@ def replay(history: History, limits: Limits) -> WorkflowEngine:
 
 
 def _line(now: int, event: Event) -> str:
-    row = _WRITERS[type(event)](event)
-    row["event"] = type(event).__name__
+    row = event_to_json(event)
     row["at"] = now
     try:
         return _encode(row)

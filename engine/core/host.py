@@ -44,7 +44,7 @@ class Host(AttemptRunner):
         """Bind the parts. `clock` gives ns; `sink` gets rows, executions in order of submission."""
         super().__init__(actions, clock, Recorder(sink, detail=detail))
         self.engine = engine
-        self.history = History()
+        self.history = History(engine.version)
         self.on_deadline: Callable[[int | None], None] = lambda _at_ns: None  # the next deadline has changed
         self.on_execution_end: list[Callable[[ExecutionFacts], None]] = []
         self.on_handled: list[Callable[[int, Event, tuple[Command, ...]], None]] = []

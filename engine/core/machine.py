@@ -13,6 +13,7 @@ from engine.core.commands import CancelAttempt, Command, ReportExecution
 from engine.core.deadlines import DeadlineKind
 from engine.core.definition import Workflow
 from engine.core.errors import DefinitionError, ProtocolError
+from engine.core.event_codec import HISTORY_VERSION
 from engine.core.events import (
     AttemptFailed,
     AttemptSucceeded,
@@ -45,9 +46,10 @@ _LIVE: Final = (
 class WorkflowEngine(StepMachine):
     """The state machine of many executions. One per engine process; not shared between threads."""
 
-    def __init__(self, limits: Limits) -> None:
-        """Start with no workflow and no execution."""
+    def __init__(self, limits: Limits, version: int = HISTORY_VERSION) -> None:
+        """Start with no workflow and no execution; behave as the engines of `version` of the history did."""
         super().__init__(limits)
+        self.version = version
         self._plans: dict[str, plans.Plan] = {}
         self._executions: dict[str, ExecutionFacts] = {}
         self._submitted_count = 0

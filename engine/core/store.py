@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from engine.core.errors import HistoryError
+from engine.core.event_codec import HISTORY_VERSION, event_from_json, event_to_json
 from engine.core.events import Event
 from engine.core.facts import ExecutionFacts
-from engine.core.history import HISTORY_VERSION, event_from_json, event_to_json
 
 Entry = tuple[int, Event]  # an instant, and what happened
 CHAIN_START: Final = "0" * 32

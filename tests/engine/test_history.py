@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.errors import HistoryError
+from engine.core.event_codec import event_from_json, event_to_json
 from engine.core.events import AttemptSucceeded, ExecutionSubmitted, WorkflowRegistered
 from engine.core.facts import ExecutionFacts
-from engine.core.history import History, event_from_json, event_to_json, replay
+from engine.core.history import History, replay
 from engine.core.limits import Limits
 from tests.oracles.heap_agenda import HeapAgenda
 from tests.oracles.random_workflows import Workflows
@@ -110,7 +111,7 @@ def test_a_footer_that_does_not_fit_is_found() -> None:
 
 def test_a_history_of_a_newer_version_is_refused() -> None:
     lines = written(3)
-    lines[0] = lines[0].replace('"version":1', '"version":99')
+    lines[0] = lines[0].replace('"version":2', '"version":99')
     with pytest.raises(HistoryError, match="version 99"):
         History.from_lines(lines)
 
@@ -145,7 +146,8 @@ def test_todays_engine_makes_of_the_same_submissions_the_same_history(seed: int)
     expected, history = golden(seed)
     workflow = next(event.workflow for _, event in history if isinstance(event, WorkflowRegistered))
     submissions = [(now, event) for now, event in history if isinstance(event, ExecutionSubmitted)]
-    case = Case(workflow, Limits(**expected["limits"]), submissions, seed, tying=False)
+    limits = Limits(**expected["limits"])
+    case = Case(workflow, limits, submissions, seed, tying=False, version=history.version)
     world = run_case(HeapAgenda(), case)
     assert world.history.splitlines() == list(history.to_lines())
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.cel import CelConditions
 from engine.core.definition import Workflow
+from engine.core.event_codec import HISTORY_VERSION
 from engine.core.events import ExecutionSubmitted, WorkflowRegistered
 from engine.core.facts import ExecutionFacts
 from engine.core.host import Host
@@ -46,6 +47,7 @@ class Case:
     submissions: list[tuple[int, ExecutionSubmitted]]
     seed: int
     tying: bool
+    version: int = HISTORY_VERSION
 
 
 def drawn(seed: int, *, tying: bool) -> Case:
@@ -69,7 +71,7 @@ def run_case(agenda: AnyAgenda, case: Case, *, until: Any = None) -> World:
     """Run a case to the end, or to `until`: an instant, or an event of SimPy's."""
     rows: list[Row] = []
     stub = StubCluster(agenda, seed=case.seed, tying=case.tying, failing=0.05)
-    engine = WorkflowEngine(case.limits)
+    engine = WorkflowEngine(case.limits, case.version)
     host = Host(engine, ACTIONS, CONDITIONS, lambda: agenda.now, rows.append, detail=True)
     host.performer = stub
     stub.host = host
