@@ -5,6 +5,7 @@ from typing import Final
 
 from engine.actions import (
     acknowledge_alert,
+    assess_target,
     backup_data,
     cleanup_storage,
     collect_diagnostics,
@@ -40,6 +41,7 @@ from engine.core.action import ActionSpec
 
 _MODULES = (
     acknowledge_alert,
+    assess_target,
     backup_data,
     cleanup_storage,
     collect_diagnostics,
