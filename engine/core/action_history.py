@@ -8,7 +8,7 @@ the step's attempts, and forgets the oldest beyond the policy's limits.
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Final, Literal, NamedTuple
 
 from engine.core.action import ActionSpec
@@ -311,8 +311,8 @@ class ActionHistory:
         if count < limit:
             return None
         message = (
-            f"{target} goes in circles: {count} {what} within {window_ns // SECOND_NS} s, {limit} are too many; "
-            "find out why before it is done again, or raise the limit in the oscillation policy"
+            f"{target} goes in circles: {count} {what} within {window_ns // SECOND_NS} s, "
+            f"{limit} are too many; find out why before it is done again, or raise the limit in the oscillation policy"
         )
         return Failure(OSCILLATING, message, policy.retryable)
 
@@ -329,9 +329,8 @@ class ActionHistory:
     def summary(self) -> dict[str, Summary]:
         """Return, by action in order of name, what came of it."""
         by_action: dict[str, list[Entry]] = {}
-        for entries in self._by_target.values():
-            for entry in entries:
-                by_action.setdefault(entry.action, []).append(entry)
+        for entry in chain.from_iterable(self._by_target.values()):
+            by_action.setdefault(entry.action, []).append(entry)
         return {
             action: Summary(
                 steps=len(entries),
@@ -349,13 +348,12 @@ class ActionHistory:
         """Return all entries as JSON values, in order, for a snapshot."""
         return [
             {**asdict(entry), "target": list(entry.target), "is_open": self._is_open(entry)}
-            for entries in self._by_target.values()
-            for entry in entries
+            for entry in chain.from_iterable(self._by_target.values())
         ]
 
     def _is_open(self, entry: Entry) -> bool:
-        steps = self._by_execution.get(entry.execution_id, {})
-        return steps.get((entry.step_id, entry.is_rollback)) is entry
+        known = self._by_execution.get(entry.execution_id, {})
+        return known.get((entry.step_id, entry.is_rollback)) is entry
 
     def restore(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Take in what `to_json` gave, before anything else is noted."""
