@@ -183,7 +183,8 @@ class AttemptRunner(ABC):
                 effect = coroutine.send(value) if error is None else coroutine.throw(error)
                 value = error = None
                 if isinstance(effect, Remember):
-                    self._remember(attempt, effect)
+                    if not self._remember(attempt, effect):
+                        return
                 elif isinstance(effect, Log):
                     self.on_log(attempt, effect)
                 else:
@@ -201,10 +202,12 @@ class AttemptRunner(ABC):
         finally:
             attempt.is_stepping = False
 
-    def _remember(self, attempt: Attempt, effect: Remember) -> None:
+    def _remember(self, attempt: Attempt, effect: Remember) -> bool:
+        """Record what an attempt remembers, and tell whether it may go on at once."""
         execution_id, step_id, number = attempt.key
         attempt.memory[effect.key] = effect.value
         self._handle(Remembered(execution_id, step_id, number, effect.key, effect.value))  # has no commands
+        return True
 
     def _succeed(self, attempt: Attempt, outputs: Mapping[str, Any] | None) -> None:
         self._end_attempt(attempt, cancelled=False)
