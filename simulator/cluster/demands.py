@@ -1,7 +1,10 @@
-"""What pods ask of a node, read once per owner: all pods of a ReplicaSet or Job ask the same."""
+"""What pods ask of a node, read once per owner: pods of a ReplicaSet or Job ask the same until resized."""
+
+from dataclasses import replace
+from typing import Any
 
 from engine.core.effects import Resource
-from simulator.cluster.placement import Demand
+from simulator.cluster.placement import Demand, pinned_to
 
 
 class Demands:
@@ -9,7 +12,7 @@ class Demands:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._by_owner: dict[str, Demand] = {}
+        self._by_owner: dict[str, tuple[Any, Demand]] = {}  # with the containers that it was read from
 
     def of(self, pod: Resource) -> Demand:
         """Return the pod's demand."""
@@ -17,7 +20,13 @@ class Demands:
         if not owners:
             return Demand.of(pod["spec"])
         uid = owners[0]["uid"]
-        demand = self._by_owner.get(uid)
-        if demand is None:
-            demand = self._by_owner[uid] = Demand.of(pod["spec"])
+        spec = pod["spec"]
+        known = self._by_owner.get(uid)
+        if known is None:
+            known = self._by_owner[uid] = (spec["containers"], Demand.of(spec))
+        containers, demand = known
+        if containers is not spec["containers"] and containers != spec["containers"]:
+            return Demand.of(spec)  # resized in place, unlike the others
+        if "affinity" in spec and demand.node != (node := pinned_to(spec)):
+            return replace(demand, node=node)
         return demand

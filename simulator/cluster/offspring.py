@@ -17,9 +17,9 @@ _NOT_INHERITED = (
     REVISION,
     DESIRED_REPLICAS,
 )
-_API_VERSIONS = {"Deployment": "apps/v1", "ReplicaSet": "apps/v1", "Job": "batch/v1"}
+_API_VERSIONS = {"Job": "batch/v1"}  # others: apps/v1
 # The DefaultTolerationSeconds admission plug-in.
-_TOLERATED = tuple(
+TOLERATED = tuple(
     {
         "key": f"node.kubernetes.io/{key}",
         "operator": "Exists",
@@ -45,7 +45,7 @@ def new_replicaset(deployment: Resource, replicas: int, revision: int) -> dict[s
             "namespace": metadata["namespace"],
             "labels": labels,
             "annotations": {**inherited, REVISION: str(revision), DESIRED_REPLICAS: str(spec["replicas"])},
-            "ownerReferences": [_owner(deployment)],
+            "ownerReferences": [owner_reference(deployment)],
         },
         "spec": {
             "replicas": replicas,
@@ -76,19 +76,20 @@ def new_pod(owner: Resource, slot: int, generation: int) -> dict[str, Any]:
                 SLOT_ANNOTATION: str(slot),
                 GENERATION_ANNOTATION: str(generation),
             },
-            "ownerReferences": [_owner(owner)],
+            "ownerReferences": [owner_reference(owner)],
         },
         "spec": {
             **template["spec"],
-            "tolerations": [*(template["spec"].get("tolerations") or ()), *_TOLERATED],
+            "tolerations": [*(template["spec"].get("tolerations") or ()), *TOLERATED],
         },
         "status": {"phase": "Pending"},
     }
 
 
-def _owner(resource: Resource) -> dict[str, Any]:
+def owner_reference(resource: Resource) -> dict[str, Any]:
+    """Return the reference by which a controlled object names its owner."""
     return {
-        "apiVersion": _API_VERSIONS[resource["kind"]],
+        "apiVersion": _API_VERSIONS.get(resource["kind"], "apps/v1"),
         "kind": resource["kind"],
         "name": resource["metadata"]["name"],
         "uid": resource["metadata"]["uid"],

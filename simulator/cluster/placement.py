@@ -59,6 +59,7 @@ class Demand:
     scored_memory_b: int = 0
     tolerations: tuple[Toleration, ...] = ()
     node_selector: tuple[tuple[str, str], ...] = ()
+    node: str = ""  # the only node it may run on, as a DaemonSet's pod
 
     @classmethod
     def of(cls, pod_spec: Json) -> "Demand":
@@ -73,6 +74,7 @@ class Demand:
             scored_memory_b=scored.get(MEMORY, 0),
             tolerations=tuple(map(_toleration, pod_spec.get("tolerations") or ())),
             node_selector=tuple(sorted((pod_spec.get("nodeSelector") or {}).items())),
+            node=pinned_to(pod_spec),
         )
 
 
@@ -145,6 +147,7 @@ def fits(node: NodeFree, demand: Demand) -> bool:
         and (not node.taints or _untolerated(node, demand) is None)
         and (not demand.extended or not _short_of(node, demand))
         and (not demand.node_selector or _selected(node, demand))
+        and (not demand.node or demand.node == node.name)
     )
 
 
@@ -158,7 +161,7 @@ def refusals(node: NodeFree, demand: Demand) -> tuple[str, ...]:
         if taint.key == _UNSCHEDULABLE:
             return ("node(s) were unschedulable",)
         return (f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}",)
-    if not _selected(node, demand):
+    if not _selected(node, demand) or (demand.node and demand.node != node.name):
         return ("node(s) didn't match Pod's node affinity/selector",)
     reasons = ["Too many pods"] if node.pods_taken >= node.pods else []
     if demand.cpu_m and node.cpu_m_taken + demand.cpu_m > node.cpu_m:
@@ -217,6 +220,17 @@ def _short_of(node: NodeFree, demand: Demand) -> list[str]:
         for name, size in demand.extended
         if size and node.extended_taken.get(name, 0) + size > node.extended.get(name, 0)
     ]
+
+
+def pinned_to(pod_spec: Json) -> str:
+    """Return the node that a required affinity names by its field metadata.name, or an empty text."""
+    affinity = (pod_spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    for term in required.get("nodeSelectorTerms") or ():
+        for field_ in term.get("matchFields") or ():
+            if field_["key"] == "metadata.name" and field_["operator"] == "In":
+                return str(field_["values"][0])
+    return ""
 
 
 def _selected(node: NodeFree, demand: Demand) -> bool:
