@@ -125,6 +125,11 @@ class WorkflowEngine(StepMachine):
         del self._executions[execution_id]
 
     @property
+    def now_ns(self) -> int:
+        """The instant of the last event; no event may come before it."""
+        return self._now
+
+    @property
     def submitted_count(self) -> int:
         """How many executions were ever submitted."""
         return self._submitted_count
