@@ -37,7 +37,7 @@ SNAPSHOT_VERSION: Final = 1
 def take_snapshot(engine: WorkflowEngine) -> dict[str, Any]:
     """Return the state of an engine, between two events, as JSON values."""
     workflows = [plan.workflow for plan in getattr(engine, PLANS).values()]
-    pristine = _pristine(engine.limits, workflows, HISTORY_VERSION)
+    pristine = _pristine(engine.limits, workflows, engine.version)
     parts = {Same(part): number for number, part in enumerate(parts_of(engine))}
     places, callbacks = places_of(engine, pristine, parts)
     writer = Writer(parts, places, callbacks)
@@ -45,7 +45,7 @@ def take_snapshot(engine: WorkflowEngine) -> dict[str, Any]:
     limits = Writer({}, [], {})
     return {
         "snapshot": SNAPSHOT_VERSION,
-        "version": HISTORY_VERSION,
+        "version": engine.version,
         "limits": {
             "root": limits.value(engine.limits),
             "objects": limits.objects(),
@@ -95,9 +95,9 @@ def restore_snapshot(document: Mapping[str, Any], limits: Limits | None = None) 
     return engine
 
 
-def _pristine(limits: Limits, workflows: Sequence[Workflow], _version: int) -> WorkflowEngine:
+def _pristine(limits: Limits, workflows: Sequence[Workflow], version: int) -> WorkflowEngine:
     """Return an engine that knows workflows and has seen nothing else."""
-    engine = WorkflowEngine(limits)
+    engine = WorkflowEngine(limits, version)
     for workflow in workflows:
         engine.handle(WorkflowRegistered(workflow), 0)
     return engine
