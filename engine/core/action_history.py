@@ -312,7 +312,7 @@ class ActionHistory:
             return None
         message = (
             f"{target} goes in circles: {count} {what} within {window_ns // SECOND_NS} s, "
-            f"{limit} are too many; find out why before it is done again, or raise the limit in the oscillation policy"
+            f"{limit} are too many; find out why, or raise the limit in the oscillation policy"
         )
         return Failure(OSCILLATING, message, policy.retryable)
 
