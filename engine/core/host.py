@@ -106,6 +106,9 @@ class Host(AttemptRunner):
                     break
         finally:
             self._is_busy = False
+        self._announce_deadline()
+
+    def _announce_deadline(self) -> None:
         at_ns = self.engine.next_deadline()
         if at_ns != self._deadline_ns:
             self._deadline_ns = at_ns

@@ -23,7 +23,6 @@ from typing import Any, Final
 
 from engine.core.definition import Workflow
 from engine.core.errors import EngineError, HistoryError
-from engine.core.event_codec import HISTORY_VERSION
 from engine.core.events import WorkflowRegistered
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine

@@ -19,7 +19,6 @@ from typing import Any, Final, Protocol
 
 from engine.core.errors import HistoryError
 from engine.core.event_codec import HISTORY_VERSION, event_from_json, event_to_json
-from engine.core.event_codec import HISTORY_VERSION, event_from_json, event_to_json
 from engine.core.events import Event
 from engine.core.facts import ExecutionFacts
 

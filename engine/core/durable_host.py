@@ -1,0 +1,236 @@
+"""A host whose engine outlives its process: every event is durable before any of its commands acts.
+
+It takes in all events that have queued up, commits them together, and only then starts and cancels attempts,
+reports executions, and lets go on who asked to remember something. Conditions are answered at once, as they
+depend on recorded values alone. What `feed` returns from is acknowledged: it is on the disk.
+
+A world that has several things to tell does so inside one `batch()`, and pays for one commit. When the store
+fails, nothing of what was not committed has acted; the host stops for good (`stopped` says why), and whoever
+recovers from the store goes on from the last commit.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from engine.core.action import ActionSpec
+from engine.core.attempt_runner import Attempt
+from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution
+from engine.core.conditions import Conditions
+from engine.core.effects import Remember
+from engine.core.errors import ActionError, EngineError, HistoryError, StoreError
+from engine.core.events import (
+    AttemptFailed,
+    AttemptSucceeded,
+    DeadlineReached,
+    EngineRecovered,
+    Event,
+    Failure,
+    Remembered,
+)
+from engine.core.facts import ExecutionFacts
+from engine.core.host import Host
+from engine.core.journal import Journal
+from engine.core.machine import WorkflowEngine
+from engine.core.records import Row
+from engine.core.states import ENDED_EXECUTIONS
+
+_AttemptKey = tuple[str, str, int]
+
+
+class NotJson(ActionError):
+    """An action returned, or wants to remember, what no history can hold."""
+
+    reason = "NotJson"
+    retryable = False
+
+
+class DurableHost(Host):
+    """Drives one engine in one world, through a journal. Call `take_up` before anything is fed."""
+
+    def __init__(
+        self,
+        engine: WorkflowEngine,
+        actions: Mapping[str, ActionSpec],
+        conditions: Conditions,
+        clock: Callable[[], int],
+        sink: Callable[[Row], None],
+        *,
+        journal: Journal,
+        detail: bool = False,
+    ) -> None:
+        """Bind the parts. A clock that lags behind the engine's last event stands still until it has come."""
+        super().__init__(
+            engine, actions, conditions, lambda: max(clock(), engine.now_ns), sink, detail=detail
+        )
+        self.stopped: StoreError | None = None
+        self._journal = journal
+        self._held: list[Command] = []  # follow from events that are not durable yet
+        self._cancelling: dict[_AttemptKey, None] = {}  # whom a held command cancels
+        self._moved: dict[str, ExecutionFacts] = {}
+        self._remembering: dict[_AttemptKey, Attempt] = {}  # wait until what they remember is durable
+        self._is_dirty = False
+        self._refusal: EngineError | None = None  # the first error of an event that the engine did not take
+
+    # -- what a world calls
+
+    def take_up(self) -> None:
+        """Go on where the store ends: start again what ran, and report what had ended unreported."""
+        self._recorder.take_up(self.engine.executions(), self.engine.submitted_count)
+        with self.batch():
+            self.feed(EngineRecovered())
+            for execution in self.engine.executions():
+                if execution.state in ENDED_EXECUTIONS:
+                    self._report(ReportExecution(execution.execution_id))
+
+    def feed(self, event: Event) -> None:
+        """Tell the engine of `event`, durably; raises `StoreError` if that failed, or had before."""
+        if self.stopped is not None:
+            raise self.stopped
+        self._journal.check(self._clock(), event)
+        super().feed(event)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Let whatever is fed, resumed and thrown inside be worked off, and committed, together."""
+        if self._is_busy:
+            yield
+            return
+        self._is_busy = True
+        try:
+            yield
+        finally:
+            self._is_busy = False
+            if self.stopped is None:
+                self._work()
+
+    def close(self) -> None:
+        """Stop without waiting for what runs: it is started again by whoever recovers."""
+        self._abandon()
+
+    # -- the loop
+
+    def _work(self) -> None:
+        if self.stopped is not None:
+            return
+        self._is_busy = True
+        try:
+            while self._go_on():
+                pass
+            self._journal.settle(self.engine)
+        except StoreError as error:
+            self.stopped = error
+            self._abandon()
+            raise
+        finally:
+            self._is_busy = False
+        self._announce_deadline()
+        if self._refusal is not None:
+            refusal, self._refusal = self._refusal, None
+            raise refusal
+
+    def _go_on(self) -> bool:
+        """Do the next thing, and tell whether there was one."""
+        if self._resumed:
+            attempt, value, error = self._resumed.popleft()
+            if not attempt.is_over:
+                self._step(attempt, value, error)
+        elif self._answers:
+            answer = self._answers.popleft()
+            if self.engine.awaits_condition(answer.execution_id, answer.step_id):
+                self._handle(answer)
+        elif self._events:
+            event = self._events.popleft()
+            if self._still_counts(event):
+                self._handle(event)
+        elif self._is_dirty:
+            self._commit()
+        else:
+            return False
+        return True
+
+    def _still_counts(self, event: Event) -> bool:
+        """Tell whether nothing has overtaken an event, be it carried out or still held."""
+        if isinstance(event, DeadlineReached):
+            at_ns = self.engine.next_deadline()
+            return at_ns is not None and at_ns <= self._clock()
+        if not isinstance(event, (AttemptSucceeded, AttemptFailed, Remembered)):
+            return True
+        key = (event.execution_id, event.step_id, event.attempt)
+        if isinstance(event, Remembered):
+            return key in self._remembering and key not in self._cancelling
+        return key not in self._cancelling and self._ends(event)
+
+    def _handle(self, event: Event) -> None:
+        now = self._clock()
+        try:
+            commands = self.engine.handle(event, now)
+        except EngineError as error:
+            self._refusal = self._refusal or error
+            return
+        self._is_dirty = True
+        self._journal.append(now, event)
+        for watch in self.on_handled:
+            watch(now, event, commands)
+        self._note_moved(getattr(event, "execution_id", ""))
+        for command in commands:
+            if isinstance(command, EvaluateCondition):
+                self._evaluate(command)
+                continue
+            self._note_moved(command.execution_id)
+            self._held.append(command)
+            if isinstance(command, CancelAttempt):
+                self._cancelling[command.execution_id, command.step_id, command.attempt] = None
+
+    def _note_moved(self, execution_id: str) -> None:
+        if execution_id and execution_id not in self._moved:
+            self._moved[execution_id] = self.engine.execution(execution_id)
+
+    def _commit(self) -> None:
+        """Make durable what was taken in, then let it act."""
+        self._journal.commit(self._moved.values())
+        self._is_dirty = False
+        self._moved = {}
+        self._cancelling = {}
+        held, self._held = self._held, []
+        durable, self._remembering = self._remembering, {}
+        for command in held:
+            if isinstance(command, CancelAttempt):
+                durable.pop((command.execution_id, command.step_id, command.attempt), None)
+            self._carry_out_by_type[type(command)](command)
+        self._resumed.extend((attempt, None, None) for attempt in durable.values())
+
+    def _abandon(self) -> None:
+        """Let go of everything under way; nothing of it is told to anybody."""
+        self._is_busy = True
+        for attempt in list(self.attempts.values()):
+            self._end_attempt(attempt, cancelled=True)
+        self.attempts.clear()
+        for queue in (self._answers, self._events, self._resumed, self._held, self._remembering):
+            queue.clear()
+
+    # -- attempts
+
+    def _take_answer(self, attempt: Attempt, value: Any, error: ActionError | None) -> None:
+        if self.stopped is None:
+            super()._take_answer(attempt, value, error)
+
+    def _remember(self, attempt: Attempt, effect: Remember) -> bool:
+        event = Remembered(*attempt.key, effect.key, effect.value)
+        try:
+            self._journal.check(self._clock(), event)
+        except HistoryError as error:
+            self._resumed.append((attempt, None, NotJson(str(error))))
+            return False
+        attempt.memory[effect.key] = effect.value
+        self._remembering[attempt.key] = attempt
+        self._events.append(event)
+        return False
+
+    def _succeed(self, attempt: Attempt, outputs: Mapping[str, Any] | None) -> None:
+        try:
+            self._journal.check(self._clock(), AttemptSucceeded(*attempt.key, outputs or {}))
+        except HistoryError as error:
+            self._fail(attempt, Failure(NotJson.reason, str(error), retryable=False))
+            return
+        super()._succeed(attempt, outputs)

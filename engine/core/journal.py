@@ -1,0 +1,110 @@
+"""What stands between a host and its durable store: events go in, and are on the disk before they act."""
+
+import json
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from engine.core.events import Event
+from engine.core.facts import ExecutionFacts
+from engine.core.machine import WorkflowEngine
+from engine.core.snapshot import take_snapshot
+from engine.core.states import ENDED_EXECUTIONS
+from engine.core.store import Entry, ExecutionStore, ExecutionSummary, Lease, summary_of, write_entry
+
+SNAPSHOT_EVERY: Final = 10_000  # events: what has to be replayed after a crash
+
+
+class Journal(Protocol):
+    """Where a host writes what its engine was told, before anything comes of it."""
+
+    def check(self, now: int, event: Event) -> None:
+        """Raise `HistoryError` for an event that could not be written."""
+        ...
+
+    def append(self, now: int, event: Event) -> None:
+        """Take an event in; it need not be durable yet."""
+        ...
+
+    def commit(self, moved: Iterable[ExecutionFacts]) -> None:
+        """Make durable all that was taken in, and what people may read of the executions that it moved.
+
+        Raises `StoreError`; then nothing of it may act, and the journal is of no more use.
+        """
+        ...
+
+    def settle(self, engine: WorkflowEngine) -> None:
+        """Note that all that was committed has been acted upon: the engine's state may be saved."""
+        ...
+
+
+class StoreJournal:
+    """A journal in an `ExecutionStore`, under a lease.
+
+    A snapshot is saved every `snapshot_every` events, or later for an engine so large that this would cost
+    more than the events themselves; events before the last snapshot but one are dropped then, and the
+    summaries of executions that ended more than `keep_ended_ns` before (None: none are).
+    """
+
+    def __init__(
+        self,
+        store: ExecutionStore,
+        lease: Lease,
+        position: int,
+        *,
+        saved_position: int | None = None,
+        snapshot_every: int = SNAPSHOT_EVERY,
+        keep_ended_ns: int | None = None,
+    ) -> None:
+        """Go on at `position`, the end of the log; there is a sound snapshot at `saved_position`."""
+        self.store = store
+        self.lease = lease
+        self.position = position
+        self._entries: list[Entry] = []
+        self._states: dict[str, str] = {}  # of executions that have not ended, as last written
+        self._snapshot_every = self._interval = snapshot_every
+        self._keep_ended_ns = keep_ended_ns
+        self._saved = [] if saved_position is None else [saved_position]  # the last snapshots' positions
+        self._due = (position if saved_position is None else saved_position) + snapshot_every
+
+    def check(self, now: int, event: Event) -> None:
+        """Raise `HistoryError` for what is not JSON."""
+        write_entry((now, event))
+
+    def append(self, now: int, event: Event) -> None:
+        """Keep an event for the next commit."""
+        self._entries.append((now, event))
+
+    def commit(self, moved: Iterable[ExecutionFacts]) -> None:
+        """Store what was taken in, in one transaction."""
+        summaries = [summary for execution in moved if (summary := self._changed(execution)) is not None]
+        self.store.append(self.lease, self.position, self._entries, summaries)
+        self.position += len(self._entries)
+        self._entries = []
+
+    def settle(self, engine: WorkflowEngine) -> None:
+        """Save a snapshot if one is due."""
+        if self.position >= self._due:
+            self.save(engine)
+
+    def save(self, engine: WorkflowEngine) -> None:
+        """Save a snapshot now, and drop what is no longer needed."""
+        document = take_snapshot(engine)
+        body = json.dumps(document, separators=(",", ":"))
+        self.store.save_snapshot(self.lease, self.position, body)
+        self._interval = max(self._snapshot_every, len(document["objects"]))
+        self._due = self.position + self._interval
+        self._saved = [*self._saved[-1:], self.position]
+        self.store.drop_before(self.lease, self._saved[0])
+        if self._keep_ended_ns is not None:
+            self.store.forget_executions(self.lease, engine.now_ns - self._keep_ended_ns)
+
+    def _changed(self, execution: ExecutionFacts) -> ExecutionSummary | None:
+        """Return the summary of an execution whose state is not what was last written."""
+        execution_id, state = execution.execution_id, execution.state
+        if self._states.get(execution_id) == state:
+            return None
+        if state in ENDED_EXECUTIONS:
+            self._states.pop(execution_id, None)
+        else:
+            self._states[execution_id] = state
+        return summary_of(execution)
