@@ -1,6 +1,7 @@
-"""Limits as plain state: slots with their queue, and mutexes. They know the time only as they are told it.
+"""Limits as plain state: slots, and the queues for them. They know the time only as they are told it.
 
-A queue is a heap by rank; an entry whose owner has meanwhile been stopped is dropped when it surfaces.
+A queue is a heap by rank, then by order of arrival; an entry whose owner has meanwhile been stopped is
+dropped when it surfaces.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-Rank = tuple[int, int, int]  # unique among the waiting, so that owners are never compared
+Rank = tuple[int, ...]  # the smallest goes first; all of one queue are of one length
 
 
 @dataclass(slots=True)
@@ -26,25 +27,39 @@ class StationTotals:
 class Queue(Generic[T]):
     """Waiting owners by rank; those for whom `is_waiting` no longer holds are passed over."""
 
-    __slots__ = ("_heap", "_is_waiting", "length", "length_max")
+    __slots__ = ("_heap", "_is_waiting", "_pushed_count", "length", "length_max")
 
     def __init__(self, is_waiting: Callable[[T], bool]) -> None:
         """Start empty."""
-        self._heap: list[tuple[Rank, T]] = []
+        self._heap: list[tuple[Rank, int, T]] = []  # owners are never compared: the number is unique
         self._is_waiting = is_waiting
+        self._pushed_count = 0
         self.length = 0  # how many wait
         self.length_max = 0
 
     def push(self, rank: Rank, owner: T) -> None:
         """Let `owner` wait."""
-        heappush(self._heap, (rank, owner))
+        self._pushed_count = number = self._pushed_count + 1
+        heappush(self._heap, (rank, number, owner))
         self.length = length = self.length + 1
-        self.length_max = max(self.length_max, length)
+        if length > self.length_max:
+            self.length_max = length
+
+    def peek(self) -> T | None:
+        """Return who is next, and leave them there; None where nobody waits."""
+        heap = self._heap
+        while heap:
+            owner = heap[0][2]
+            if self._is_waiting(owner):
+                return owner
+            heappop(heap)
+        return None
 
     def pop(self) -> T | None:
         """Return who is next and no longer waits, or None."""
-        while self._heap:
-            owner = heappop(self._heap)[1]
+        heap = self._heap
+        while heap:
+            owner = heappop(heap)[2]
             if self._is_waiting(owner):
                 self.length -= 1
                 return owner
@@ -88,7 +103,8 @@ class Slots(Generic[T]):
         totals.busy_ns += (now - self._changed_ns) * self._busy_count
         self._changed_ns = now
         self._busy_count = busy_count = self._busy_count + 1
-        self.busy_count_max = max(self.busy_count_max, busy_count)
+        if busy_count > self.busy_count_max:
+            self.busy_count_max = busy_count
 
     def release(self, now: int) -> None:
         """Give a slot back."""
@@ -103,42 +119,3 @@ class Slots(Generic[T]):
         self._changed_ns = now
         totals.queue_length_max = self.queue.length_max
         return totals
-
-
-class Locks(Generic[T]):
-    """Mutexes by name. A lock that nobody holds does not exist."""
-
-    __slots__ = ("_held", "_is_waiting")
-
-    def __init__(self, is_waiting: Callable[[T], bool]) -> None:
-        """Start with no lock held."""
-        self._held: dict[str, tuple[T, Queue[T]]] = {}
-        self._is_waiting = is_waiting
-
-    def acquire(self, name: str, rank: Rank, owner: T) -> bool:
-        """Take the lock and return True, or let `owner` wait for it and return False."""
-        held = self._held.get(name)
-        if held is None:
-            self._held[name] = (owner, Queue(self._is_waiting))
-            return True
-        held[1].push(rank, owner)
-        return False
-
-    def release(self, name: str) -> T | None:
-        """Give the lock to the next who waits, and return them, or None where nobody does."""
-        queue = self._held[name][1]
-        following = queue.pop()
-        if following is None:
-            del self._held[name]
-        else:
-            self._held[name] = (following, queue)
-        return following
-
-    def leave(self, name: str) -> None:
-        """Note that an owner has stopped waiting for the lock by itself."""
-        self._held[name][1].leave()
-
-    def holder(self, name: str) -> T | None:
-        """Return who holds the lock, or None."""
-        held = self._held.get(name)
-        return held[0] if held else None

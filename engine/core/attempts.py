@@ -8,12 +8,13 @@ from collections import deque
 from typing import Final
 
 from engine.core import optimizer
-from engine.core.admission import Locks, Rank, Slots
+from engine.core.admission import Rank, Slots
 from engine.core.commands import Command, StartAttempt
 from engine.core.deadlines import DeadlineKind, Deadlines
 from engine.core.events import Failure
 from engine.core.facts import AttemptFacts, ExecutionFacts, StepFacts
 from engine.core.limits import Limits
+from engine.core.locks import Locks
 from engine.core.moves import mark_progress, mark_started, move
 from engine.core.parameters import UnknownVariable
 from engine.core.states import (
@@ -45,7 +46,9 @@ class AttemptMachine(ABC):
         self._granted: deque[Owner] = deque()  # has just been given its lock
         self._deadlines = Deadlines()
         self._slots: Slots[Owner] = Slots(limits.step_slots, lambda owner: owner[1].state is _QUEUED)
-        self._locks: Locks[Owner] = Locks(lambda owner: owner[1].state is _LOCKING)
+        self._locks: Locks[ExecutionFacts, StepFacts] = Locks(
+            lambda owner: owner[1].state is _LOCKING, limits.semaphores
+        )
         self._queues_for_slots = limits.step_slots is not None
 
     @abstractmethod
@@ -131,10 +134,9 @@ class AttemptMachine(ABC):
         self._fail(execution, step, attempt.failure, now)
 
     def _release_lock(self, step: StepFacts) -> None:
-        holder = self._locks.holder(step.lock)
-        if holder is None or holder[1] is not step:
+        if all(holder is not step for _, holder in self._locks.holders(step.lock)):
             self._locks.leave(step.lock)
             return
-        following = self._locks.release(step.lock)
+        following = self._locks.release(step.lock, step)
         if following is not None:
             self._granted.append(following)

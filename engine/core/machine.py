@@ -161,8 +161,8 @@ class WorkflowEngine(StepMachine):
 
     def lock_holder(self, name: str) -> tuple[str, str] | None:
         """Return the execution and step that hold a lock, or None."""
-        holder = self._locks.holder(name)
-        return (holder[0].execution_id, holder[1].id) if holder else None
+        holders = self._locks.holders(name)
+        return (holders[0][0].execution_id, holders[0][1].id) if holders else None
 
     def stations(self, now: int) -> dict[str, StationTotals]:
         """Return the totals of the limits on executions and on steps up to `now`."""
