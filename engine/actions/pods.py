@@ -1,6 +1,9 @@
 """What actions read from pods."""
 
-from engine.core.effects import Resource
+from collections.abc import Sequence
+
+from engine.actions.targets import by_ref
+from engine.core.effects import Ref, Resource, WaitUntil
 
 
 def is_finished(pod: Resource) -> bool:
@@ -27,3 +30,27 @@ def controller_of(resource: Resource, kind: str) -> str:
         if owner.get("controller") and owner["kind"] == kind:
             return str(owner["name"])
     return ""
+
+
+def owner_of(pod: Resource) -> Ref | None:
+    """Return the controlling owner, or None for a pod that nobody would create anew."""
+    for owner in pod["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            return Ref(owner["kind"], owner["name"], pod["metadata"]["namespace"])
+    return None
+
+
+async def until_gone(pods: Sequence[tuple[Ref, str]]) -> None:
+    """Wait until none of these very pods (address and uid) is left."""
+    if not pods:
+        return
+    uids = [uid for _, uid in pods]
+
+    def gone(*found: Sequence[Resource]) -> bool | None:
+        for uid, same_name in zip(uids, found, strict=True):
+            if any(one["metadata"]["uid"] == uid for one in same_name):
+                return None
+        return True
+
+    purpose = f"{pods[0][0]} to be gone" if len(pods) == 1 else f"{len(pods)} pods to be gone"
+    await WaitUntil(tuple(by_ref(ref) for ref, _ in pods), gone, purpose)

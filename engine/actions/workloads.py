@@ -32,7 +32,7 @@ def refuse_unrollable(workload: Resource) -> None:
         )
 
 
-async def request_restart(context: ActionContext, workload: Resource, key: str) -> Resource:
+async def request_restart(context: ActionContext, workload: Resource, key: str, suffix: str = "") -> Resource:
     """Mark the pod template as ``kubectl rollout restart`` does, unless it was since first looked at.
 
     The mark names execution and step, where kubectl writes the time: an action has no clock, and the same
@@ -42,7 +42,7 @@ async def request_restart(context: ActionContext, workload: Resource, key: str) 
     if context.memory.get(key, mark) != mark:
         return workload
     await Remember(key, mark)
-    annotations = {RESTARTED_AT: f"{context.execution_id}/{context.step_id}"}
+    annotations = {RESTARTED_AT: f"{context.execution_id}/{context.step_id}{suffix}"}
     return await Patch(
         ref_of(workload),
         {"spec": {"template": {"metadata": {"annotations": annotations}}}},
