@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from engine.actions import CATALOGUE
+from engine.core.effects import Ref
 from tests.actions.world import World, attempt
 
 
@@ -37,6 +39,18 @@ def with_refused_evictions(world: World) -> None:
     world.evictions_refused = 2
 
 
+def with_alert(world: World) -> None:
+    plain(world)
+    world.outside.fire(alertname="PodsNotReady", namespace="ns", severity="warning")
+
+
+def with_logs(world: World) -> None:
+    plain(world)
+    for pod in world.of_kind("Pod"):
+        ref = Ref("Pod", pod["metadata"]["name"], "ns")
+        world.outside.logs[ref, "c"] = f"{ref.name} begins\nand goes on\n"
+
+
 CASES: Mapping[str, tuple[Callable[[World], None], str, Mapping[str, Any]]] = {
     "restart by ordinal": (plain, "restart_pod", {"deployment": "web", "ordinal": 4}),
     "restart by name": (plain, "restart_pod", {"pod": "web-h1-002"}),
@@ -49,6 +63,24 @@ CASES: Mapping[str, tuple[Callable[[World], None], str, Mapping[str, Any]]] = {
     "job": (plain, "run_job", {"name": "collect", "duration_s": 5}),
     "count guarded": (with_counter, "update_counter", {"name": "shared", "key": "hits"}),
     "count unguarded": (with_counter, "update_counter", {"name": "shared", "key": "hits", "guarded": False}),
+    "silence": (plain, "silence_alert", {"name": "PodsNotReady", "labels": {"namespace": "ns"}}),
+    "create an alert": (plain, "create_alert", {"name": "Mine", "labels": {"team": "a"}}),
+    "create an alert that fires": (
+        with_alert,
+        "create_alert",
+        {"name": "PodsNotReady", "labels": {"namespace": "ns"}},
+    ),
+    "acknowledge": (with_alert, "acknowledge_alert", {"name": "PodsNotReady"}),
+    "escalate": (with_alert, "escalate_alert", {"name": "PodsNotReady", "channel": "ops"}),
+    "notify": (plain, "notification", {"channel": "ops", "message": "hello"}),
+    "webhook": (plain, "webhook", {"url": "https://hooks.example.com/x", "body": {"a": 1}}),
+    "assess": (plain, "assess_target", {"kind": "Deployment", "name": "web"}),
+    "diagnose a deployment": (with_logs, "collect_diagnostics", {"deployment": "web", "tail_lines": 1}),
+    "diagnose a pod's state": (
+        plain,
+        "collect_diagnostics",
+        {"pod": "web-h1-002", "tail_lines": 0, "events": False},
+    ),
     "wait": (plain, "wait", {"duration_s": 2}),
     "log": (plain, "log", {"message": "hello"}),
 }
@@ -59,7 +91,7 @@ def start(case: str) -> tuple[World, str, Mapping[str, Any]]:
     world = World()
     prepare(world)
     world.mutations.clear()
-    if action not in ("wait", "log"):
+    if "namespace" in CATALOGUE[action].parameters:
         parameters = {"namespace": "ns", **parameters}
     return world, action, parameters
 
@@ -86,11 +118,12 @@ def play(case: str, crashes: tuple[int, ...], *, world_moves_on: bool) -> tuple[
 
 
 def state(world: World) -> list[Any]:
-    """All objects; which version a write got is no part of the end."""
-    return [
+    """All objects, alerts and silences; which version a write got is no part of the end."""
+    objects = [
         (ref, {**one, "metadata": {**one["metadata"], "resourceVersion": ""}})
         for ref, one in sorted(world.objects.items())
     ]
+    return [*objects, *world.outside.state()]
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from engine.actions import CATALOGUE
-from engine.core.action import ActionContext
+from engine.core.action import ActionContext, ActionCoroutine
 from engine.core.effects import (
     Create,
     Delete,
@@ -15,6 +15,7 @@ from engine.core.effects import (
     List,
     Log,
     Patch,
+    ReadLogs,
     Ref,
     Remember,
     Selection,
@@ -22,9 +23,10 @@ from engine.core.effects import (
     WaitUntil,
 )
 from engine.core.errors import ActionError, Conflict, NotFound, TooManyRequests
+from tests.actions.outside import Outside
 
 Object = dict[str, Any]
-CALLS = (Get, List, Create, Patch, Delete, Evict)
+CALLS = (Get, List, Create, Patch, Delete, Evict, ReadLogs)
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 REVISION = "deployment.kubernetes.io/revision"
 
@@ -53,6 +55,7 @@ class World:
         ] = {}  # what somebody else does just before the n-th call
         self.pods_become_ready = True
         self.job_outcome = "Complete"
+        self.outside = Outside(self.mutations.append)
 
     # What a test puts there.
 
@@ -108,6 +111,8 @@ class World:
                 self.slept_ns.append((duration_ns, retry))
             case Log(message):
                 self.logged.append(message)
+            case _:
+                return self.outside.perform(effect)
         return None
 
     def _call(self, effect: Effect[Any]) -> Any:
@@ -125,6 +130,8 @@ class World:
                 raise TooManyRequests("the disruption budget needs its pods")
             case Delete(ref, uid) | Evict(ref, uid):
                 self._delete(ref, uid)
+            case ReadLogs():
+                return self.outside.perform(effect)
         return None
 
     def select(self, selection: Selection) -> list[Object]:
@@ -364,3 +371,20 @@ def run(
         except StopIteration as stop:
             outputs: Mapping[str, Any] = stop.value
             return outputs
+
+
+def drive(world: World, coroutine: ActionCoroutine) -> Mapping[str, Any]:
+    """Run a coroutine that remembers nothing to its end and return its outputs."""
+    answer: Any = None
+    error: ActionError | None = None
+    while True:
+        try:
+            effect = coroutine.throw(error) if error is not None else coroutine.send(answer)
+        except StopIteration as stop:
+            outputs: Mapping[str, Any] = stop.value
+            return outputs
+        answer = error = None
+        try:
+            answer = world.perform(effect)
+        except ActionError as raised:
+            error = raised
