@@ -18,18 +18,19 @@ class Waitable(Protocol):
     done: Callable[[Any], None]
 
 
-Story = Generator["int | Waitable", Any, None]
+Story = Generator["int | Waitable", Any, Any]
 
 
 class Task:
     """One running story. A call's `yield` gives the call; a duration's gives nothing of use."""
 
-    __slots__ = ("_agenda", "_story", "alive")
+    __slots__ = ("_agenda", "_ended", "_story", "alive")
 
-    def __init__(self, agenda: Agenda, story: Story) -> None:
-        """Run `story` at once until its first wait."""
+    def __init__(self, agenda: Agenda, story: Story, ended: Callable[[Any], None] | None = None) -> None:
+        """Run `story` at once until its first wait; `ended` is told what it returns."""
         self._agenda = agenda
         self._story = story
+        self._ended = ended
         self.alive = True
         self._advance(None)
 
@@ -38,8 +39,10 @@ class Task:
             return
         try:
             wanted = self._story.send(value)
-        except StopIteration:
+        except StopIteration as stop:
             self.alive = False
+            if self._ended is not None:
+                self._ended(stop.value)
             return
         if isinstance(wanted, int):
             self._agenda.after(wanted, self._advance)

@@ -9,11 +9,16 @@ from functools import partial
 from typing import Any
 
 from engine.core.causes import Cause
-from engine.core.effects import Resource, Selection, WaitUntil
+from engine.core.effects import Reads, Resource, Selection, WaitUntil
 from simulator.attribution import Link
+from simulator.cluster.changes import ENDED, GOING, GONE, NEW, READY, SPEC
 from simulator.cluster.objects import is_ready, is_terminating, key_of
 from simulator.cluster.store import Key, selects
 from simulator.cluster.watch import Watch
+
+_ALWAYS = 1 << 30  # set in every change: those who read everything are always concerned
+_EVERYTHING = 2 * _ALWAYS - 1
+_CHANGES = {Reads.SPEC: SPEC, Reads.READINESS: READY, Reads.LIFE: GOING + ENDED}
 
 
 class Wait:
@@ -57,6 +62,10 @@ class Wait:
         return _pod_cause(pods[0]) if pods else Cause.CONTROLLER_QUEUE
 
 
+_Waits = dict[int, tuple[Wait, int]]
+"""By number, each with the changes that may make it come true."""
+
+
 class _View:
     """The objects of one selection, as the watch cache has them, in order of namespace and name."""
 
@@ -65,7 +74,7 @@ class _View:
     def __init__(self, selection: Selection, objects: dict[Key, Resource]) -> None:
         self.selection = selection
         self.objects = dict(sorted(objects.items()))
-        self.waits: dict[int, Wait] = {}
+        self.waits: _Waits = {}
         self.ordered: Sequence[Resource] | None = None  # until the next delivery
 
     def resources(self) -> Sequence[Resource]:
@@ -137,8 +146,8 @@ class Waits:
         """Register a wait whose condition is not true now; `remove` it when it is of no more use."""
         self._count = number = self._count + 1
         wait = Wait(effect, tuple(map(self._view, effect.selections)), came_true, number)
-        for view in wait.views:
-            view.waits[number] = wait
+        for view, concern in zip(wait.views, _concerns(effect), strict=True):
+            view.waits[number] = (wait, concern | view.waits[number][1] if number in view.waits else concern)
         return wait
 
     def evaluate(self, effect: WaitUntil[Any]) -> Any:
@@ -171,25 +180,48 @@ class Waits:
     def _delivered(self, kind: _Kind, before: Resource | None, after: Resource | None, link: Link) -> None:
         resource = after or before or {}
         key = key_of(resource)
-        touched: dict[int, Wait] = {}
+        changes = self._watch.changes | _ALWAYS
+        touched: _Waits = {}
         if before and after and before["metadata"].get("labels") is not after["metadata"].get("labels"):
-            for view in kind.concerned(before, key):  # what it leaves by a change of its labels
+            changes = _EVERYTHING  # it may be new to a view, or leave one
+            for view in kind.concerned(before, key):
                 if not _belongs(view.selection, key, after):
                     view.update(key, None)
-                    touched.update(view.waits)
+                    touched |= view.waits
         for view in kind.concerned(resource, key):
             view.update(key, after)
-            touched.update(view.waits)
+            if view.waits:
+                touched = _both(touched, view.waits) if touched else view.waits.copy()
         if after is None:
             kind.forget(key)
-        for wait in touched.values():
+        for wait, concern in touched.values():
             if not wait.live:
                 continue  # ended by the one before it
             wait.links.append(link)
-            value = wait.value()
-            if value is not None:
-                self.remove(wait)
-                wait.came_true(value, link)
+            if concern & changes:
+                value = wait.value()
+                if value is not None:
+                    self.remove(wait)
+                    wait.came_true(value, link)
+
+
+def _concerns(effect: WaitUntil[Any]) -> list[int]:
+    """Return, for each selection of a wait, the changes of its objects after which to ask."""
+    if not effect.reads:
+        return [_EVERYTHING] * len(effect.selections)
+    return [
+        NEW + GONE + sum(changes for read, changes in _CHANGES.items() if read in reads)
+        for reads in effect.reads
+    ]
+
+
+def _both(one: _Waits, other: _Waits) -> _Waits:
+    """Join the waits of two views; one that waits for both is concerned by what concerns it in either."""
+    joined = one | other
+    for number, (wait, concern) in one.items():
+        if number in other:
+            joined[number] = (wait, concern | other[number][1])
+    return joined
 
 
 def _belongs(selection: Selection, key: Key, resource: Resource) -> bool:

@@ -8,7 +8,7 @@ from engine.actions.pods import controller_of, is_live, is_ready
 from engine.actions.targets import NAMESPACE, READ, named, rule
 from engine.core.action import ActionContext, ActionSpec, InvalidParameters, Parameter
 from engine.core.definition import SECOND_NS
-from engine.core.effects import Delete, Evict, Get, List, Ref, Remember, Resource, Sleep, WaitUntil
+from engine.core.effects import Delete, Evict, Get, List, Reads, Ref, Remember, Resource, Sleep, WaitUntil
 from engine.core.errors import ActionError, Conflict, NotFound, TargetMissing, TargetRefused, TooManyRequests
 
 EVICTION_RETRY_NS = 5 * SECOND_NS  # kubectl drain's
@@ -125,6 +125,7 @@ async def _until_whole(victim: Victim) -> None:
         (by_name(namespace, name), pods_with(namespace, dict(victim["labels"]))),
         whole,
         f"Pod {namespace}/{victim['pod']} to be gone and Deployment {name} to have all its pods ready",
+        reads=(Reads.SPEC, Reads.READINESS | Reads.LIFE),
     )
     if outcome == "deleted":
         raise TargetMissing(f"Deployment {namespace}/{name} was deleted while its pod was being restarted")

@@ -14,6 +14,7 @@ not be modified: build a new one, or send a patch.
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Flag, auto
 from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -40,6 +41,14 @@ class Selection(NamedTuple):
     namespace: str = ""
     labels: tuple[tuple[str, str], ...] = ()
     name: str = ""
+
+
+class Reads(Flag):
+    """What of an object a condition looks at."""
+
+    SPEC = auto()
+    READINESS = auto()  # the Ready condition of a pod
+    LIFE = auto()  # whether it has been asked to go, and whether its phase is final
 
 
 class Effect(Generic[T]):
@@ -111,12 +120,14 @@ class WaitUntil(Effect[T], Generic[T]):
 
     `ready` gets one sequence of resources per selection, as the watch cache has them; it must be pure. It
     is asked at once, and again whenever an object of a selection changes. `purpose` is what a person reads
-    when it never comes.
+    when it never comes. `reads` says, for each selection, what of its objects `ready` looks at besides their
+    identity: a world need not ask it again after a change of nothing else. Without, it looks at everything.
     """
 
     selections: tuple[Selection, ...]
     ready: Callable[..., T | None]
     purpose: str
+    reads: tuple[Reads, ...] = ()
 
 
 @dataclass(slots=True)

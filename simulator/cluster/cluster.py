@@ -12,6 +12,7 @@ from simulator.attribution import Link, root
 from simulator.cluster.apiserver import Client, Level, ServiceTimes
 from simulator.cluster.behaviour import Behaviours
 from simulator.cluster.bootstrap import settle, settled_at
+from simulator.cluster.changes import GOING, GONE, NEW, SPEC
 from simulator.cluster.demands import Demands
 from simulator.cluster.deployment import DeploymentController
 from simulator.cluster.disruption import DisruptionController
@@ -89,7 +90,7 @@ class Cluster:
         )
         self.kubelets: dict[str, Kubelet] = {}
         self.watch.subscribe(("Node",), self._node_changed)
-        self.watch.subscribe(("Pod",), self._pod_changed)
+        self.watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + SPEC + GOING)
         self._load(spec)
         self.store.published.append(self.watch.published)
 

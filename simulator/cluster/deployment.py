@@ -11,6 +11,7 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import Conflict, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Call, Client
+from simulator.cluster.changes import GONE
 from simulator.cluster.objects import has_ended, key_of, owner_of, with_condition
 from simulator.cluster.offspring import new_replicaset
 from simulator.cluster.revisions import REVISION, Revisions, same_template
@@ -23,6 +24,9 @@ from simulator.tasks import Waitable
 
 DESIRED = "deployment.kubernetes.io/desired-replicas"
 Steps = Generator["int | Waitable", Any, Link]
+# Status and reason of the conditions, by whether they are met.
+_AVAILABLE = (("False", "MinimumReplicasUnavailable"), ("True", "MinimumReplicasAvailable"))
+_PROGRESSING = (("True", "ReplicaSetUpdated"), ("True", "NewReplicaSetAvailable"))
 
 
 class DeploymentController:
@@ -41,7 +45,7 @@ class DeploymentController:
         self._written: dict[Key, Mapping[str, Any]] = {}  # the cache may not show the last status yet
         watch.subscribe(("Deployment",), self._deployment_changed)
         watch.subscribe(("ReplicaSet",), self._replicaset_changed)
-        watch.subscribe(("Pod",), self._pod_changed)
+        watch.subscribe(("Pod",), self._pod_gone, GONE)
 
     def load(self) -> None:
         """Take in the ReplicaSets that exist before time 0."""
@@ -68,11 +72,9 @@ class DeploymentController:
             owned[replicaset["metadata"]["name"]] = None
         self.queue.add(owner, link)
 
-    def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+    def _pod_gone(self, before: Resource | None, _after: Resource | None, link: Link) -> None:
         """Wake a Deployment that recreates, once the last of its old pods is gone."""
-        if after is not None or before is None:
-            return
-        owner = owner_of(before, "ReplicaSet")
+        owner = owner_of(before or {}, "ReplicaSet")
         replicaset = self._watch.cache.get("ReplicaSet", {}).get(owner) if owner else None
         deployment = owner_of(replicaset, "Deployment") if replicaset else None
         if deployment is not None:
@@ -292,8 +294,7 @@ class DeploymentController:
     ) -> dict[str, Any]:
         wanted = deployment["spec"]["replicas"]
         available = revisions.available
-        unavailable = 0 if _recreates(deployment) else surge_and_unavailable(deployment)[1]
-        enough = available >= wanted - unavailable
+        enough = available >= wanted or available >= wanted - _unavailable_max(deployment)
         whole = revisions.is_complete(wanted)
         return {
             "observedGeneration": deployment["metadata"].get("generation", 1),
@@ -309,17 +310,12 @@ class DeploymentController:
         self, before: Sequence[Mapping[str, Any]], *, enough: bool, whole: bool
     ) -> Sequence[Mapping[str, Any]]:
         """Return Available and Progressing; the very conditions of before where they say the same."""
-        available = (
-            ("True", "MinimumReplicasAvailable") if enough else ("False", "MinimumReplicasUnavailable")
-        )
-        progressing = ("True", "NewReplicaSetAvailable" if whole else "ReplicaSetUpdated")
-        wanted = {"Available": available, "Progressing": progressing}
-        said = {
-            entry["type"]: (entry["status"], entry.get("reason"))
-            for entry in before
-            if entry["type"] in wanted
-        }
-        if said == wanted:
+        wanted = {"Available": _AVAILABLE[enough], "Progressing": _PROGRESSING[whole]}
+        said = 0
+        for entry in before:
+            word = wanted.get(entry["type"])
+            said += word is not None and entry["status"] == word[0] and entry.get("reason") == word[1]
+        if said == len(wanted):
             return before
         conditions = list(before)
         for name, (status, reason) in wanted.items():
@@ -344,6 +340,11 @@ def _specs(deployment: Resource, revisions: Revisions) -> tuple[Any, ...] | None
 
 def _desired(replicaset: Resource) -> int:
     return int((replicaset["metadata"].get("annotations") or {}).get(DESIRED, -1))
+
+
+def _unavailable_max(deployment: Resource) -> int:
+    """Return how many pods may be missing while the Deployment counts as available."""
+    return 0 if _recreates(deployment) else surge_and_unavailable(deployment)[1]
 
 
 def _recreates(deployment: Resource) -> bool:

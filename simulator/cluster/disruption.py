@@ -14,6 +14,7 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import NotFound, ServerError, TooManyRequests
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
+from simulator.cluster.changes import ENDED, GOING, GONE, NEW, READY
 from simulator.cluster.objects import is_active, is_ready, key_of, matches, owner_of
 from simulator.cluster.rolling import resolve
 from simulator.cluster.store import Key, Store
@@ -75,7 +76,7 @@ class DisruptionController:
         self._watch = watch
         self._client = client
         watch.subscribe((BUDGET,), self._budget_changed)
-        watch.subscribe(("Pod",), self._pod_changed)
+        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED)
 
     def load(self, link: Link) -> None:
         """Look at every budget once."""

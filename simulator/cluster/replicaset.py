@@ -15,6 +15,7 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import ApiError, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
+from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY
 from simulator.cluster.objects import condition_of, is_active, is_ready, key_of, owner_of
 from simulator.cluster.offspring import new_pod
 from simulator.cluster.slots import Slots
@@ -43,7 +44,7 @@ class ReplicaSetController:
         self._awaited: dict[Key, set[str]] = {}
         self._written: dict[Key, dict[str, Any]] = {}  # the cache may not show the last status yet
         watch.subscribe(("ReplicaSet",), self._replicaset_changed)
-        watch.subscribe(("Pod",), self._pod_changed)
+        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED)
 
     def load(self, link: Link) -> None:
         """Take in the pods that exist before time 0, and look at every ReplicaSet that is not as wanted."""
@@ -142,7 +143,7 @@ class ReplicaSetController:
     ) -> Generator[int | Waitable, Any, Link]:
         """Delete the pods that rank lowest."""
         together = self._pods_by_node(key, replicaset)
-        active = sorted(self._owned[key].active.values(), key=lambda pod: _deletion_rank(pod, together))
+        active = sorted(self._active(key), key=lambda pod: _deletion_rank(pod, together))
         awaited = self._awaited.setdefault(key, set())
         calls = []
         for pod in active[:count]:
@@ -166,8 +167,13 @@ class ReplicaSetController:
             pod["spec"].get("nodeName", "")
             for other in related
             if other in self._owned
-            for pod in self._owned[other].active.values()
+            for pod in self._active(other)
         )
+
+    def _active(self, key: Key) -> list[Resource]:
+        """Return the pods of a ReplicaSet that count, as the cache has them."""
+        pods = self._watch.cache["Pod"]
+        return [pods[key[0], name] for name in self._owned[key].active]
 
     def _remove(self, ref: Ref, uid: str, awaited: set[str], link: Link) -> None:
         try:
@@ -198,9 +204,12 @@ class ReplicaSetController:
                     "message": str(failure),
                 }
             ]
-        elif condition_of({"status": written}, "ReplicaFailure"):
+        elif "conditions" in written and condition_of({"status": written}, "ReplicaFailure"):
             status["conditions"] = []
-        if all(written.get(name, 0) == value for name, value in status.items()):
+        for name, value in status.items():
+            if written.get(name, 0) != value:
+                break
+        else:
             return
         self._written[key] = {**written, **status}
         operation = partial(self._set_status, Ref("ReplicaSet", key[1], key[0]), status)
@@ -216,27 +225,25 @@ class ReplicaSetController:
 class _Owned:
     """The pods of one ReplicaSet that count, as the watch has shown them."""
 
-    __slots__ = ("active", "ready", "ready_count")
+    __slots__ = ("active", "ready_count")
 
     def __init__(self) -> None:
-        self.active: dict[str, Resource] = {}
-        self.ready: dict[str, bool] = {}  # of the active ones
+        self.active: dict[str, bool] = {}  # name -> whether it is ready
         self.ready_count = 0
 
     def change(self, name: str, pod: Resource | None) -> bool:
         """Take in a pod's change; say whether a count changed."""
-        was_ready = self.ready.get(name)  # None: it did not count
+        was_ready = self.active.get(name)  # None: it did not count
         if pod is not None and is_active(pod):
             ready = is_ready(pod)
-            self.active[name] = pod
             if ready is was_ready:
                 return False
-            self.ready[name] = ready
+            self.active[name] = ready
             self.ready_count += ready - bool(was_ready)
             return True
         if was_ready is None:
             return False
-        del self.active[name], self.ready[name]
+        del self.active[name]
         self.ready_count -= was_ready
         return True
 

@@ -29,10 +29,15 @@ class Revisions:
     def __init__(self, owned: Iterable[Resource], is_new: Callable[[Resource], bool]) -> None:
         """Sort by age; the oldest with today's template is the new one, as the controller picks it."""
         self.owned = list(owned)
-        if len(self.owned) > 1:
+        self.new: Resource | None
+        self.old: list[Resource]
+        if len(self.owned) == 1:  # by far the most frequent
+            only = self.owned[0]
+            self.new, self.old = (only, []) if is_new(only) else (None, [only])
+        else:
             self.owned.sort(key=_age)
-        self.new = next((one for one in self.owned if is_new(one)), None)
-        self.old = [one for one in self.owned if one is not self.new]
+            self.new = next((one for one in self.owned if is_new(one)), None)
+            self.old = [one for one in self.owned if one is not self.new]
         self.replicas = self.available = self.ready = self.status_replicas = 0
         for one in self.owned:
             status = one.get("status") or {}
@@ -77,7 +82,7 @@ class Revisions:
 
     def is_complete(self, wanted: int) -> bool:
         """Say whether all pods are of today's template and available."""
-        return self.updated == self.status_replicas == self.available == wanted
+        return self.status_replicas == self.available == wanted == self.updated
 
     def reductions(self, available_min: int) -> list[tuple[Resource, int]]:
         """Return (ReplicaSet, new size) of the old ones that may shrink (reconcileOldReplicaSets)."""

@@ -17,6 +17,7 @@ from engine.core.errors import ApiError, Conflict
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Call, Client
+from simulator.cluster.changes import ENDED, GONE, NEW, SPEC
 from simulator.cluster.demands import Demands
 from simulator.cluster.objects import has_ended, key_of, with_condition
 from simulator.cluster.placement import Demand, NodeFree, choose, unschedulable_message
@@ -72,7 +73,7 @@ class Scheduler:
         self._unschedulable: dict[Key, _Waiting] = {}
         self._running = False
         watch.subscribe(("Node",), self._node_changed)
-        watch.subscribe(("Pod",), self._pod_changed)
+        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + SPEC + ENDED)
 
     def load(self, link: Link) -> None:
         """Take in the nodes and pods that exist before time 0."""
@@ -95,8 +96,6 @@ class Scheduler:
         self._wake(link)
 
     def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
-        if before and after and before["spec"] is after["spec"] and not has_ended(after):
-            return  # neither new nor bound nor over: nothing for a scheduler
         key = key_of(after or before or {})
         if after is None or has_ended(after):
             self._pending.pop(key, None)
@@ -176,7 +175,7 @@ class Scheduler:
             raise Conflict(message)
         conditions = list((pod.get("status") or {}).get("conditions") or ())
         status = {"conditions": with_condition(conditions, "PodScheduled", "True", self._timestamp())}
-        self._store.patch(ref, {"spec": {"nodeName": node}, "status": status}, link)
+        self._store.bind(ref, node, status, link)
 
     def _bound(self, waiting: _Waiting, call: Call) -> None:
         """Forget the assumption if the binding was refused: the pod is gone, or is another, or is bound."""

@@ -140,6 +140,18 @@ class Store:
             after["metadata"] = {**metadata, "generation": metadata.get("generation", 0) + 1}
         return self._commit(ref.kind, (ref.namespace, ref.name), before, after, link)
 
+    def bind(self, ref: Ref, node: str, status: Mapping[str, Any], link: Link) -> Resource:
+        """Place a pod that has no node, and replace the fields of its status that `status` names."""
+        before = self.get(ref)
+        metadata = before["metadata"]
+        after = {
+            **before,
+            "metadata": {**metadata, "generation": metadata.get("generation", 0) + 1},
+            "spec": {**before["spec"], "nodeName": node},
+            "status": {**(before.get("status") or {}), **status},
+        }
+        return self._commit(ref.kind, (ref.namespace, ref.name), before, after, link)
+
     def set_status(self, ref: Ref, changes: Mapping[str, Any], link: Link) -> Resource:
         """Replace the fields of an object's status that `changes` names; no change writes nothing."""
         before = self.get(ref)

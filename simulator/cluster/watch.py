@@ -12,6 +12,7 @@ from engine.core.causes import Cause
 from engine.core.effects import Resource
 from simulator.agenda import Agenda
 from simulator.attribution import Link
+from simulator.cluster.changes import changes_of
 from simulator.cluster.objects import key_of
 from simulator.cluster.store import Key
 from simulator.streams import Constant, Sampler, Stream, entity
@@ -26,22 +27,28 @@ class Watch:
     def __init__(self, agenda: Agenda, delay: Sampler, stream: Stream) -> None:
         """Deliver each write `delay` after its commit, never before an earlier one."""
         self.cache: dict[str, dict[Key, Resource]] = {}
+        self.changes = 0  # what the delivery under way changed (`simulator.cluster.changes`)
         self._agenda = agenda
         self._delay = delay
         self._constant_ns = delay.ns if isinstance(delay, Constant) else None
         self._stream = stream
         self._delivered_at = 0
         self._counts: dict[str, int] = {}
-        self._handlers: dict[str, list[Handler]] = {}
+        self._handlers: dict[str, list[tuple[Handler, int]]] = {}
+        self._routes: dict[tuple[str, int], list[Handler]] = {}
 
     def load(self, objects: Mapping[str, Mapping[Key, Resource]]) -> None:
         """Fill the cache with what exists before time 0."""
         self.cache = {kind: dict(of_kind) for kind, of_kind in objects.items()}
 
-    def subscribe(self, kinds: Iterable[str], handler: Handler) -> None:
-        """Call `handler` for every delivery of these kinds; earlier subscribers are called first."""
+    def subscribe(self, kinds: Iterable[str], handler: Handler, changes: int = 0) -> None:
+        """Call `handler` for every delivery of these kinds; earlier subscribers are called first.
+
+        With `changes` only for deliveries that changed one of them.
+        """
         for kind in kinds:
-            self._handlers.setdefault(kind, []).append(handler)
+            self._handlers.setdefault(kind, []).append((handler, changes))
+        self._routes.clear()
 
     def published(self, kind: str, before: Resource | None, after: Resource | None, link: Link) -> None:
         """Send a write on its way."""
@@ -69,5 +76,11 @@ class Watch:
             of_kind.pop(key_of(before), None)
         else:
             of_kind[key_of(after)] = after
-        for handler in self._handlers.get(kind, ()):
+        self.changes = changes = changes_of(kind, before, after)
+        route = self._routes.get((kind, changes))
+        if route is None:
+            followers = self._handlers.get(kind, ())
+            route = [handler for handler, concern in followers if not concern or concern & changes]
+            self._routes[kind, changes] = route
+        for handler in route:
             handler(before, after, link)

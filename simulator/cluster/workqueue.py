@@ -7,17 +7,20 @@ began.
 
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from engine.core.causes import Cause
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend
 from simulator.cluster.store import Key
 from simulator.stations import Meter
-from simulator.tasks import Story, Task, Waitable
+from simulator.tasks import Task, Waitable
 
 Sync = Callable[[Key, Link], Generator["int | Waitable", Any, bool]]
 """One pass over a key; returns whether it is to be tried again after a back-off."""
+
+_CONTROLLER_QUEUE: Final = Cause.CONTROLLER_QUEUE  # looking it up on its class costs more than its use
 
 # client-go/util/workqueue/default_rate_limiters.go: 5 ms x 2^n, at most 1000 s.
 BACKOFF_NS = 5_000_000
@@ -69,15 +72,14 @@ class WorkQueue:
         self._idle -= 1
         self._busy[key] = True
         self.meter.begin(self._agenda.now)
-        Task(self._agenda, self._work(key))
+        # Even if a sync takes no time: a long queue is then worked off without recursion.
+        self._agenda.after(self._sync_ns, partial(self._work, key))
 
-    def _work(self, key: Key) -> Story:
-        yield self._sync_ns  # even if it is none: a long queue is then worked off without recursion
-        link = extend(self._links.pop(key), Cause.CONTROLLER_QUEUE, self._agenda.now)
-        again = yield from self._sync(key, link)
-        self._finish(key, link, again=again)
+    def _work(self, key: Key, _entry: Any) -> None:
+        link = extend(self._links.pop(key), _CONTROLLER_QUEUE, self._agenda.now)
+        Task(self._agenda, self._sync(key, link), partial(self._finish, key, link))
 
-    def _finish(self, key: Key, link: Link, *, again: bool) -> None:
+    def _finish(self, key: Key, link: Link, again: Any) -> None:
         self.meter.end(self._agenda.now)
         self._idle += 1
         del self._busy[key]
