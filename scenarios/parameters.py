@@ -28,6 +28,7 @@ _KUBELET = "k/k pkg/kubelet/apis/config/v1beta1/defaults.go"
 _SCHEDULER = "k/k pkg/scheduler/apis/config/v1/defaults.go"
 _WORKERS = "k/k pkg/controller/deployment/config/v1alpha1/defaults.go; kube-controller-manager reference"
 _FITTED = "fitted to recorded latencies of small clusters (p50 and p99)"
+_RESIZER = "kubernetes-csi/external-resizer cmd/csi-resizer/main.go"
 _ASSUMED = "assumption"
 
 _ENTRIES: Final = (
@@ -132,6 +133,33 @@ _ENTRIES: Final = (
     ),
     Parameter(
         "controller_manager.workers.job", 5, "workers", "integer", _WORKERS, "1.5+", "--concurrent-job-syncs"
+    ),
+    Parameter(
+        "controller_manager.workers.statefulset",
+        5,
+        "workers",
+        "integer",
+        _WORKERS,
+        "1.5+",
+        "--concurrent-statefulset-syncs",
+    ),
+    Parameter(
+        "controller_manager.workers.daemonset",
+        2,
+        "workers",
+        "integer",
+        "k/k pkg/controller/daemon/config/v1alpha1/defaults.go",
+        "1.5+",
+        "--concurrent-daemonset-syncs",
+    ),
+    Parameter(
+        "controller_manager.workers.garbage-collector",
+        20,
+        "workers",
+        "integer",
+        _WORKERS,
+        "1.5+",
+        "--concurrent-gc-syncs",
     ),
     Parameter(
         "controller_manager.workers.disruption",
@@ -286,7 +314,7 @@ _ENTRIES: Final = (
         "seats",
         "integer",
         "Prometheus --query.max-concurrency",
-        "",
+        "any",
         "requests that the monitoring system serves at once",
     ),
     Parameter(
@@ -300,20 +328,20 @@ _ENTRIES: Final = (
     ),
     Parameter(
         "monitoring.scrape_interval",
-        30,
+        30.0,
         "s",
         "duration",
         "kube-prometheus: scrapeInterval and evaluationInterval",
-        "",
+        "any",
         "between two scrapes, each followed by an evaluation of the alerting rules",
     ),
     Parameter(
         "monitoring.alert_for",
-        900,
+        900.0,
         "s",
         "duration",
         "kubernetes-mixin: for: 15m",
-        "",
+        "any",
         "how long a rule must hold before its alert fires",
     ),
     Parameter(
@@ -333,6 +361,44 @@ _ENTRIES: Final = (
         _ASSUMED,
         "",
         "how often a webhook's or notification's server answers 503",
+    ),
+    Parameter(
+        "storage.qps",
+        5,
+        "1/s",
+        "number",
+        _RESIZER,
+        "1.24+",
+        "--kube-api-qps: requests a second of the storage system's controller",
+    ),
+    Parameter("storage.burst", 10, "requests", "integer", _RESIZER, "1.24+", "--kube-api-burst of the same"),
+    Parameter("storage.workers", 10, "workers", "integer", _RESIZER, "1.24+", "--workers: volumes at once"),
+    Parameter(
+        "storage.provision",
+        _constant(3.0),
+        "s",
+        "distribution",
+        _ASSUMED + ": a network volume is created in seconds",
+        "",
+        "time to provision the volume of a new claim",
+    ),
+    Parameter(
+        "storage.expand",
+        _constant(5.0),
+        "s",
+        "distribution",
+        _ASSUMED + ": the EBS CSI driver gathers requests for up to 2 s, then the volume is modified",
+        "",
+        "time to expand a volume in the storage system",
+    ),
+    Parameter(
+        "storage.filesystem",
+        _constant(1.0),
+        "s",
+        "distribution",
+        _ASSUMED + ": growing a mounted file system (resize2fs) writes metadata only",
+        "",
+        "time to grow the file system of a mounted volume",
     ),
     Parameter(
         "assumptions.startup_scale",

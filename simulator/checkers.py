@@ -20,6 +20,7 @@ from simulator.attribution import Link
 from simulator.cluster.demands import Demands
 from simulator.cluster.objects import condition_of, has_ended, key_of, matches
 from simulator.cluster.placement import Demand, NodeFree
+from simulator.cluster.resize import held
 from simulator.cluster.store import Key, Store
 
 CHECKS = (
@@ -64,25 +65,29 @@ class ClusterChecker:
             self._budget_written(before, after)
 
     def _pod_written(self, before: Resource | None, after: Resource | None) -> None:
-        if before is None or after is None or has_ended(before) != has_ended(after):
+        resized = before is not None and after is not None and _containers(before) is not _containers(after)
+        if before is None or after is None or resized or has_ended(before) != has_ended(after):
             self._note_use(before, -1)
             self._note_use(after, 1)
         was = before["spec"].get("nodeName", "") if before is not None else ""
         now = after["spec"].get("nodeName", "") if after is not None else ""
         if was:
             self.violations["pod_moved"] += bool(now and was != now)
+            if before is not None and after is not None and _was_resized(before, after):
+                self._note_node(after)
+                self.violations["node_overcommitted"] += self._overcommitted(was)
             if after is None or has_ended(after):
                 self._on_node.get(was, {}).pop(key_of(before or {}), None)
         elif now and after is not None:
             self._note_node(after)
             self.violations["node_overcommitted"] += self._overcommitted(now)
-        if before is None and after is not None:
+        if after is not None and (before is None or resized):
             self.violations["quota_exceeded"] += self._over_quota(after["metadata"].get("namespace", ""))
 
     def _note_node(self, pod: Resource) -> None:
         node = pod["spec"].get("nodeName")
         if node and not has_ended(pod):
-            self._on_node.setdefault(node, {})[key_of(pod)] = self._demands.of(pod)
+            self._on_node.setdefault(node, {})[key_of(pod)] = self._demands.of({**pod, "spec": held(pod)})
 
     def _note_use(self, pod: Resource | None, sign: int) -> None:
         """Keep the namespace's totals; a pod that has ended uses nothing."""
@@ -275,6 +280,21 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _texts(item)
+
+
+def _containers(pod: Resource) -> Any:
+    return pod["spec"]["containers"]
+
+
+def _was_resized(before: Resource, after: Resource) -> bool:
+    """Say whether the node gives the pod's containers something else than before."""
+    was = _granted(before)
+    return bool(was) and not has_ended(after) and was != _granted(after)
+
+
+def _granted(pod: Resource) -> list[Any]:
+    """Return the resources of a pod's containers as its node gives them."""
+    return [one.get("resources") for one in (pod.get("status") or {}).get("containerStatuses") or ()]
 
 
 class _Increment(NamedTuple):

@@ -14,6 +14,9 @@ from simulator.streams import Sampler, Stream, Streams, entity, sampler
 
 SECOND_NS = 1_000_000_000
 NEVER_NS = 1 << 62
+# What a job's pod declares of itself; a real cluster does not look at it.
+RUN_S = "headroom.dev/run-s"
+EXIT_CODE = "headroom.dev/exit-code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Life:
     image_mb: float
     crash_probability: float
     crash_stream: Stream
+    exit_code: int = 0  # of a job's work
 
     def crashes_after(self, name: int, restarts: int) -> int | None:
         """Return after how long the container crashes at its `restarts`-th start, or None if it does not."""
@@ -64,6 +68,7 @@ class _Kind:
     probe: Probe | None
     image_mb: float
     crash_probability: float
+    exit_code: int
 
 
 class Behaviours:
@@ -96,6 +101,7 @@ class Behaviours:
             image_mb=kind.image_mb,
             crash_probability=kind.crash_probability,
             crash_stream=self._crash,
+            exit_code=kind.exit_code,
         )
 
     def exit_ns(self, pod: Resource) -> int:
@@ -129,11 +135,15 @@ class Behaviours:
             probe=_probe(container),
             image_mb=declared.get("image_mb", 0.0),
             crash_probability=declared.get("crash_probability", 0.0),
+            exit_code=int((pod["metadata"].get("annotations") or {}).get(EXIT_CODE, 0)),
         )
 
 
 def _declared_run(pod: Resource, container: Mapping[str, Any]) -> int | None:
-    """Read the duration of a container that sleeps and ends (``sleep N``), as `run_job` writes it."""
+    """Read how long a job's container works: as its pod declares, or as it sleeps (``sleep N``)."""
+    declared = (pod["metadata"].get("annotations") or {}).get(RUN_S)
+    if declared is not None:
+        return round(float(declared) * SECOND_NS)
     command: Sequence[str] = container.get("command") or ()
     if (
         pod["spec"].get("restartPolicy") in ("Never", "OnFailure")

@@ -13,17 +13,23 @@ from simulator.cluster.apiserver import Client, Level, ServiceTimes
 from simulator.cluster.behaviour import Behaviours
 from simulator.cluster.bootstrap import settle, settled_at
 from simulator.cluster.changes import GOING, GONE, NEW, SPEC
+from simulator.cluster.claiming import Claiming
+from simulator.cluster.daemonset import DaemonSetController
 from simulator.cluster.demands import Demands
 from simulator.cluster.deployment import DeploymentController
 from simulator.cluster.disruption import DisruptionController
+from simulator.cluster.garbage import GarbageCollector
 from simulator.cluster.images import Images
 from simulator.cluster.job import JobController
 from simulator.cluster.kubelet import Kubelet, KubeletSettings
 from simulator.cluster.objects import condition_of, has_ended, is_terminating
 from simulator.cluster.quota import Quotas
 from simulator.cluster.replicaset import ReplicaSetController
+from simulator.cluster.resize import Resizes
 from simulator.cluster.scheduler import Scheduler
+from simulator.cluster.statefulset import StatefulSetController
 from simulator.cluster.store import Store
+from simulator.cluster.volumes import StorageController
 from simulator.cluster.watch import Watch
 from simulator.cluster.workqueue import Sync, WorkQueue
 from simulator.stations import Station, TokenBucket
@@ -81,6 +87,8 @@ class Cluster:
             int(self._number("controller_manager.burst")), Cause.CONTROLLER_THROTTLE,
         )  # fmt: skip
         self._build_controllers(manager)
+        self._build_set_controllers(manager)
+        self.storage = self._build_storage()
         self.scheduler = self._build_scheduler()
         self._behaviours = Behaviours(
             spec.behaviours,
@@ -91,6 +99,7 @@ class Cluster:
         self.kubelets: dict[str, Kubelet] = {}
         self.watch.subscribe(("Node",), self._node_changed)
         self.watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + SPEC + GOING)
+        Resizes(self.store, self.watch, self.kubelets)
         self._load(spec)
         self.store.published.append(self.watch.published)
 
@@ -137,6 +146,30 @@ class Cluster:
         self.jobs.queue = self._queue("job", self.jobs.sync)
         self.disruption.queue = self._queue("disruption", self.disruption.sync)
 
+    def _build_set_controllers(self, client: Client) -> None:
+        store, watch = self.store, self.watch
+        slow_start = int(self._number("controller_manager.slow_start_batch"))
+        self.statefulsets = StatefulSetController(store, watch, client)
+        self.daemonsets = DaemonSetController(store, watch, client, slow_start)
+        self.garbage = GarbageCollector(store, watch, client)
+        Claiming(store, watch, client)
+        self.statefulsets.queue = self._queue("statefulset", self.statefulsets.sync)
+        self.daemonsets.queue = self._queue("daemonset", self.daemonsets.sync)
+        self.garbage.queue = self._queue("garbage-collector", self.garbage.sync)
+
+    def _build_storage(self) -> StorageController:
+        qps, burst = self._number("storage.qps"), int(self._number("storage.burst"))
+        client = self._client("storage", "workload-low", qps, burst, Cause.CONTROLLER_THROTTLE)
+        times = {what: self._sampler(f"storage.{what}") for what in ("provision", "expand", "filesystem")}
+        stream = self._streams.stream("storage")
+        storage = StorageController(
+            self._agenda, self.store, self.watch, client, times, stream, self.timestamp
+        )
+        workers = int(self._number("storage.workers"))
+        storage.queue = WorkQueue(self._agenda, "storage", workers, 0, storage.sync)
+        self.stations.append(storage.queue.meter)
+        return storage
+
     def _queue(self, name: str, sync: Sync) -> WorkQueue:
         workers = int(self._number(f"controller_manager.workers.{name}"))
         queue = WorkQueue(self._agenda, name, workers, self._constant_ns("controller_manager.sync"), sync)
@@ -175,6 +208,9 @@ class Cluster:
         self.deployments.load()
         self.jobs.load(beginning)
         self.disruption.load(beginning)
+        self.statefulsets.load(beginning)
+        self.daemonsets.load(beginning)
+        self.storage.load(beginning)
 
     def _adopt(self, pod: Resource, link: Link) -> None:
         """Hand a pod that exists before time 0 to its kubelet: ready, or still to be started or stopped."""
@@ -214,6 +250,7 @@ class Cluster:
             self._images(name),
             self.timestamp,
         )
+        kubelet.mount = self.storage.mount
         self.stations.append(kubelet.starts)
         self.kubelets[name] = kubelet
 

@@ -172,6 +172,9 @@ class DisruptionController:
     def _controller(self, pod: Resource) -> Resource | None:
         name = owner_of(pod, "ReplicaSet")
         replicaset = self._watch.cache.get("ReplicaSet", {}).get(name) if name else None
+        if name is None:
+            held = owner_of(pod, "StatefulSet")
+            return self._watch.cache.get("StatefulSet", {}).get(held) if held else None
         above = owner_of(replicaset, "Deployment") if replicaset else None
         deployment = self._watch.cache.get("Deployment", {}).get(above) if above else None
         return deployment or replicaset

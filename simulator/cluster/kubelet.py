@@ -77,6 +77,7 @@ class Kubelet:
         self._settings = settings
         self._behaviours = behaviours
         self._timestamp = timestamp
+        self.mount: Callable[[Resource], Any] = _mounted  # what is waited for before volumes are there
         self._pods: dict[Key, _Pod] = {}
         self._pleg_phase = round(settings.pleg_period_ns * settings.stream.uniform(entity(f"pleg/{node}")))
 
@@ -113,6 +114,10 @@ class Kubelet:
             link = extend(link, Cause.IMAGE_PULL, self._agenda.now + pulled)
             yield pulled
         restarts = 0
+        mount = self.mount(pod)
+        if mount is not None:
+            yield mount
+            link = mount.link
         while True:
             setup = settings.volume_setup(settings.stream.uniform(name)) if not restarts else 0
             if setup:
@@ -152,7 +157,7 @@ class Kubelet:
         call = self._client.write(partial(self._report, pod, status), self._key("running", pod), running)
         yield call
         if life.run_ns is not None:
-            yield from self._run_out(pod, life.run_ns, started, call.link)
+            yield from self._run_out(pod, life, started, call.link)
         elif life.probe is not None:
             probed = life.probe.first_success(started, life.startup_ns, seen)
             # What the probe waited for last: the write of the status, the relist, or the application itself.
@@ -167,16 +172,17 @@ class Kubelet:
             yield self._client.write(partial(self._report, pod, status), self._key("ready", pod), link)
 
     def _run_out(
-        self, pod: Resource, run_ns: int, started: int, link: Link
+        self, pod: Resource, life: Life, started: int, link: Link
     ) -> Generator["int | Waitable", Any, None]:
         """Let a job's container do its work, and report its end at the next relist."""
-        over = max(started + run_ns, self._agenda.now)
+        over = max(started + (life.run_ns or 0), self._agenda.now)
         seen = self._next_relist(over)
         link = extend(link, Cause.JOB_RUN, over)
         yield seen - self._agenda.now
         link = extend(link, Cause.CONTAINER_START, seen)
-        status = partial(ended_status, now=self._timestamp(), phase="Succeeded")
-        yield self._client.write(partial(self._report, pod, status), self._key("succeeded", pod), link)
+        phase = "Failed" if life.exit_code else "Succeeded"
+        status = partial(ended_status, now=self._timestamp(), phase=phase, code=life.exit_code)
+        yield self._client.write(partial(self._report, pod, status), self._key(phase.lower(), pod), link)
 
     def _fail(self, pod: Resource, link: Link) -> Generator["int | Waitable", Any, None]:
         """Report at the next relist that a pod whose containers are not restarted has crashed."""
@@ -186,6 +192,21 @@ class Kubelet:
         yield seen - self._agenda.now
         status = partial(ended_status, now=self._timestamp(), phase="Failed", code=1)
         yield self._client.write(partial(self._report, pod, status), self._key("failed", pod), link)
+
+    def tell(
+        self, pod: Resource, status: Callable[[Resource], Mapping[str, Any]], what: str, link: Link
+    ) -> None:
+        """Write a pod's status at the next relist, as `status` makes it of the pod at that instant."""
+        Task(self._agenda, self._tell(pod, status, what, link))
+
+    def _tell(
+        self, pod: Resource, status: Callable[[Resource], Mapping[str, Any]], what: str, link: Link
+    ) -> Story:
+        seen = self._next_relist(self._agenda.now)
+        yield seen - self._agenda.now
+        link = extend(link, Cause.CONTAINER_START, seen)
+        key = self._client.repeated(f"{what}/{'/'.join(key_of(pod))}")
+        yield self._client.write(partial(self._report, pod, status), key, link)
 
     def _stop(self, known: _Pod, pod: Resource, link: Link) -> None:
         known.stopping = True
@@ -229,6 +250,10 @@ class Kubelet:
     def _key(what: str, pod: Resource) -> int:
         namespace, name = key_of(pod)
         return entity(f"{what}/{namespace}/{name}")
+
+
+def _mounted(_pod: Resource) -> None:
+    """Nothing is waited for: there are no claims in this cluster."""
 
 
 def crash_backoff_ns(restarts: int) -> int:

@@ -42,11 +42,20 @@ def running_status(pod: Resource, now: str, *, ready: bool, restarts: int) -> di
                 "ready": ready,
                 "started": True,
                 "restartCount": restarts,
+                "resources": _granted(before.get(container["name"]) or {}, container),
                 "state": _running_state(before.get(container["name"]) or {}, now, restarts),
             }
             for container in pod["spec"]["containers"]
         ],
     }
+
+
+def _granted(known: Mapping[str, Any], container: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the resources that the node gives a container: those it started with, until it is resized."""
+    granted: Mapping[str, Any] = (
+        known["resources"] if "resources" in known else container.get("resources", {})
+    )
+    return granted
 
 
 def _running_state(known: Mapping[str, Any], now: str, restarts: int) -> Mapping[str, Any]:

@@ -50,14 +50,23 @@ class Quotas:
 
     def admit(self, pod: Resource) -> None:
         """Raise `Forbidden` if the pod would exceed a quota, in the API server's words."""
+        self._admit(pod, self._amounts(pod))
+
+    def admit_resize(self, before: Resource, after: Resource) -> None:
+        """Raise `Forbidden` if what a pod would use more would exceed a quota."""
+        had, has = self._amounts(before), self._amounts(after)
+        self._admit(after, {name: max(0, has[name] - had[name]) for name in has})
+
+    def _admit(self, pod: Resource, wanted: Mapping[str, int]) -> None:
         namespace, name = key_of(pod)
         for quota, hard in self.limits(namespace):
-            wanted = self._amounts(pod)
             used = self.used(namespace)
             exceeded = [
                 resource
                 for resource in sorted(hard)
-                if resource in _NAMES and _exceeds(_NAMES[resource], wanted, used, hard[resource])
+                if resource in _NAMES
+                and wanted[_NAMES[resource]]
+                and _exceeds(_NAMES[resource], wanted, used, hard[resource])
             ]
             if exceeded:
                 requested = ",".join(f"{one}={_text(_NAMES[one], wanted)}" for one in exceeded)
@@ -83,8 +92,13 @@ class Quotas:
     def _written(self, kind: str, before: Resource | None, after: Resource | None, _link: Link) -> None:
         if kind != "Pod":
             return
-        if before is not None and after is not None and has_ended(before) == has_ended(after):
-            return
+        if (
+            before is not None
+            and after is not None
+            and has_ended(before) == has_ended(after)
+            and before["spec"]["containers"] is after["spec"]["containers"]
+        ):
+            return  # neither over nor resized
         if before is not None:
             self._count(before, -1)
         if after is not None:

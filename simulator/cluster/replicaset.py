@@ -71,6 +71,10 @@ class ReplicaSetController:
     def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         pod = after or before or {}
         owner = owner_of(pod, "ReplicaSet")
+        if before is not None and after is not None:
+            references = before["metadata"].get("ownerReferences")
+            if references is not after["metadata"].get("ownerReferences"):
+                self._let_go(before, owner, link)
         if owner is None:
             return
         name = pod["metadata"]["name"]
@@ -83,6 +87,13 @@ class ReplicaSetController:
             awaited.discard(name)
         if counts:
             self.queue.add(owner, link)
+
+    def _let_go(self, before: Resource, owner: Key | None, link: Link) -> None:
+        """Forget a pod that has another owner now, or none."""
+        former = owner_of(before, "ReplicaSet")
+        if former is not None and former != owner and former in self._owned:
+            self._owned[former].change(before["metadata"]["name"], None)
+            self.queue.add(former, link)
 
     def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
         """Create or delete pods until there are as many as wanted, then write the status."""

@@ -104,12 +104,12 @@ class Scheduler:
             return
         node = after["spec"].get("nodeName")
         if node:
-            placed = self._placed.get(key)
-            if placed is None or placed[0] != node:  # bound by somebody else, or before time 0
+            placed, demand = self._placed.get(key), self._demands.of(after)
+            if placed is None or placed[0] != node or placed[1] != demand:  # bound elsewhere, or resized
                 self._pending.pop(key, None)
                 self._unschedulable.pop(key, None)
                 self._release(key, link)
-                self._place(key, node, self._demands.of(after))
+                self._place(key, node, demand)
         elif before is None:
             self._add(_Waiting(key, after["spec"].get("priority", 0), link))
 

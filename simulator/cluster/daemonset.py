@@ -1,0 +1,246 @@
+"""The DaemonSet controller: one pod on every node that it selects, replaced node by node.
+
+Which nodes, and the rolling update with maxUnavailable (1 by default; maxSurge 0), follow
+pkg/controller/daemon: daemon_controller.go and update.go. A cordoned node keeps its pod and gets one, as the
+pods tolerate that. Creations go out in batches that double, as a ReplicaSet's.
+"""
+
+from collections.abc import Generator
+from functools import partial
+from typing import Any
+
+from engine.core.effects import Ref, Resource
+from engine.core.errors import NotFound
+from simulator.attribution import Link
+from simulator.cluster.apiserver import Client
+from simulator.cluster.objects import has_ended, is_active, is_ready, key_of, owner_of
+from simulator.cluster.placement import pinned_to
+from simulator.cluster.rolling import resolve
+from simulator.cluster.sets import daemon_pod, pod_revision, revision_of, runs_on
+from simulator.cluster.store import Key, Store
+from simulator.cluster.watch import Watch
+from simulator.cluster.workqueue import WorkQueue
+from simulator.tasks import Gather, Waitable
+
+Steps = Generator["int | Waitable", Any, Link]
+
+
+class DaemonSetController:
+    """Keeps a pod of every DaemonSet on its nodes."""
+
+    def __init__(self, store: Store, watch: Watch, client: Client, slow_start: int) -> None:
+        """Begin batches of creations with `slow_start` pods."""
+        self.queue: WorkQueue
+        self._store = store
+        self._watch = watch
+        self._client = client
+        self._slow_start = slow_start
+        self._pods: dict[Key, dict[str, Resource]] = {}
+        self._awaited: dict[Key, dict[str, None]] = {}
+        self._places: dict[str, int] = {}  # of nodes, in the order in which they were first seen
+        self._generations: dict[tuple[Key, str], int] = {}
+        self._first: dict[Key, str] = {}  # the first revision seen: that of pods without the label
+        self._failed: dict[Key, bool] = {}
+        watch.subscribe(("DaemonSet",), self._set_changed)
+        watch.subscribe(("Node",), self._node_changed)
+        watch.subscribe(("Pod",), self._pod_changed)
+
+    def load(self, link: Link) -> None:
+        """Take in the nodes, the sets and their pods that exist before time 0."""
+        for key in sorted(self._watch.cache.get("Node", {})):
+            self._places.setdefault(key[1], len(self._places))
+        for key, pod in sorted(self._watch.cache.get("Pod", {}).items()):
+            owner = owner_of(pod, "DaemonSet")
+            if owner is not None:
+                self._pods.setdefault(owner, {})[key[1]] = pod
+                self._generations[owner, _node_of(pod)] = 0
+        for key in self._watch.cache.get("DaemonSet", {}):
+            self.queue.add(key, link)
+
+    def _set_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        if after is None:
+            key = key_of(before or {})
+            self._pods.pop(key, None)
+            self._awaited.pop(key, None)
+        elif before is None or before["spec"] != after["spec"]:
+            self.queue.add(key_of(after), link)
+
+    def _node_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        node = after or before or {}
+        self._places.setdefault(node["metadata"]["name"], len(self._places))
+        if before and after and before["spec"] == after["spec"] and _labels(before) == _labels(after):
+            return
+        for key in self._watch.cache.get("DaemonSet", {}):
+            self.queue.add(key, link)
+
+    def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        pod = after or before or {}
+        owner = owner_of(pod, "DaemonSet")
+        former = owner_of(before, "DaemonSet") if before is not None else None
+        if former is not None and former != owner:  # let go of
+            self._pods.get(former, {}).pop(pod["metadata"]["name"], None)
+            self.queue.add(former, link)
+        if owner is None:
+            return
+        name = pod["metadata"]["name"]
+        pods = self._pods.setdefault(owner, {})
+        was = pods.get(name)
+        if after is None:
+            pods.pop(name, None)
+        else:
+            pods[name] = after
+        if was is None or after is None or is_active(was) != is_active(after):
+            self._awaited.get(owner, {}).pop(name, None)
+        elif is_ready(was) == is_ready(after):
+            return
+        self.queue.add(owner, link)
+
+    def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
+        """Create and delete what is due, then write the status."""
+        found = self._watch.cache.get("DaemonSet", {}).get(key)
+        if found is None:
+            return False
+        revision = revision_of(found)
+        self._first.setdefault(key, revision)
+        self._failed[key] = False
+        if not self._awaited.get(key):
+            link = yield from self._manage(key, found, link)
+        if not self._awaited.get(key) and not self._failed[key]:
+            link = yield from self._update(key, found, revision, link)
+        yield from self._write_status(key, found, revision, link)
+        return self._failed[key]
+
+    def _by_node(self, key: Key) -> dict[str, list[Resource]]:
+        """Return the pods that count, by node; the oldest first."""
+        result: dict[str, list[Resource]] = {}
+        for name, pod in sorted(self._pods.get(key, {}).items()):
+            if name not in self._awaited.get(key, {}):
+                result.setdefault(_node_of(pod), []).append(pod)
+        for pods in result.values():
+            pods.sort(key=lambda pod: pod["metadata"].get("creationTimestamp", ""))
+        return result
+
+    def _manage(self, key: Key, found: Resource, link: Link) -> Steps:
+        """Give every node that lacks one its pod; remove what is on others, surplus, or has ended."""
+        by_node = self._by_node(key)
+        missing, surplus = list[str](), list[Resource]()
+        nodes = self._watch.cache.get("Node", {})
+        for name in self._places:
+            node, pods = nodes.get(("", name)), by_node.pop(name, [])
+            active = [pod for pod in pods if is_active(pod)]
+            surplus += [pod for pod in pods if has_ended(pod) and "deletionTimestamp" not in pod["metadata"]]
+            if node is None or not runs_on(found, node, already=bool(active)):
+                surplus += active
+            elif not pods:
+                missing.append(name)
+            else:
+                surplus += active[1:]
+        if surplus:
+            link = yield from self._delete(key, surplus, link)
+        batch = self._slow_start
+        while missing and not self._failed[key]:
+            link = yield from self._create(key, found, missing[:batch], link)
+            missing, batch = missing[batch:], batch * 2
+        return link
+
+    def _create(self, key: Key, found: Resource, nodes: list[str], link: Link) -> Steps:
+        calls, names = [], []
+        for node in nodes:
+            generation = self._generations[key, node] = self._generations.get((key, node), -1) + 1
+            pod = daemon_pod(found, node, self._places[node], generation)
+            name = pod["metadata"]["name"]
+            self._awaited.setdefault(key, {})[name] = None
+            number = self._client.repeated(f"create/{key[0]}/{name}")
+            calls.append(self._client.write(partial(self._store.create, pod), number, link))
+            names.append((name, node))
+        gathered = Gather(calls)
+        yield gathered
+        for (name, node), call in zip(names, calls, strict=True):
+            if call.error is not None:
+                self._awaited[key].pop(name, None)
+                self._generations[key, node] -= 1  # so that the next try is the same pod
+                self._failed[key] = True
+        return gathered.link
+
+    def _delete(self, key: Key, pods: list[Resource], link: Link) -> Steps:
+        calls = []
+        for pod in pods:
+            name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+            self._awaited.setdefault(key, {})[name] = None
+            number = self._client.repeated(f"delete/{key[0]}/{name}")
+            operation = partial(self._remove, key, Ref("Pod", name, key[0]), uid)
+            calls.append(self._client.write(operation, number, link))
+        gathered = Gather(calls)
+        yield gathered
+        return gathered.link
+
+    def _remove(self, key: Key, ref: Ref, uid: str, link: Link) -> None:
+        try:
+            self._store.delete(ref, link, uid)
+        except NotFound:
+            self._awaited[key].pop(ref.name, None)
+
+    def _update(self, key: Key, found: Resource, revision: str, link: Link) -> Steps:
+        """Delete pods of an older revision, as many as may be unavailable; those that are go first."""
+        strategy = found["spec"].get("updateStrategy") or {}
+        if strategy.get("type", "RollingUpdate") != "RollingUpdate":
+            return link
+        wanted = self._desired(found)
+        allowed = resolve(
+            (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1), len(wanted), up=True
+        )
+        by_node = self._by_node(key)
+        unavailable, old_unavailable, old_available = 0, list[Resource](), list[Resource]()
+        for node in wanted:
+            pods = by_node.get(node, [])
+            if not any(is_active(pod) and is_ready(pod) for pod in pods):
+                unavailable += 1
+            for pod in pods:
+                if is_active(pod) and (pod_revision(pod) or self._first[key]) != revision:
+                    (old_available if is_ready(pod) else old_unavailable).append(pod)
+        due = old_unavailable + old_available[: max(0, allowed - unavailable)]
+        return (yield from self._delete(key, due, link)) if due else link
+
+    def _desired(self, found: Resource) -> list[str]:
+        nodes = self._watch.cache.get("Node", {})
+        return [name for name in self._places if ("", name) in nodes and runs_on(found, nodes["", name])]
+
+    def _write_status(self, key: Key, found: Resource, revision: str, link: Link) -> Steps:
+        wanted = self._desired(found)
+        by_node = {node: [pod for pod in pods if is_active(pod)] for node, pods in self._by_node(key).items()}
+        on = [by_node[node][0] for node in wanted if by_node.get(node)]
+        ready = sum(map(is_ready, on))
+        status = {
+            "observedGeneration": found["metadata"].get("generation", 1),
+            "desiredNumberScheduled": len(wanted),
+            "currentNumberScheduled": len(on),
+            "numberMisscheduled": sum(bool(pods) for node, pods in by_node.items() if node not in wanted),
+            "numberReady": ready,
+            "numberAvailable": ready,
+            "numberUnavailable": len(wanted) - ready,
+            "updatedNumberScheduled": sum((pod_revision(pod) or self._first[key]) == revision for pod in on),
+        }
+        written = found.get("status") or {}
+        if all(written.get(name, 0) == value for name, value in status.items()):
+            return link
+        operation = partial(self._set_status, Ref("DaemonSet", key[1], key[0]), status)
+        call = self._client.write(
+            operation, self._client.repeated(f"status/DaemonSet/{key[0]}/{key[1]}"), link
+        )
+        yield call
+        return call.link
+
+    def _set_status(self, ref: Ref, status: dict[str, Any], link: Link) -> None:
+        try:
+            self._store.set_status(ref, status, link)
+        except NotFound:
+            return
+
+
+def _node_of(pod: Resource) -> str:
+    """Return the node that a DaemonSet's pod is bound to, or will be."""
+    return str(pod["spec"].get("nodeName") or pinned_to(pod["spec"]))
+
+
+def _labels(node: Resource) -> Any:
+    return node["metadata"].get("labels")

@@ -1,0 +1,134 @@
+"""What StatefulSets and DaemonSets create, and what both their controllers ask of pods."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from engine.core.effects import Resource
+from simulator.cluster.naming import pod_suffix, template_hash
+from simulator.cluster.offspring import TOLERATED, owner_reference
+from simulator.cluster.placement import Demand, NodeFree
+
+REVISION_HASH = "controller-revision-hash"
+POD_INDEX = "apps.kubernetes.io/pod-index"
+POD_NAME = "statefulset.kubernetes.io/pod-name"
+# What every DaemonSet's pod tolerates: pkg/controller/daemon/util AddOrUpdateDaemonPodTolerations.
+_DAEMON_TOLERATED = (
+    *({"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute"}
+      for key in ("not-ready", "unreachable")),
+    *({"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoSchedule"}
+      for key in ("disk-pressure", "memory-pressure", "pid-pressure", "unschedulable")),
+)  # fmt: skip
+
+
+def revision_of(owner: Resource) -> str:
+    """Return the name of the revision of an owner's template, as its pods bear it."""
+    return f"{owner['metadata']['name']}-{template_hash(owner['spec']['template'])}"
+
+
+def pod_revision(pod: Resource) -> str:
+    """Return the revision that a pod was created from, or an empty text."""
+    text: str = (pod["metadata"].get("labels") or {}).get(REVISION_HASH, "")
+    return text
+
+
+def ordinal_of(pod: Resource, owner: str) -> int:
+    """Return a StatefulSet's pod's ordinal, or -1 if it is not named as one."""
+    text = pod["metadata"]["name"].removeprefix(f"{owner}-")
+    return int(text) if text.isdecimal() else -1
+
+
+def claim_name(template: Mapping[str, Any], owner: str, ordinal: int) -> str:
+    """Return the name of the claim that a volume claim template gives one pod."""
+    return f"{template['metadata']['name']}-{owner}-{ordinal}"
+
+
+def claims_of(statefulset: Resource, ordinal: int) -> Iterator[dict[str, Any]]:
+    """Yield the claims of the pod with this ordinal, as the controller creates them."""
+    metadata, spec = statefulset["metadata"], statefulset["spec"]
+    labels = (spec.get("selector") or {}).get("matchLabels") or {}
+    for template in spec.get("volumeClaimTemplates") or ():
+        yield {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {
+                "name": claim_name(template, metadata["name"], ordinal),
+                "namespace": metadata["namespace"],
+                "labels": {**(template["metadata"].get("labels") or {}), **labels},
+            },
+            "spec": template["spec"],
+            "status": {"phase": "Pending"},
+        }
+
+
+def stateful_pod(statefulset: Resource, template: Resource, revision: str, ordinal: int) -> dict[str, Any]:
+    """Return a StatefulSet's pod from a template, which may be of an older revision (without uid)."""
+    owner = statefulset["metadata"]["name"]
+    name = f"{owner}-{ordinal}"
+    pod = _pod(statefulset, template, name, revision)
+    pod["metadata"]["labels"] |= {POD_NAME: name, POD_INDEX: str(ordinal)}
+    claimed = [
+        {
+            "name": claim["metadata"]["name"],
+            "persistentVolumeClaim": {"claimName": claim_name(claim, owner, ordinal)},
+        }
+        for claim in statefulset["spec"].get("volumeClaimTemplates") or ()
+    ]
+    names = [volume["name"] for volume in claimed]
+    kept = [one for one in template["spec"].get("volumes") or () if one["name"] not in names]
+    pod["spec"] |= {
+        "hostname": name,
+        "subdomain": statefulset["spec"].get("serviceName", ""),
+        "tolerations": [*(template["spec"].get("tolerations") or ()), *TOLERATED],
+    }
+    if kept or claimed:
+        pod["spec"]["volumes"] = [*kept, *claimed]
+    return pod
+
+
+def daemon_pod(daemonset: Resource, node: str, place: int, generation: int) -> dict[str, Any]:
+    """Return a DaemonSet's pod for one node; the scheduler binds it, as its affinity says where to."""
+    template, metadata = daemonset["spec"]["template"], daemonset["metadata"]
+    owner = f"{metadata['namespace']}/{metadata['name']}"
+    name = f"{metadata['name']}-{pod_suffix(owner, place, generation)}"
+    pod = _pod(daemonset, template, name, revision_of(daemonset))
+    field = {"key": "metadata.name", "operator": "In", "values": [node]}
+    required = {"nodeSelectorTerms": [{"matchFields": [field]}]}
+    affinity = {"requiredDuringSchedulingIgnoredDuringExecution": required}
+    pod["spec"] |= {
+        "affinity": {"nodeAffinity": affinity},
+        "tolerations": [*(template["spec"].get("tolerations") or ()), *_DAEMON_TOLERATED],
+    }
+    return pod
+
+
+def _pod(owner: Resource, template: Resource, name: str, revision: str) -> dict[str, Any]:
+    inherited = template.get("metadata") or {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": owner["metadata"]["namespace"],
+            "labels": {**(inherited.get("labels") or {}), REVISION_HASH: revision},
+            "annotations": {**(inherited.get("annotations") or {})},
+            "ownerReferences": [owner_reference(owner)],
+        },
+        "spec": {**template["spec"]},
+        "status": {"phase": "Pending"},
+    }
+
+
+def runs_on(daemonset: Resource, node: Resource, *, already: bool = False) -> bool:
+    """Say whether a DaemonSet's pod belongs on a node, or may go on running there.
+
+    Resources are the scheduler's business. NoSchedule taints keep new pods away only.
+    """
+    spec = daemonset["spec"]["template"]["spec"]
+    demand = Demand.of({**spec, "tolerations": [*(spec.get("tolerations") or ()), *_DAEMON_TOLERATED]})
+    free = NodeFree.of(node)
+    selected = all(free.labels.get(key) == value for key, value in demand.node_selector)
+    return selected and all(
+        any(toleration.covers(taint) for toleration in demand.tolerations)
+        or (already and taint.effect == "NoSchedule")
+        for taint in free.taints
+    )
