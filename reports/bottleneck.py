@@ -28,7 +28,7 @@ _STATIONS: Mapping[str, tuple[str, ...]] = {
     Cause.IMAGE_PULL: ("kubelet", "registry"),
     Cause.CONTAINER_START: ("kubelet",),
     Cause.ENGINE_DECISION: ("engine.decision",),
-    Cause.STORE_COMMIT: ("store",),
+    Cause.STORE_COMMIT: ("engine.store",),
 }
 # Waits that belong to the workload or to the workflow: no setting of the engine or the cluster shortens them.
 OWN_WAITS = frozenset(

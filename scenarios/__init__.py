@@ -8,7 +8,15 @@ from scenarios.metrics import METRICS, Metric, find_metric
 from scenarios.parameters import CATALOGUE, Parameter
 from scenarios.reference import json_schema, parameters_markdown, reference_markdown
 from scenarios.resolved import resolved_yaml as to_yaml
-from scenarios.runspec import ClusterSpec, EngineSpec, LoadSpec, RunSpec, TargetsSpec, WorkloadSpec
+from scenarios.runspec import (
+    ClusterSpec,
+    EngineSpec,
+    LoadSpec,
+    RunSpec,
+    SignalSpec,
+    TargetsSpec,
+    WorkloadSpec,
+)
 from scenarios.scenario import Scenario
 from scenarios.schema import Comparison, Sensitivity, Target
 from scenarios.shipped import shipped
@@ -29,6 +37,7 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "Sensitivity",
+    "SignalSpec",
     "Target",
     "TargetsSpec",
     "WorkloadSpec",

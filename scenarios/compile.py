@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scenarios.cluster_schema import ClusterChoice
@@ -12,9 +12,9 @@ from scenarios.document import Document
 from scenarios.errors import Problem, ScenarioError, did_you_mean, one_of
 from scenarios.paths import assign
 from scenarios.problems import validated
-from scenarios.runspec import ClusterSpec, EngineSpec, LoadSpec, RunSpec, TargetsSpec, WorkloadSpec
+from scenarios.runspec import ClusterSpec, LoadSpec, RunSpec, SignalSpec, TargetsSpec, WorkloadSpec
 from scenarios.scenario import Scenario, Sources, for_tests
-from scenarios.schema import Engine, Load, ScenarioFile, Targeting
+from scenarios.schema import Load, ScenarioFile, Signal, Targeting
 from scenarios.sweep import Point, marks_of
 
 _PARAMETERS = "cluster.parameters."
@@ -54,6 +54,7 @@ def build_spec(document: Document, sources: Sources, point: Point) -> RunSpec:
     """Return the spec of replication 0 of a point, from a document that has the point's values."""
     file = validated(ScenarioFile, document)
     cluster = _cluster(document, sources, file.cluster, point)
+    workload, semaphores = _workload(document, sources, file, cluster)
     return RunSpec(
         scenario=file.name,
         requirement=file.requirement,
@@ -63,22 +64,9 @@ def build_spec(document: Document, sources: Sources, point: Point) -> RunSpec:
         seed=file.experiment.seed,
         horizon_ns=file.experiment.horizon,
         detail=file.experiment.detail,
-        engine=_engine(file.engine),
-        workload=_workload(document, sources, file, cluster),
+        engine=file.engine.build(semaphores),
+        workload=workload,
         cluster=cluster,
-    )
-
-
-def _engine(engine: Engine) -> EngineSpec:
-    return EngineSpec(
-        max_concurrency=engine.max_concurrency,
-        step_slots=engine.step_slots,
-        step_timeout_ns=engine.step_timeout,
-        execution_timeout_ns=engine.execution_timeout,
-        dispatch=engine.dispatch,
-        client_qps=engine.client.qps,
-        client_burst=engine.client.burst,
-        decision_ns=engine.decision,
     )
 
 
@@ -97,7 +85,10 @@ def _cluster(document: Document, sources: Sources, choice: ClusterChoice, point:
     return dataclasses.replace(built, overrides=overrides)
 
 
-def _workload(document: Document, sources: Sources, file: ScenarioFile, cluster: ClusterSpec) -> WorkloadSpec:
+def _workload(
+    document: Document, sources: Sources, file: ScenarioFile, cluster: ClusterSpec
+) -> tuple[WorkloadSpec, dict[str, int]]:
+    """Return the workload, and the semaphores that its workflows declare."""
     workload = file.workload
     targets = _targets(document, workload.targets, cluster) if workload.targets else None
     names = [*workload.variables]
@@ -110,12 +101,37 @@ def _workload(document: Document, sources: Sources, file: ScenarioFile, cluster:
         names.append(TARGETS)
     source = sources.workflow(document, workload.workflow)
     values = source.values(workload.parameters, document)
-    return WorkloadSpec(
-        workflow=source.build(values, names).to_json(),
+    assembly = source.assemble(values, names, sources.subflow)
+    *subflows, workflow = assembly.built.values()
+    _check_signals(document, workload.signals, assembly.signals)
+    spec = WorkloadSpec(
+        workflow=workflow.to_json(),
         variables=workload.variables,
         targets=targets,
         load=_load(workload.load),
+        subflows=tuple(subflow.to_json() for subflow in subflows),
+        signals=tuple(
+            SignalSpec(signal.name, signal.after, signal.payload, signal.since == "waiting")
+            for signal in workload.signals
+        ),
     )
+    return spec, assembly.semaphores
+
+
+def _check_signals(document: Document, signals: tuple[Signal, ...], known: Iterable[str]) -> None:
+    awaited = list(known)
+    problems = [
+        document.problem(
+            ("workload", "signals", index, "name"),
+            f"no step waits for a signal '{signal.name}'",
+            one_of(awaited) if awaited else "a workflow with a step that waits for a signal",
+            did_you_mean(signal.name, awaited),
+        )
+        for index, signal in enumerate(signals)
+        if signal.name not in awaited
+    ]
+    if problems:
+        raise ScenarioError(problems)
 
 
 def _load(load: Load) -> LoadSpec:

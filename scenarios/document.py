@@ -43,6 +43,14 @@ class Document:
                 return found[0] if key and length == len(path) else found[1]
         return Mark(self.source)
 
+    def below(self, path: Path) -> "Document":
+        """Return what stands at `path` as a document of its own."""
+        data = self.data
+        for piece in path:
+            data = data[piece]
+        marks = {key[len(path) :]: mark for key, mark in self.marks.items() if key[: len(path)] == path}
+        return Document(self.source, data, marks)
+
     def problem(
         self, path: Path, message: str, expected: str = "", hint: str = "", *, key: bool = False
     ) -> Problem:

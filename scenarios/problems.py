@@ -165,8 +165,8 @@ def _children(node: Mapping[str, Any], piece: str | int) -> Iterator[Mapping[str
 def _branches(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     if reference := node.get("$ref"):
         yield from _branches(schema["$defs"][reference.rsplit("/", 1)[-1]], schema)
-    elif "anyOf" in node:
-        for branch in node["anyOf"]:
+    elif "anyOf" in node or "oneOf" in node:
+        for branch in node.get("anyOf") or node["oneOf"]:
             yield from _branches(branch, schema)
     else:
         yield node

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from scenarios.engine_costs import ENGINE_COSTS
 from scenarios.metrics import FAMILIES, METRICS
 from scenarios.parameters import CATALOGUE
 
@@ -12,7 +13,7 @@ def json_schema(kind: str = "scenario") -> dict[str, Any]:
     from scenarios.cluster_schema import ClusterFile
     from scenarios.fields import Model
     from scenarios.schema import ScenarioFile
-    from scenarios.workflow_schema import WorkflowFile
+    from scenarios.workflow_schema import StepsEntry, WorkflowFile
 
     models: dict[str, type[Model]] = {
         "scenario": ScenarioFile,
@@ -20,7 +21,12 @@ def json_schema(kind: str = "scenario") -> dict[str, Any]:
         "cluster": ClusterFile,
     }
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"Headroom {kind}"}
-    return {**models[kind].model_json_schema(), **head}
+    schema = models[kind].model_json_schema()
+    if kind == "workflow":  # steps are checked once their templates have been expanded
+        schema["$defs"] = {**schema["$defs"], **StepsEntry.model_json_schema()["$defs"]}
+    if reference := schema.pop("$ref", None):  # a file that may hold files refers to itself
+        schema = {**schema["$defs"][reference.rsplit("/", 1)[-1]], "$defs": schema["$defs"]}
+    return {**schema, **head}
 
 
 def parameters_markdown() -> str:
@@ -29,7 +35,7 @@ def parameters_markdown() -> str:
     lines += [
         f"| `{entry.name}` | {_code(entry.format(entry.value))} | {entry.unit} | {entry.kubernetes_version} "
         f"| {entry.source} | {entry.summary} |"
-        for entry in CATALOGUE.values()
+        for entry in (*CATALOGUE.values(), *ENGINE_COSTS.values())
     ]
     return "\n".join(lines) + "\n"
 
@@ -79,8 +85,9 @@ def _type(node: dict[str, Any]) -> str:
         return str(node["$ref"]).rsplit("/", 1)[-1]
     if "const" in node or "enum" in node:
         return " or ".join(_code(word) for word in node.get("enum", [node.get("const")]))
-    if "anyOf" in node:
-        kinds = [_type(branch) for branch in node["anyOf"] if branch.get("type") != "null"]
+    if "anyOf" in node or "oneOf" in node:
+        branches = node.get("anyOf") or node["oneOf"]
+        kinds = [_type(branch) for branch in branches if branch.get("type") != "null"]
         return str(node.get("description") or " or ".join(dict.fromkeys(kinds)))
     kind = str(node.get("type", "anything"))
     inner = node.get("items" if kind == "array" else "additionalProperties")

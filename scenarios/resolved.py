@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from scenarios.clusters import ClusterSource, build_cluster
+from scenarios.compile import TARGETS
 from scenarios.document import Document
 from scenarios.emit import to_yaml
 from scenarios.parameters import CATALOGUE
@@ -30,8 +31,10 @@ def resolved_data(document: Document, file: ScenarioFile, sources: Sources, swee
     workload = data["workload"]
     if not _WORKFLOW_PATHS & set(sweep.paths):
         source = sources.workflow(document, file.workload.workflow)
-        workload["workflow"] = source.document.data
-        workload["parameters"] = source.values(file.workload.parameters, document)
+        values = source.values(file.workload.parameters, document)
+        variables = [*file.workload.variables, TARGETS]
+        workload["workflow"] = source.assemble(values, variables, sources.subflow).whole(source)
+        workload["parameters"] = values
     if not _CLUSTER_PATHS & set(sweep.paths):
         data["cluster"] = _cluster(document, file, sources, data["cluster"])
     return data

@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -26,6 +26,21 @@ class EngineSpec:
     client_qps: float | None  # None: no client-side token bucket
     client_burst: int
     decision_ns: int  # virtual time one engine decision takes
+    workers: int = 1  # decisions at once
+    store_commit: Mapping[str, Json] | None = None  # how long a commit of its store takes; None: no store
+    store_group: int = 1_000  # events that one commit takes at most
+    ageing_ns: int | None = None  # one priority level for so much waiting; None: no ageing
+    semaphores: Mapping[str, int] = field(default_factory=dict)  # locks that more than one may hold
+    rates: Mapping[str, tuple[float, int]] = field(default_factory=dict)  # action -> starts a second, burst
+    coalesce: tuple[str, ...] = ()  # actions that steps with the same target share
+    capacity_aware: bool = False  # do not start what the cluster cannot hold
+    reduce_needs: bool = False  # drop needs that follow from others
+    parallelise: bool = False  # run side by side what only its order of definition holds apart
+    reads: Literal["api", "cache"] = "api"  # where Get and List are answered
+    throttle_backoff_ns: int = 0  # first wait before a call refused with 429 is made again; 0: it fails
+    oscillation: Mapping[str, Json] | None = None  # of `engine.core.action_history.OscillationPolicy`
+    cancel_grace_ns: int = 30_000_000_000
+    subflow_depth_max: int = 8
 
 
 @dataclass(frozen=True)
@@ -60,13 +75,32 @@ class TargetsSpec:
 
 
 @dataclass(frozen=True)
+class SignalSpec:
+    """A signal that every execution is sent.
+
+    after: the time from the submission of the execution, or from the moment at which a step begins to wait
+    for the signal (`from_waiting`), drawn anew for each.
+    """
+
+    name: str
+    after: Mapping[str, Json]  # a distribution
+    payload: Mapping[str, Json]
+    from_waiting: bool
+
+
+@dataclass(frozen=True)
 class WorkloadSpec:
-    """The workflow, its variables (templates evaluated per execution) and the load."""
+    """The workflow, its variables (templates evaluated per execution) and the load.
+
+    `subflows` are what the workflow calls, and what they call, each before its callers.
+    """
 
     workflow: Mapping[str, Json]  # Workflow.to_json()
     variables: Mapping[str, Json]
     targets: TargetsSpec | None
     load: LoadSpec
+    subflows: tuple[Mapping[str, Json], ...] = ()
+    signals: tuple[SignalSpec, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from scenarios.clusters import FOR_TESTS, ClusterSource
 from scenarios.document import Document
-from scenarios.errors import did_you_mean, dotted, one_of
+from scenarios.errors import Path, did_you_mean, dotted, one_of
 from scenarios.runspec import ClusterSpec, RunSpec
 from scenarios.schema import Comparison, Experiment, ScenarioFile, Sensitivity, Target
 from scenarios.shipped import is_file_name, open_named
@@ -30,16 +30,25 @@ class Sources:
         """Return a workflow by name or path, or the one written in the scenario."""
         place = ("workload", "workflow")
         if isinstance(named, dict):
-            return WorkflowSource.read(_below(scenario, place, named))
+            return WorkflowSource.read(scenario.below(place))
         if named not in self.workflows:
             document = open_named("workflow", named, self.base, scenario.mark(place), dotted(place))
             self.workflows[named] = WorkflowSource.read(document)
         return self.workflows[named]
 
+    def subflow(self, caller: Document, place: Path, named: str) -> WorkflowSource:
+        """Return the workflow file that a step at `place` of another one names."""
+        base = FilePath(caller.source).parent if is_file_name(named) else self.base
+        key = str(base / named) if is_file_name(named) else named
+        if key not in self.workflows:
+            document = open_named("workflow", named, base, caller.mark(place), dotted(place))
+            self.workflows[key] = WorkflowSource.read(document)
+        return self.workflows[key]
+
     def cluster(self, scenario: Document, choice: Any) -> ClusterSource:
         """Return the cluster that a choice names or carries."""
         if choice.inline is not None:
-            return ClusterSource.read(_below(scenario, ("cluster", "inline"), choice.inline), "inline")
+            return ClusterSource.read(scenario.below(("cluster", "inline")), "inline")
         if choice.snapshot is not None:
             return _snapshot(scenario, choice.snapshot)
         name = choice.profile
@@ -49,11 +58,6 @@ class Sources:
             stem = FilePath(name).stem if is_file_name(name) else name
             self.clusters[name] = ClusterSource.read(document, stem)
         return self.clusters[name]
-
-
-def _below(scenario: Document, place: tuple[str, ...], data: Any) -> Document:
-    marks = {path[len(place) :]: mark for path, mark in scenario.marks.items() if path[: len(place)] == place}
-    return Document(scenario.source, data, marks)
 
 
 def _snapshot(scenario: Document, text: str) -> ClusterSource:

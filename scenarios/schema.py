@@ -1,20 +1,19 @@
 """The scenario file: what may be written, and its defaults. Durations are nanoseconds inside."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from scenarios.cluster_schema import ClusterChoice
+from scenarios.engine_schema import Engine
 from scenarios.errors import did_you_mean, one_of
 from scenarios.fields import (
-    CountOrUnlimited,
+    Distribution,
     Duration,
-    DurationOrUnlimited,
     Model,
     Name,
     PositiveDuration,
-    QpsOrUnlimited,
     Rate,
     Ratio,
     Rows,
@@ -25,48 +24,10 @@ from scenarios.metrics import find_metric
 from scenarios.units import SECOND_NS
 
 API_VERSION = "headroom/v1"
-CLIENT_PRESETS: dict[str, tuple[float | None, int]] = {
-    "client-go": (5, 10),
-    "controller-runtime": (20, 30),
-    "argo": (20, 30),
-    "kubelet": (50, 100),
-    "unlimited": (None, 1),
-}
 ASSUMPTION_SCALES = ("assumptions.startup_scale", "assumptions.exit_scale", "assumptions.api_scale")
+AT_ONCE: Final = {"dist": "constant", "value_s": 0.0}
 Scalar = str | int | float | bool
 Where = dict[str, Scalar]
-
-
-class Client(Model):
-    """The engine's own token bucket towards the API server: a preset's name, or `qps` and `burst`."""
-
-    preset: Literal["client-go", "controller-runtime", "argo", "kubelet", "unlimited"] | None = None
-    qps: QpsOrUnlimited = 20.0
-    burst: Annotated[int, Field(ge=1, le=1_000_000)] = 30
-
-    @model_validator(mode="before")
-    @classmethod
-    def _preset_first(cls, value: Any) -> Any:
-        named = {"preset": value} if isinstance(value, str) else value
-        preset = named.get("preset") if isinstance(named, dict) else None
-        if isinstance(preset, str) and preset in CLIENT_PRESETS:
-            qps, burst = CLIENT_PRESETS[preset]
-            return {"qps": qps, "burst": burst} | {
-                key: item for key, item in named.items() if key != "preset"
-            }
-        return named
-
-
-class Engine(Model):
-    """The engine's limits."""
-
-    max_concurrency: CountOrUnlimited = 10  # executions at once; the rest wait in admission
-    step_slots: CountOrUnlimited = None  # attempts at once, over all executions
-    step_timeout: PositiveDuration = 600 * SECOND_NS
-    execution_timeout: DurationOrUnlimited = None
-    dispatch: Literal["fifo", "critical-path"] = "fifo"
-    client: Client = Client()
-    decision: Duration = 0  # virtual time that one engine decision takes
 
 
 class Closed(Model):
@@ -114,14 +75,24 @@ class Targeting(Model):
     assign: Literal["random", "round-robin"] = "random"
 
 
+class Signal(Model):
+    """A signal that every execution is sent, so long `after` its submission or the start of the wait."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    after: Distribution = Field(default_factory=lambda: dict(AT_ONCE))
+    since: Literal["waiting", "submission"] = "waiting"
+    payload: dict[str, Any] = Field(default_factory=dict)
+
+
 class Workload(Model):
     """What is run: a workflow (shipped, a file, or written here), parameters, variables, targets, load."""
 
     workflow: str | dict[str, Any]
-    parameters: dict[str, Scalar] = Field(default_factory=dict)
+    parameters: dict[str, Scalar | list[Any]] = Field(default_factory=dict)
     variables: dict[str, Any] = Field(default_factory=dict)
     targets: Targeting | None = None
     load: Load
+    signals: Rows[Signal] = ()  # approvals and the like, for steps that wait for them
 
 
 class Replications(Model):

@@ -19,7 +19,7 @@ from scenarios.document import Document
 from scenarios.errors import Path
 from scenarios.templates import TemplateError, evaluate_value, has_template
 
-STEPS_MAX: Final = 1_000  # of one workflow; the engine's own limit
+STEPS_MAX: Final = 10_000  # of one file; the engine's own limit of one workflow is in `engine.core.limits`
 
 
 class Expansion:
@@ -33,12 +33,19 @@ class Expansion:
         self.count = 0
 
     def run(self) -> Document:
-        """Return ``{"steps": [...]}`` without templates."""
-        self._place(("steps",), ("steps",))
-        self.document.data = {
-            "steps": self._steps(self.source.data["steps"], ("steps",), ("steps",), self.values)
+        """Return ``{"steps": [...], "workflows": {name: {"steps": [...]}}}`` without templates."""
+        self.document.data = {"steps": self._level(self.source.data["steps"], ("steps",))}
+        inline = self.source.data.get("workflows") or {}
+        self.document.data["workflows"] = {
+            name: {"steps": self._level(body["steps"], ("workflows", name, "steps"))}
+            for name, body in inline.items()
+            if "apiVersion" not in body  # a whole file has parameters of its own
         }
         return self.document
+
+    def _level(self, items: Any, place: Path) -> Any:
+        self._place(place, place)
+        return self._steps(items, place, place, self.values)
 
     def _place(self, target: Path, source: Path) -> None:
         if marks := self.source.marks.get(source):

@@ -1,6 +1,7 @@
 import pytest
 
 from scenarios import CATALOGUE, parameters_markdown
+from scenarios.engine_costs import ENGINE_COSTS
 from scenarios.parameters import defaults
 from scenarios.units import UnitError
 
@@ -48,4 +49,4 @@ def test_values_of_another_kind_are_refused(name: str, value: object) -> None:
 
 
 def test_the_table_has_a_row_for_each() -> None:
-    assert parameters_markdown().count("\n| `") == len(CATALOGUE)
+    assert parameters_markdown().count("\n| `") == len(CATALOGUE) + len(ENGINE_COSTS)

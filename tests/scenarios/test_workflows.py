@@ -115,7 +115,7 @@ def test_a_mistake_in_a_repeated_step_points_at_its_template() -> None:
 
 
 def test_expansion_is_limited_over_all_blocks() -> None:
-    blocks = "".join(f'  - {{repeat: 600, of: [{{id: "{name}-{{{{ i }}}}", {LOG}}}]}}\n' for name in "ab")
+    blocks = "".join(f'  - {{repeat: 6000, of: [{{id: "{name}-{{{{ i }}}}", {LOG}}}]}}\n' for name in "ab")
     with pytest.raises(ScenarioError, match=f"more than {STEPS_MAX:,} steps"):
         built("steps:\n" + blocks)
 
