@@ -90,8 +90,8 @@ def exchange(
             _encrypt(held, destination.host, context or ssl.create_default_context())
         connection = _connection(destination, held[0])
         connection.request(method, destination.path, body or None, dict(headers))
-        response = connection.getresponse()
-        return Answer(response.status, _read(response, bounds, where))
+        with connection.getresponse() as response:
+            return Answer(response.status, _read(response, bounds, where, ends_s))
     except (OSError, http.client.HTTPException) as error:
         late = time.monotonic() >= ends_s
         what = f"no answer within {bounds.timeout_s:g} s" if late else _why(error)
@@ -129,12 +129,14 @@ def _connection(destination: Destination, sock: socket.socket) -> http.client.HT
     return connection
 
 
-def _read(response: http.client.HTTPResponse, bounds: Bounds, where: str) -> bytes:
+def _read(response: http.client.HTTPResponse, bounds: Bounds, where: str, ends_s: float) -> bytes:
     body = bytearray()
     while chunk := response.read1(_CHUNK):
         body += chunk
         if len(body) > bounds.answer_bytes_max:
             raise AnswerTooLarge(f"{where} answered with more than {bounds.answer_bytes_max} bytes")
+    if time.monotonic() >= ends_s:  # it was cut off; http.client takes a part of the headers for all of them
+        raise TimeoutError
     if response.length:  # the connection ended before the body did
         raise http.client.IncompleteRead(bytes(body), response.length)
     return bytes(body)
