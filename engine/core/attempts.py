@@ -1,142 +1,151 @@
-"""The life of attempts: lock, slot, start, end, and the back-off between them.
+"""The life of attempts: begin, start, end, and the back-off between them.
 
-`StepMachine` (`engine.core.steps`) says what a step's end leads to.
+`GateMachine` (`engine.core.gates`) says what they wait for, `StepMachine` (`engine.core.steps`) what a step's
+end leads to.
 """
 
-from abc import ABC, abstractmethod
-from collections import deque
-from typing import Final
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Final
 
-from engine.core import optimizer
-from engine.core.admission import Rank, Slots
-from engine.core.commands import Command, StartAttempt
-from engine.core.deadlines import DeadlineKind, Deadlines
+from engine.core.commands import StartAttempt
+from engine.core.deadlines import DeadlineKind
+from engine.core.definition import RetryPolicy
 from engine.core.events import Failure
 from engine.core.facts import AttemptFacts, ExecutionFacts, StepFacts
-from engine.core.limits import Limits
-from engine.core.locks import Locks
+from engine.core.gates import GateMachine
 from engine.core.moves import mark_progress, mark_started, move
 from engine.core.parameters import UnknownVariable
-from engine.core.states import (
-    ATTEMPT,
-    STEP,
-    AttemptInput,
-    StepInput,
-    StepState,
-)
+from engine.core.states import ATTEMPT, STEP, AttemptInput, StepInput
 
 # Bound once: looking a member up on an enum class costs more than a table look-up.
-_LOCKING: Final = StepState.LOCKING
-_QUEUED: Final = StepState.QUEUED
 _START: Final = StepInput.START
 _ATTEMPT_START: Final = AttemptInput.START
+_ATTEMPT_SUCCEED: Final = AttemptInput.SUCCEED
 _ATTEMPT_FAIL: Final = AttemptInput.FAIL
 _ATTEMPT_TIMEOUT: Final = DeadlineKind.ATTEMPT_TIMEOUT
 
-Owner = tuple[ExecutionFacts, StepFacts]
 
-
-class AttemptMachine(ABC):
+class AttemptMachine(GateMachine):
     """Attempts of steps under the engine's limits, and the commands that follow."""
-
-    def __init__(self, limits: Limits) -> None:
-        """Start empty."""
-        self.limits = limits
-        self._commands: list[Command] = []
-        self._granted: deque[Owner] = deque()  # has just been given its lock
-        self._deadlines = Deadlines()
-        self._slots: Slots[Owner] = Slots(limits.step_slots, lambda owner: owner[1].state is _QUEUED)
-        self._locks: Locks[ExecutionFacts, StepFacts] = Locks(
-            lambda owner: owner[1].state is _LOCKING, limits.semaphores
-        )
-        self._queues_for_slots = limits.step_slots is not None
 
     @abstractmethod
     def _fail(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
         """End a step for good."""
 
+    @abstractmethod
+    def _after_success(
+        self, execution: ExecutionFacts, step: StepFacts, outputs: Mapping[str, Any], now: int
+    ) -> None:
+        """Go on from an attempt that has ended well."""
+
+    # -- what an attempt of a step is
+
+    def _action_of(self, step: StepFacts) -> str:
+        return step.plan.action
+
+    def _resolve(self, execution: ExecutionFacts, step: StepFacts) -> Mapping[str, Any]:
+        resolve = step.plan.resolve_parameters
+        parameters: Mapping[str, Any] = (
+            step.plan.parameters if resolve is None else resolve(self._variables(execution, step))
+        )
+        return parameters
+
+    def _retry_of(self, step: StepFacts) -> RetryPolicy:
+        return step.plan.retry
+
+    def _timeout_ns_of(self, step: StepFacts) -> int:
+        timeout_ns = step.plan.timeout_ns
+        return timeout_ns if timeout_ns is not None else self.limits.step_timeout_ns
+
+    def _command_of(
+        self, execution: ExecutionFacts, step: StepFacts, number: int, parameters: Mapping[str, Any]
+    ) -> StartAttempt:
+        return StartAttempt(
+            execution.execution_id, step.id, number, step.plan.action, parameters, step.memory
+        )
+
+    # -- begin and start
+
     def _begin_attempt(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
         attempt = AttemptFacts(len(step.attempts) + 1, now)
-        step.attempts = [*step.attempts, attempt]
-        plan = step.plan
-        if plan.lock and not step.lock:
-            try:
-                step.lock = str(plan.resolve_lock(execution.variables)) if plan.resolve_lock else plan.lock
-            except UnknownVariable as error:
-                self._refuse_attempt(execution, step, attempt, error, now)
-                return
-            if not self._locks.acquire(step.lock, (now, execution.index, plan.index), (execution, step)):
-                step.state = move(step, StepInput.LOCK)
-                return
-        self._queue_attempt(execution, step, attempt, now)
-
-    def _queue_attempt(
-        self, execution: ExecutionFacts, step: StepFacts, attempt: AttemptFacts, now: int
-    ) -> None:
-        attempt.locked_ns = now
-        if self._queues_for_slots:
-            step.state = move(step, StepInput.QUEUE)
-            rank = optimizer.dispatch_rank(step.plan, self.limits.dispatch, attempt.runnable_ns)
-            key: Rank = (rank, execution.index, step.plan.index)
-            self._slots.queue.push(key, (execution, step))
-        else:
-            self._start_attempt(execution, step, now)
+        step.attempts = (*step.attempts, attempt)
+        self._seek(execution, step, attempt, now)
 
     def _start_attempt(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        plan = step.plan
         attempt = step.attempts[-1]
-        parameters = plan.parameters
-        if plan.resolve_parameters is not None:
+        flight = self._flights.led_by((execution.execution_id, step.id)) if self._is_sharing else None
+        if flight is not None:
+            parameters = flight.parameters
+            for twin_execution, twin in flight.twins:
+                mark_started(twin_execution, twin, now)
+        else:
             try:
-                parameters = plan.resolve_parameters(execution.variables)
+                parameters = self._resolve(execution, step)
             except UnknownVariable as error:
-                self._refuse_attempt(execution, step, attempt, error, now)
+                self._give_back(execution, step)
+                self._refuse(execution, step, Failure("UnknownVariable", str(error), retryable=False), now)
                 return
+        if self._is_gated:
+            self._take_token(execution, step, now)
         step.state = STEP[step.state][_START]
         attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_START]
         attempt.started_ns = now
         mark_started(execution, step, now)
         self._slots.take(now - attempt.locked_ns, now)
         number = attempt.number
-        timeout_ns = plan.timeout_ns if plan.timeout_ns is not None else self.limits.step_timeout_ns
-        self._deadlines.arm(now + timeout_ns, _ATTEMPT_TIMEOUT, execution, step, number)
-        self._commands.append(
-            StartAttempt(execution.execution_id, plan.id, number, plan.action, parameters, step.memory)
-        )
+        self._deadlines.arm(now + self._timeout_ns_of(step), _ATTEMPT_TIMEOUT, execution, step, number)
+        self._commands.append(self._command_of(execution, step, number, parameters))
+
+    # -- end
 
     def _close_attempt(
-        self, execution: ExecutionFacts, attempt: AttemptFacts, put: AttemptInput, now: int
+        self,
+        execution: ExecutionFacts,
+        step: StepFacts,
+        put: AttemptInput,
+        now: int,
+        outputs: Mapping[str, Any] | None = None,
     ) -> None:
+        """End the attempt of a step that runs; its twins get `outputs`, or their own turn where there are none."""
+        attempt = step.attempts[-1]
         attempt.outcome = ATTEMPT[attempt.outcome][put]
         attempt.ended_ns = now
         self._slots.release(now)
+        if self._is_gated:
+            self._capacity.drop((execution.execution_id, step.id))
+        if self._is_sharing:
+            self._end_flight(execution, step, outputs)
         mark_progress(execution, now)
 
-    def _attempt_failed(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
+    def _land(self, execution: ExecutionFacts, step: StepFacts, outputs: Mapping[str, Any], now: int) -> None:
         attempt = step.attempts[-1]
-        attempt.failure = failure
-        self._close_attempt(execution, attempt, _ATTEMPT_FAIL, now)
-        retry = step.plan.retry
-        if not failure.retryable or attempt.number >= retry.max_attempts:
+        attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_SUCCEED]
+        attempt.ended_ns = now
+        mark_progress(execution, now)
+        self._after_success(execution, step, outputs, now)
+
+    def _attempt_failed(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
+        """End the attempt of a step that runs with a failure, and try again or fail the step."""
+        step.attempts[-1].failure = failure
+        self._close_attempt(execution, step, _ATTEMPT_FAIL, now)
+        self._retry_or_fail(execution, step, failure, now)
+
+    def _retry_or_fail(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
+        number = step.attempts[-1].number
+        retry = self._retry_of(step)
+        if not failure.retryable or number >= retry.max_attempts:
             self._fail(execution, step, failure, now)
             return
         step.state = move(step, StepInput.BACK_OFF)
-        at_ns = now + retry.delay_after_ns(attempt.number)
-        self._deadlines.arm(at_ns, DeadlineKind.BACKOFF_END, execution, step, attempt.number)
+        at_ns = now + retry.delay_after_ns(number)
+        self._deadlines.arm(at_ns, DeadlineKind.BACKOFF_END, execution, step, number)
 
-    def _refuse_attempt(
-        self, execution: ExecutionFacts, step: StepFacts, attempt: AttemptFacts, error: Exception, now: int
-    ) -> None:
-        """Fail a step whose lock or parameters cannot be resolved, before its attempt starts."""
-        attempt.failure = Failure("UnknownVariable", str(error), retryable=False)
-        attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_FAIL]
-        attempt.ended_ns = now
-        self._fail(execution, step, attempt.failure, now)
-
-    def _release_lock(self, step: StepFacts) -> None:
-        if all(holder is not step for _, holder in self._locks.holders(step.lock)):
-            self._locks.leave(step.lock)
-            return
-        following = self._locks.release(step.lock, step)
-        if following is not None:
-            self._granted.append(following)
+    def _refuse(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
+        """Fail a step whose locks or parameters cannot be resolved, before its attempt starts."""
+        if step.attempts:
+            attempt = step.attempts[-1]
+            attempt.failure = failure
+            attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_FAIL]
+            attempt.ended_ns = now
+        self._fail(execution, step, failure, now)

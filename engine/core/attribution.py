@@ -40,6 +40,7 @@ class _Ledger:
         if step.ready_ns < 0:
             return charged
         if step.plan.children_count:
+            _add(charged, self.opening(step))
             for child in self.chain(self._last_child(step)):
                 if child.parent == step.id:
                     _add(charged, self.causes(child))
@@ -53,18 +54,23 @@ class _Ledger:
             raise ProtocolError(message)
         return charged
 
+    def opening(self, group: StepFacts) -> Causes:
+        """Charge a group from its `ready_ns` until it opened: it waited for its locks."""
+        charged: Causes = {}
+        opened_ns = group.started_ns if group.started_ns >= 0 else self.end_ns(group)
+        _charge(charged, Cause.LOCK, group.ready_ns, opened_ns)
+        return charged
+
     def _charge_attempts(self, charged: Causes, step: StepFacts) -> None:
         before_ns = step.ready_ns
         for attempt in step.attempts:
             end_ns = attempt.ended_ns if attempt.outcome in ENDED_ATTEMPTS else self.until_ns
             _charge(charged, Cause.RETRY_BACKOFF, before_ns, attempt.runnable_ns)
-            locked_ns = attempt.locked_ns if attempt.locked_ns >= 0 else end_ns
-            _charge(charged, Cause.LOCK, attempt.runnable_ns, locked_ns)
-            started_ns = attempt.started_ns if attempt.started_ns >= 0 else end_ns
-            _charge(charged, Cause.DISPATCH_QUEUE, locked_ns, started_ns)
+            for cause, start_ns, stop_ns in waits(attempt, end_ns):
+                _charge(charged, cause, start_ns, stop_ns)
             if attempt.started_ns >= 0:
                 spans = self.spans.get((step.id, attempt.number), ())
-                for cause, start_ns, stop_ns in contiguous(spans, started_ns, end_ns, step.id):
+                for cause, start_ns, stop_ns in contiguous(spans, attempt.started_ns, end_ns, step.id):
                     _charge(charged, cause, start_ns, stop_ns)
             before_ns = end_ns
         if step.attempts:  # in a back-off that its execution, or the horizon, cut short
@@ -115,6 +121,22 @@ class _Ledger:
         return next(live, None)
 
 
+def waits(attempt: AttemptFacts, end_ns: int) -> Iterator[Span]:
+    """Yield what an attempt waited for, without gaps from the instant it may run to its start, or its end.
+
+    What it was held for is written down; the rest is its locks until it has them, and then a step slot.
+    """
+    until_ns = attempt.started_ns if attempt.started_ns >= 0 else end_ns
+    locked_ns = attempt.locked_ns if attempt.locked_ns >= 0 else until_ns
+    at_ns = attempt.runnable_ns
+    for cause, start_ns, stop_ns in (*attempt.held, (Cause.DISPATCH_QUEUE, until_ns, until_ns)):
+        before_ns = min(max(at_ns, locked_ns), start_ns)
+        yield Cause.LOCK, at_ns, before_ns
+        yield Cause.DISPATCH_QUEUE, before_ns, start_ns
+        at_ns = stop_ns if stop_ns >= 0 else until_ns
+        yield cause, start_ns, at_ns
+
+
 def contiguous(spans: Sequence[Span], started_ns: int, ended_ns: int, step_id: str) -> Sequence[Span]:
     """Return `spans`; raises `ProtocolError` unless they cover an attempt exactly and without gaps."""
     at_ns = started_ns
@@ -144,14 +166,18 @@ def execution_rows(
     """
     ledger = _Ledger(execution, spans, until_ns)
     leaves: dict[str, Causes] = {}
+    on_path: list[Causes] = []
     critical: dict[str, None] = {}
     for step in ledger.chain(ledger.last_step()):
         critical[step.id] = None
         for group in _groups_of(execution, step):
             critical[group] = None
-        if not step.plan.children_count:
+        if step.plan.children_count:
+            on_path.append(ledger.opening(step))
+        else:
             leaves[step.id] = ledger.causes(step)
-    rows: list[ExecutionRow | StepRow | AttemptRow | EffectRow] = [_execution_row(ledger, leaves)]
+            on_path.append(leaves[step.id])
+    rows: list[ExecutionRow | StepRow | AttemptRow | EffectRow] = [_execution_row(ledger, on_path)]
     for step in execution.steps_by_number:
         causes = leaves[step.id] if step.id in leaves else ledger.causes(step)
         rows.append(_step_row(ledger, step, causes, critical=step.id in critical))
@@ -169,14 +195,16 @@ def _groups_of(execution: ExecutionFacts, step: StepFacts) -> Iterator[str]:
         step = execution.steps[step.parent]
 
 
-def _execution_row(ledger: _Ledger, leaves: Mapping[str, Causes]) -> ExecutionRow:
+def _execution_row(ledger: _Ledger, on_path: Sequence[Causes]) -> ExecutionRow:
     execution = ledger.execution
     is_ended = execution.state in ENDED_EXECUTIONS
     ended_ns = execution.ended_ns if is_ended else ledger.until_ns
     charged: Causes = {}
     admitted_ns = execution.admitted_ns if execution.admitted_ns >= 0 else ended_ns
-    _charge(charged, Cause.ADMISSION, execution.submitted_ns, admitted_ns)
-    for causes in leaves.values():
+    held_ns = execution.held_ns if execution.held_ns >= 0 else admitted_ns
+    _charge(charged, Cause.ADMISSION, execution.submitted_ns, held_ns)
+    _charge(charged, Cause.CAPACITY, held_ns, admitted_ns)
+    for causes in on_path:
         _add(charged, causes)
     duration_ns = ended_ns - execution.submitted_ns
     if sum(charged.values()) != duration_ns:

@@ -57,6 +57,10 @@ class Capacity:
             for name, amount in promise.items():
                 self._promised[name] -= amount
 
+    def has_promised(self, key: PromiseKey) -> bool:
+        """Tell whether an attempt has a promise."""
+        return key in self._promises
+
     def promised(self) -> Mapping[str, int]:
         """Return what is promised and not fulfilled, over all attempts."""
         return self._promised

@@ -12,7 +12,10 @@ class Cause(StrEnum):
 
     ADMISSION = "admission"  # the execution waited for one of the engine's execution slots
     DISPATCH_QUEUE = "dispatch queue"  # the step was ready and waited for a step slot
-    LOCK = "lock"  # the step waited for a mutex
+    LOCK = "lock"  # the step waited for a mutex or a semaphore
+    RATE_LIMIT = "rate limit"  # the action had started as often as it may
+    CAPACITY = "capacity"  # the cluster could not hold what the step, or the execution's first steps, demand
+    COALESCED = "coalesced"  # the same was under way for another step, whose end was waited for
     CLIENT_THROTTLE = "client throttle"  # the engine's own client-side token bucket
     API_QUEUE = "API queue"  # waiting for a seat of the API server
     API_SERVICE = "API service"  # being served, the etcd commit of a write included

@@ -56,6 +56,15 @@ class Flights(Generic[E, S]):
         """Return the flight that a step leads, or None."""
         return self._led.get(ids)
 
+    def leaders(self, execution: E) -> list[S]:
+        """Return the steps of an execution that lead a flight."""
+        return [flight.leader[1] for flight in self._led.values() if flight.leader[0] is execution]
+
+    def abandon(self, step: S) -> None:
+        """Forget a twin that has stopped waiting by itself."""
+        for flight in self._led.values():
+            flight.twins = [twin for twin in flight.twins if twin[1] is not step]
+
     def end(self, ids: tuple[str, str]) -> list[tuple[E, S]]:
         """End the flight that a step leads, if it does; return its twins in the order in which they joined."""
         flight = self._led.pop(ids, None)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from engine.core.causes import Cause
 from engine.core.definition import StepKind
 from engine.core.events import Failure
 from engine.core.plan import Plan, PlanStep
@@ -27,6 +28,7 @@ class AttemptFacts:
     ended_ns: int = -1
     outcome: AttemptState = AttemptState.PENDING
     failure: Failure | None = None
+    held: Sequence[tuple[Cause, int, int]] = ()  # of its waiting, what was for neither lock nor slot; -1: still
 
 
 @dataclass(slots=True)
@@ -54,7 +56,8 @@ class StepFacts:
     waits_for_count: int = 0
     children_left_count: int = 0
     halted: bool = False  # of a sequential group: a condition came out false, so the rest is skipped
-    lock: str = ""  # the name of the lock it holds or waits for
+    locks: Sequence[str] = ()  # the names of the locks it wants, in the order in which it takes them
+    locks_held_count: int = 0  # how many of them it holds: the first so many
     asked: int = -1  # which expression is being evaluated; -1: its `when`
 
     @property
@@ -97,6 +100,8 @@ class ExecutionFacts:
     plan: Plan = field(repr=False, compare=False, kw_only=True)
     steps_by_number: list[StepFacts] = field(default_factory=list, repr=False, compare=False)
     top_level_left_count: int = 0
+    held_ns: int = -1  # since when its admission has been put off for want of capacity
+    parked: Sequence[StepFacts] = ()  # steps that would start, were the execution not paused
     timeout_armed: bool = False
     progress_ns: int = 0  # when the last sign of progress came
     detours: bool = False  # a step was skipped, a condition came out false, or a decision was taken

@@ -17,6 +17,7 @@ from engine.core.event_codec import HISTORY_VERSION
 from engine.core.events import (
     AttemptFailed,
     AttemptSucceeded,
+    CapacityReported,
     ConditionEvaluated,
     DeadlineReached,
     Event,
@@ -36,6 +37,8 @@ _SUCCEED: Final = AttemptInput.SUCCEED
 _LIVE: Final = (
     StepState.EVALUATING,
     StepState.LOCKING,
+    StepState.JOINED,
+    StepState.RATED,
     StepState.QUEUED,
     StepState.RUNNING,
     StepState.BACKING_OFF,
@@ -61,6 +64,7 @@ class WorkflowEngine(StepMachine):
             AttemptFailed: self._on_attempt_failed,
             ConditionEvaluated: self._on_condition_evaluated,
             Remembered: self._on_remembered,
+            CapacityReported: self._on_capacity_reported,
             DeadlineReached: self._on_deadline_reached,
         }
 
@@ -87,7 +91,7 @@ class WorkflowEngine(StepMachine):
 
     def next_deadline(self) -> int | None:
         """Return the instant at which the engine next wants `handle_deadline`, or None."""
-        return self._deadlines.first_ns()
+        return self._next_wake_ns()
 
     def handle_deadline(self, now: int) -> tuple[Command, ...]:
         """Take in that `next_deadline()` has come."""
@@ -145,11 +149,6 @@ class WorkflowEngine(StepMachine):
         return self._admission.busy_count_max
 
     @property
-    def queued_count(self) -> int:
-        """How many executions wait for admission."""
-        return self._admission.queue.length
-
-    @property
     def running_attempts_count(self) -> int:
         """How many attempts run."""
         return self._slots.busy_count
@@ -192,7 +191,7 @@ class WorkflowEngine(StepMachine):
 
     def _on_execution_submitted(self, event: ExecutionSubmitted, now: int) -> None:
         plan = self._plan(event.workflow)
-        if event.execution_id in self._executions:
+        if event.execution_id in self._executions or event.execution_id in self._ended_ids:
             message = f"execution id {event.execution_id!r} is taken"
             raise ProtocolError(message)
         index = self._submitted_count
@@ -202,20 +201,21 @@ class WorkflowEngine(StepMachine):
         execution.progress_ns = now
         self._executions[event.execution_id] = execution
         self._submitted_count = index + 1
-        if not self._admission.is_free and self._admission.queue.length >= self.limits.max_queue:
+        if not self._admission.is_free and self.queued_count >= self.limits.max_queue:
+            self._ended_ids.add(event.execution_id)
             execution.state = EXECUTION[execution.state][ExecutionInput.REFUSE]
             execution.ended_ns = now
             message = f"{self.limits.max_queue} executions are waiting already"
             execution.failure = Failure("QueueFull", message, retryable=True)
             self._commands.append(ReportExecution(execution.execution_id))
             return
-        self._admission.queue.push((-event.priority, index, 0), execution)
+        self._queue_for_admission(execution)
 
     def _on_attempt_succeeded(self, event: AttemptSucceeded, now: int) -> None:
         execution, step = self._running(event)
         self._deadlines.mark_stale()
-        self._close_attempt(execution, step.attempts[-1], _SUCCEED, now)
-        self._complete(execution, step, event.outputs, now)
+        self._close_attempt(execution, step, _SUCCEED, now, event.outputs)
+        self._after_success(execution, step, event.outputs, now)
 
     def _on_attempt_failed(self, event: AttemptFailed, now: int) -> None:
         execution, step = self._running(event)
@@ -240,13 +240,14 @@ class WorkflowEngine(StepMachine):
 
     def _on_deadline_reached(self, _event: DeadlineReached, now: int) -> None:
         due = self._deadlines.pop_due(now)
-        if due is None:
+        if due is None and not self._rates_due(now):
             message = f"no deadline is due at {now} ns; the next is {self.next_deadline()}"
             raise ProtocolError(message)
         while due is not None:
             self._expire(due[2], due[3], due[4], now)
             self._settle(now)  # each is followed through before the next is looked at
             due = self._deadlines.pop_due(now)
+        self._rates_due(now)
 
     def _expire(
         self, kind: DeadlineKind, execution: ExecutionFacts, step: StepFacts | None, now: int
@@ -272,29 +273,19 @@ class WorkflowEngine(StepMachine):
 
     def _settle(self, now: int) -> None:
         """Follow everything that became possible until nothing does."""
-        ready, granted = self._ready, self._granted
-        admission, slots = self._admission, self._slots
+        ready = self._ready
         while True:
             if ready:
                 execution, step, ready_by = ready.popleft()
                 self._make_ready(execution, step, ready_by, now)
-            elif granted:
-                execution, step = granted.popleft()
-                if step.state is StepState.LOCKING:  # else it was stopped, and has passed the lock on
-                    self._queue_attempt(execution, step, step.attempts[-1], now)
-            elif admission.queue.length and admission.is_free:
-                self._admit(now)
-            elif slots.queue.length and slots.is_free:
-                owner = slots.queue.pop()
-                if owner is not None:
-                    self._start_attempt(owner[0], owner[1], now)
-            else:
+            elif (self._granted or self._landed) and self._hand_over(now):
+                pass
+            elif self.queued_count and (admitted := self._next_admission(now)) is not None:
+                self._admit(admitted, now)
+            elif not self._dispatch(now):
                 return
 
-    def _admit(self, now: int) -> None:
-        execution = self._admission.queue.pop()
-        if execution is None:
-            return
+    def _admit(self, execution: ExecutionFacts, now: int) -> None:
         plan = execution.plan
         execution.state = EXECUTION[execution.state][ExecutionInput.ADMIT]
         execution.admitted_ns = now

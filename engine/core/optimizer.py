@@ -5,12 +5,14 @@ everything on a shorter path can still be done beside it (Graham 1969, list sche
 ``fifo``, go by order of submission, then of definition.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from engine.core.admission import Rank
 from engine.core.definition import Step, StepKind
 
 if TYPE_CHECKING:  # plan.py calls this module
+    from engine.core.limits import Limits
     from engine.core.plan import PlanStep
 
 
@@ -42,9 +44,31 @@ def set_remaining(steps: Sequence["PlanStep"]) -> None:
                 step.remaining_ns = tail_ns + step.expected_ns
 
 
-def dispatch_rank(step: "PlanStep", policy: str, runnable_ns: int) -> int:
-    """Return the rank of a waiting step: the smallest is dispatched first."""
-    return -step.remaining_ns if policy == "critical-path" else runnable_ns
+def dispatch_rank(step: "PlanStep", limits: "Limits", runnable_ns: int, priority: int) -> Rank:
+    """Return the rank of a waiting step: the smallest is dispatched first.
+
+    Without ageing, priority decides, then the policy. With it there is one scale, of time: a step counts as
+    runnable so much earlier as its priority is worth and, on the critical path, as its remaining path is long.
+    So whoever becomes runnable later than that after a step can never pass it, and nobody starves.
+    """
+    is_critical = limits.dispatch == "critical-path"
+    if limits.ageing_ns is None:
+        return (-priority, -step.remaining_ns if is_critical else runnable_ns)
+    lead_ns = step.remaining_ns if is_critical else 0
+    return (runnable_ns - priority * limits.ageing_ns - lead_ns,)
+
+
+def first_demand(steps: Sequence["PlanStep"], roots: Sequence[int]) -> Mapping[str, int]:
+    """Return what the first steps of a workflow demand of the cluster together, groups opened."""
+    total: dict[str, int] = {}
+    pending = list(roots)
+    while pending:
+        step = steps[pending.pop()]
+        pending.extend(step.roots)
+        for name, amount in step.demand.items():
+            if amount:
+                total[name] = total.get(name, 0) + amount
+    return total
 
 
 def _length_ns(steps: Sequence["PlanStep"], by_level: dict[int, list["PlanStep"]], group: int) -> int:

@@ -41,8 +41,9 @@ class PlanStep:
     timeout_ns: int | None
     parameters: Mapping[str, Any]
     resolve_parameters: Resolver | None  # None: they hold no references
-    lock: str
-    resolve_lock: Resolver | None
+    locks: tuple[str, ...]
+    resolve_locks: Resolver | None
+    demand: Mapping[str, int]
     expected_ns: int
     remaining_ns: (
         int  # expected time of the longest path from the start of this step to the end of the workflow
@@ -118,6 +119,7 @@ def _waits_for(level: Sequence[Step], *, in_sequence: bool) -> dict[str, list[st
 def _plan_step(
     step: Step, numbers: Mapping[str, int], *, parent: int, parent_id: str, in_sequence: bool
 ) -> PlanStep:
+    locks = (*((step.lock,) if step.lock else ()), *step.locks)
     expressions = (step.condition,) if step.condition else tuple(branch.when for branch in step.branches)
     return PlanStep(
         index=numbers[step.id],
@@ -142,8 +144,9 @@ def _plan_step(
         timeout_ns=step.timeout_ns,
         parameters=step.parameters,
         resolve_parameters=compile_value(step.parameters),
-        lock=step.lock,
-        resolve_lock=compile_value(step.lock),
+        locks=locks,
+        resolve_locks=compile_value(locks),
+        demand=step.demand,
         expected_ns=optimizer.expected_ns(step),
         remaining_ns=0,
     )

@@ -19,14 +19,17 @@ everything of it that still runs is cancelled and everything that waits is omitt
 *Step.* `PENDING` until all its needs have ended. Then it is skipped, or asks for its `when` (`EVALUATING`),
 and does what its kind does:
 
-- an action takes its lock (`LOCKING`), then a step slot (`QUEUED`), and then an attempt runs (`RUNNING`). A
-  failed attempt that may be tried again leads to `BACKING_OFF`, whence it queues for a slot again; the lock
-  is kept, the slot is not;
+- an action takes its locks (`LOCKING`), then a step slot (`QUEUED`), and then an attempt runs (`RUNNING`).
+  Where another step's attempt does the same it only waits for that one's end (`JOINED`); where its action
+  has started as often as it may, or the cluster could not hold it, it waits beside the queue (`RATED`). A
+  failed attempt that may be tried again leads to `BACKING_OFF`, whence it queues for a slot again; the locks
+  are kept, the slot is not;
 - a condition and a decision ask for their expressions (`EVALUATING`), answered in the same instant;
 - a wait is `WAITING` until its deadline and holds no slot;
 - a group is `OPEN` while its children run.
 
-*Attempt.* `PENDING` from the instant it may run until it has lock and slot; then `RUNNING` until it has
+*Attempt.* `PENDING` from the instant it may run until it has locks and slot (or until the twin that it joined
+has succeeded); then `RUNNING` until it has
 succeeded, failed (its action's error, or its timeout) or been cancelled.
 """
 
@@ -40,6 +43,7 @@ class ExecutionState(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     COMPLETED = "completed"
     FAILED = "failed"
 
@@ -49,6 +53,8 @@ class ExecutionInput(StrEnum):
 
     ADMIT = "admit"
     REFUSE = "refuse"
+    PAUSE = "pause"
+    RESUME = "resume"
     COMPLETE = "complete"
     FAIL = "fail"
 
@@ -59,6 +65,8 @@ class StepState(StrEnum):
     PENDING = "pending"
     EVALUATING = "evaluating"
     LOCKING = "locking"
+    JOINED = "joined"
+    RATED = "rated"
     QUEUED = "queued"
     RUNNING = "running"
     BACKING_OFF = "backing-off"
@@ -76,6 +84,8 @@ class StepInput(StrEnum):
 
     ASK = "ask"  # an expression has to be evaluated
     LOCK = "lock"  # its lock is wanted, and held by another
+    JOIN = "join"  # another step's attempt does the same, and its end will do
+    RATE = "rate"  # its action has started as often as it may, or the cluster cannot hold it now
     QUEUE = "queue"  # a step slot is wanted, and all are taken
     START = "start"  # an attempt starts
     WAIT = "wait"  # declared time starts to pass
@@ -113,6 +123,12 @@ EXECUTION: Final[Mapping[ExecutionState, Mapping[ExecutionInput, ExecutionState]
         ExecutionInput.REFUSE: ExecutionState.FAILED,
     },
     ExecutionState.RUNNING: {
+        ExecutionInput.PAUSE: ExecutionState.PAUSED,
+        ExecutionInput.COMPLETE: ExecutionState.COMPLETED,
+        ExecutionInput.FAIL: ExecutionState.FAILED,
+    },
+    ExecutionState.PAUSED: {
+        ExecutionInput.RESUME: ExecutionState.RUNNING,
         ExecutionInput.COMPLETE: ExecutionState.COMPLETED,
         ExecutionInput.FAIL: ExecutionState.FAILED,
     },
@@ -125,6 +141,8 @@ STEP: Final[Mapping[StepState, Mapping[StepInput, StepState]]] = {
         StepInput.SKIP: StepState.SKIPPED,
         StepInput.ASK: StepState.EVALUATING,
         StepInput.LOCK: StepState.LOCKING,
+        StepInput.JOIN: StepState.JOINED,
+        StepInput.RATE: StepState.RATED,
         StepInput.QUEUE: StepState.QUEUED,
         StepInput.START: StepState.RUNNING,
         StepInput.WAIT: StepState.WAITING,
@@ -137,6 +155,8 @@ STEP: Final[Mapping[StepState, Mapping[StepInput, StepState]]] = {
         StepInput.SKIP: StepState.SKIPPED,
         StepInput.ASK: StepState.EVALUATING,  # after `when`, the step's own; the next branch of a decision
         StepInput.LOCK: StepState.LOCKING,
+        StepInput.JOIN: StepState.JOINED,
+        StepInput.RATE: StepState.RATED,
         StepInput.QUEUE: StepState.QUEUED,
         StepInput.START: StepState.RUNNING,
         StepInput.WAIT: StepState.WAITING,
@@ -146,12 +166,36 @@ STEP: Final[Mapping[StepState, Mapping[StepInput, StepState]]] = {
         StepInput.OMIT: StepState.OMITTED,
     },
     StepState.LOCKING: {
+        StepInput.JOIN: StepState.JOINED,
+        StepInput.RATE: StepState.RATED,
+        StepInput.QUEUE: StepState.QUEUED,
+        StepInput.START: StepState.RUNNING,
+        StepInput.OPEN: StepState.OPEN,  # a group that has its locks
+        StepInput.FAIL: StepState.FAILED,
+        StepInput.OMIT: StepState.OMITTED,
+        StepInput.CANCEL: StepState.CANCELLED,  # of another attempt, after it was a twin
+    },
+    StepState.JOINED: {
+        StepInput.LOCK: StepState.LOCKING,  # its twin has not ended well: its own turn
+        StepInput.RATE: StepState.RATED,
+        StepInput.JOIN: StepState.JOINED,  # another twin was faster
+        StepInput.QUEUE: StepState.QUEUED,
+        StepInput.START: StepState.RUNNING,
+        StepInput.COMPLETE: StepState.COMPLETED,
+        StepInput.FAIL: StepState.FAILED,
+        StepInput.BACK_OFF: StepState.BACKING_OFF,  # what its twin gave does not do for it
+        StepInput.OMIT: StepState.OMITTED,
+        StepInput.CANCEL: StepState.CANCELLED,
+    },
+    StepState.RATED: {
         StepInput.QUEUE: StepState.QUEUED,
         StepInput.START: StepState.RUNNING,
         StepInput.FAIL: StepState.FAILED,
         StepInput.OMIT: StepState.OMITTED,
+        StepInput.CANCEL: StepState.CANCELLED,
     },
     StepState.QUEUED: {
+        StepInput.RATE: StepState.RATED,
         StepInput.START: StepState.RUNNING,
         StepInput.FAIL: StepState.FAILED,
         StepInput.OMIT: StepState.OMITTED,
@@ -164,6 +208,8 @@ STEP: Final[Mapping[StepState, Mapping[StepInput, StepState]]] = {
         StepInput.CANCEL: StepState.CANCELLED,
     },
     StepState.BACKING_OFF: {
+        StepInput.JOIN: StepState.JOINED,
+        StepInput.RATE: StepState.RATED,
         StepInput.QUEUE: StepState.QUEUED,
         StepInput.START: StepState.RUNNING,
         StepInput.CANCEL: StepState.CANCELLED,
@@ -187,6 +233,7 @@ STEP: Final[Mapping[StepState, Mapping[StepInput, StepState]]] = {
 ATTEMPT: Final[Mapping[AttemptState, Mapping[AttemptInput, AttemptState]]] = {
     AttemptState.PENDING: {
         AttemptInput.START: AttemptState.RUNNING,
+        AttemptInput.SUCCEED: AttemptState.SUCCEEDED,  # its twin did
         AttemptInput.FAIL: AttemptState.FAILED,  # its parameters name an unknown variable
         AttemptInput.CANCEL: AttemptState.CANCELLED,
     },

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from engine.core.admission import Slots
 from engine.core.attempts import AttemptMachine
 from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution, StartAttempt
 from engine.core.deadlines import DeadlineKind
@@ -24,18 +23,15 @@ from engine.core.states import (
     STEP,
     AttemptInput,
     ExecutionInput,
-    ExecutionState,
     StepInput,
     StepState,
 )
 
 # Bound once: looking a member up on an enum class costs more than a table look-up.
 _PENDING: Final = StepState.PENDING
-_QUEUED: Final = StepState.QUEUED
 _COMPLETE: Final = StepInput.COMPLETE
 _ATTEMPT_CANCEL: Final = AttemptInput.CANCEL
 _CONDITION: Final = StepKind.CONDITION
-_EXECUTION_QUEUED: Final = ExecutionState.QUEUED
 
 _ARMED: Final = (
     StepState.RUNNING,
@@ -43,7 +39,7 @@ _ARMED: Final = (
     StepState.WAITING,
 )  # states with a deadline of their own
 
-Owner = tuple[ExecutionFacts, StepFacts]
+_WAITING_TO_START: Final = (StepState.LOCKING, StepState.JOINED, StepState.RATED, StepState.QUEUED)
 
 
 class StepMachine(AttemptMachine):
@@ -53,9 +49,6 @@ class StepMachine(AttemptMachine):
         """Start empty."""
         super().__init__(limits)
         self._ready: deque[tuple[ExecutionFacts, StepFacts, str]] = deque()  # and by which step's end
-        self._admission: Slots[ExecutionFacts] = Slots(
-            limits.max_concurrency, lambda execution: execution.state is _EXECUTION_QUEUED
-        )
         self._begin_by_kind: Mapping[StepKind, Callable[[ExecutionFacts, StepFacts, int], None]] = {
             StepKind.ACTION: self._begin_attempt,
             StepKind.CONDITION: self._begin_condition,
@@ -135,6 +128,10 @@ class StepMachine(AttemptMachine):
         self._deadlines.arm(now + step.plan.wait_ns, DeadlineKind.WAIT_END, execution, step, 0)
 
     def _begin_group(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+        if self._take_locks(execution, step, now):
+            self._on_locked(execution, step, now)
+
+    def _on_locked(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
         mark_started(execution, step, now)
         step.state = move(step, StepInput.OPEN)
         steps = execution.steps_by_number
@@ -142,14 +139,22 @@ class StepMachine(AttemptMachine):
 
     # -- end
 
+    def _enclosing(self, execution: ExecutionFacts, step: StepFacts) -> StepFacts | None:
+        return execution.steps_by_number[step.plan.parent] if step.plan.parent >= 0 else None
+
+    def _after_success(
+        self, execution: ExecutionFacts, step: StepFacts, outputs: Mapping[str, Any], now: int
+    ) -> None:
+        self._complete(execution, step, outputs, now)
+
     def _complete(
         self, execution: ExecutionFacts, step: StepFacts, outputs: Mapping[str, Any], now: int
     ) -> None:
         step.state = STEP[step.state][_COMPLETE]
         step.outputs = outputs
         step.ended_ns = now
-        if step.lock:
-            self._release_lock(step)
+        if step.locks:
+            self._release_locks(step)
         self._follow(execution, step, now)
 
     def _skip(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
@@ -189,6 +194,8 @@ class StepMachine(AttemptMachine):
             group.state = move(group, _COMPLETE)
             group.ended_ns = now
             group.ended_by = plan.id
+            if group.locks:
+                self._release_locks(group)
             step = group
 
     def _fail(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
@@ -197,14 +204,16 @@ class StepMachine(AttemptMachine):
         step.state = move(step, StepInput.FAIL)
         step.failure = failure
         step.ended_ns = now
-        if step.lock:
-            self._release_lock(step)
+        if step.locks:
+            self._release_locks(step)
         while step.plan.parent >= 0:
             group = execution.steps_by_number[step.plan.parent]
             group.state = move(group, StepInput.FAIL)
             group.failure = failure
             group.ended_ns = now
             group.ended_by = step.id
+            if group.locks:
+                self._release_locks(group)
             step = group
         self._fail_execution(execution, last_step, failure, now)
 
@@ -246,20 +255,20 @@ class StepMachine(AttemptMachine):
             if state is StepState.RUNNING:
                 if is_known:
                     self._commands.append(CancelAttempt(execution.execution_id, step.id, attempt.number))
-                self._close_attempt(execution, attempt, _ATTEMPT_CANCEL, now)
+                self._close_attempt(execution, step, _ATTEMPT_CANCEL, now)
             else:
                 attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_CANCEL]
                 attempt.ended_ns = now
-        if state is _QUEUED:
-            self._slots.queue.leave()
+        if state in _WAITING_TO_START:
+            self._leave(execution, step, now)
         under_way = (
-            state in _ARMED or state is StepState.OPEN or (state is _QUEUED and len(step.attempts) > 1)
+            state in _ARMED or state is StepState.OPEN or (state in _WAITING_TO_START and step.started_ns >= 0)
         )
         step.state = move(step, StepInput.CANCEL if under_way else StepInput.OMIT)
         if state is not _PENDING:
             step.ended_ns = now
-        if step.lock:
-            self._release_lock(step)
+        if step.locks:
+            self._release_locks(step)
 
     def _end_execution(
         self,
@@ -274,6 +283,7 @@ class StepMachine(AttemptMachine):
         execution.failure = failure
         execution.ended_ns = now
         self._admission.release(now)
+        self._ended_ids.add(execution.execution_id)
         if execution.timeout_armed:
             self._deadlines.mark_stale()
         self._commands.append(ReportExecution(execution.execution_id))
