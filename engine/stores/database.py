@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from engine.core.errors import SchemaTooNew, StoreCorrupt
-from engine.stores.migrations import MIGRATIONS, SCHEMA_VERSION
+from engine.stores import migrations
 
 Values = Sequence[Any]
 
@@ -58,13 +58,14 @@ def migrate(database: Database) -> None:
         database.lock_schema(transaction)
         transaction.run("CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT PRIMARY KEY)")
         found = transaction.rows("SELECT coalesce(max(version), 0) FROM schema_versions")[0][0]
-        if found > SCHEMA_VERSION:
+        known = len(migrations.MIGRATIONS)
+        if found > known:
             message = (
                 f"{database.where} has schema {found}; this version of the program knows up to "
-                f"{SCHEMA_VERSION}. Nothing was changed: run the newer version, or restore an older copy"
+                f"{known}. Nothing was changed: run the newer version, or restore an older copy"
             )
             raise SchemaTooNew(message)
-        for version, statements in enumerate(MIGRATIONS[found:], found + 1):
+        for version, statements in enumerate(migrations.MIGRATIONS[found:], found + 1):
             for statement in statements:
                 transaction.run(statement)
             transaction.run("INSERT INTO schema_versions (version) VALUES (?)", (version,))

@@ -26,4 +26,3 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX executions_by_end ON executions (engine, ended_ns)",
     ),
 )
-SCHEMA_VERSION: Final = len(MIGRATIONS)

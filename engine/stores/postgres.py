@@ -25,22 +25,27 @@ class PostgresDatabase:
         self._url = url
         shown = psycopg.conninfo.conninfo_to_dict(url) if _is_conninfo(url) else {}
         self.where = f"PostgreSQL database {shown.get('dbname', '')!r} on {shown.get('host', 'localhost')}"
-        self._connection = self._connect()
+        self.connection = self._connect()
 
     def _connect(self) -> psycopg.Connection[Any]:
         with self._errors():
             connection = psycopg.connect(self._url, autocommit=True, connect_timeout=_CONNECT_S)
-            row = connection.execute("SHOW synchronous_commit").fetchone()
-            if row is not None and row[0] == "off":  # then a commit would return before it is on the disk
-                connection.execute("SET synchronous_commit = on")
+            try:
+                row = connection.execute("SHOW synchronous_commit").fetchone()
+                if row is not None and row[0] == "off":  # then a commit would return before it is on the disk
+                    connection.execute("SET synchronous_commit = on")
+            except psycopg.Error:
+                connection.close()
+                raise
             return connection
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Open a transaction."""
-        if self._connection.broken or self._connection.closed:
-            self._connection = self._connect()
-        with self._errors(), self._connection.transaction():
+        if self.connection.broken or self.connection.closed:
+            self.connection.close()
+            self.connection = self._connect()
+        with self._errors(), self.connection.transaction():
             yield self
 
     def reading(self) -> AbstractContextManager[Transaction]:
@@ -53,16 +58,16 @@ class PostgresDatabase:
 
     def run(self, text: str, values: Values = ()) -> int:
         """Carry a statement out."""
-        return self._connection.execute(_query(text), values).rowcount
+        return self.connection.execute(_query(text), values).rowcount
 
     def run_many(self, text: str, rows: Sequence[Values]) -> None:
         """Carry a statement out for each row, in one round trip."""
-        with self._connection.cursor() as cursor:
+        with self.connection.cursor() as cursor:
             cursor.executemany(_query(text), rows)
 
     def rows(self, text: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """Return what a query finds."""
-        return self._connection.execute(_query(text), values).fetchall()
+        return self.connection.execute(_query(text), values).fetchall()
 
     def now_ns(self) -> int:
         """Return the server's time."""
@@ -70,28 +75,14 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self.connection.close()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except psycopg.Error as error:
-            raise self._translated(error) from error
-
-    def _translated(self, error: psycopg.Error) -> StoreError:
-        said = f"{self.where}: {str(error).strip() or type(error).__name__}"
-        if error.sqlstate in _FULL:
-            return StoreFull(
-                f"{said}. What was being written is not stored and has not acted; what was committed "
-                "before is safe: make room on the server, then recover"
-            )
-        if error.sqlstate in _DAMAGED:
-            return StoreCorrupt(f"{said}. Write nothing more to it: keep a copy, and restore a backup")
-        return StoreUnreachable(
-            f"{said}. What was being written has not acted, though it may have been stored: mend the "
-            "connection, then recover, which reads what is there"
-        )
+            raise translated(self.where, error) from error
 
 
 @lru_cache(maxsize=64)
@@ -105,3 +96,19 @@ def _is_conninfo(url: str) -> bool:
     except psycopg.ProgrammingError:
         return False
     return True
+
+
+def translated(where: str, error: psycopg.Error) -> StoreError:
+    """Return what a driver's error means for the store."""
+    said = f"{where}: {str(error).strip() or type(error).__name__}"
+    if error.sqlstate in _FULL:
+        return StoreFull(
+            f"{said}. What was being written is not stored and has not acted; what was committed "
+            "before is safe: make room on the server, then recover"
+        )
+    if error.sqlstate in _DAMAGED:
+        return StoreCorrupt(f"{said}. Write nothing more to it: keep a copy, and restore a backup")
+    return StoreUnreachable(
+        f"{said}. What was being written has not acted, though it may have been stored: mend the "
+        "connection, then recover, which reads what is there"
+    )

@@ -35,8 +35,12 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         """Bring the database's schema up to date."""
-        self._database = database
-        migrate(database)
+        self.database = database
+        try:
+            migrate(database)
+        except BaseException:
+            database.close()
+            raise
 
     # -- leases
 
@@ -44,7 +48,7 @@ class SqlStore:
         """Take the lease of an engine's log."""
         words.check_holder(holder, ttl_ns)
         name, holder = as_text(engine), as_text(holder)
-        with self._database.transaction() as transaction:
+        with self.database.transaction() as transaction:
             now = transaction.now_ns()
             transaction.run(
                 "INSERT INTO engines (name, token, holder, expires_ns, first_position, first_chain, position,"
@@ -63,12 +67,12 @@ class SqlStore:
 
     def renew(self, lease: Lease) -> None:
         """Put the end of the lease off."""
-        with self._database.transaction() as transaction:
+        with self.database.transaction() as transaction:
             self._keep(transaction, lease)
 
     def release(self, lease: Lease) -> None:
         """Give the lease back."""
-        with self._database.transaction() as transaction:
+        with self.database.transaction() as transaction:
             self._keep(transaction, lease)
             transaction.run("UPDATE engines SET holder = '' WHERE name = ?", (as_text(lease.engine),))
 
@@ -95,7 +99,7 @@ class SqlStore:
         """Store events and summaries in one transaction."""
         lines = [write_entry(entry) for entry in entries]
         name = as_text(lease.engine)
-        with self._database.transaction() as transaction:
+        with self.database.transaction() as transaction:
             self._keep(transaction, lease)
             end, link = transaction.rows("SELECT position, chain FROM engines WHERE name = ?", (name,))[0]
             if position != end:
@@ -115,7 +119,7 @@ class SqlStore:
     def events(self, engine: str, from_position: int = 0) -> Iterator[Entry]:
         """Yield the events from a position on, as far as they go now."""
         name = as_text(engine)
-        with self._database.reading() as transaction:
+        with self.database.reading() as transaction:
             found = transaction.rows(f"{_ENGINE} WHERE name = ?", (name,))
             first, previous, end, end_chain = found[0][3:7] if found else (0, CHAIN_START, 0, CHAIN_START)
             words.check_start(engine, from_position, first, end)
@@ -132,7 +136,7 @@ class SqlStore:
 
     def _rows(self, name: str, position: int, end: int) -> Iterator[tuple[int, str, str]]:
         while position < end:
-            with self._database.reading() as transaction:
+            with self.database.reading() as transaction:
                 rows = transaction.rows(
                     "SELECT position, line, chain FROM events WHERE engine = ? AND position >= ?"
                     " AND position < ? ORDER BY position LIMIT ?",
@@ -148,7 +152,7 @@ class SqlStore:
     def save_snapshot(self, lease: Lease, position: int, body: str) -> None:
         """Keep the state at a position."""
         name = as_text(lease.engine)
-        with self._database.transaction() as transaction:
+        with self.database.transaction() as transaction:
             self._keep(transaction, lease)
             first, end = transaction.rows(
                 "SELECT first_position, position FROM engines WHERE name = ?", (name,)
@@ -169,11 +173,11 @@ class SqlStore:
     def snapshots(self, engine: str) -> Iterator[Snapshot]:
         """Yield the snapshots kept, the newest first."""
         name = as_text(engine)
-        with self._database.reading() as transaction:
+        with self.database.reading() as transaction:
             query = "SELECT position FROM snapshots WHERE engine = ? ORDER BY position DESC"
             positions = [row[0] for row in transaction.rows(query, (name,))]
         for position in positions:
-            with self._database.reading() as transaction:
+            with self.database.reading() as transaction:
                 query = "SELECT body, digest FROM snapshots WHERE engine = ? AND position = ?"
                 found = transaction.rows(query, (name, position))
             for body, digest in found:
@@ -184,7 +188,7 @@ class SqlStore:
     def drop_before(self, lease: Lease, position: int) -> int:
         """Drop events and snapshots before a position."""
         name = as_text(lease.engine)
-        with self._database.transaction() as transaction:
+        with self.database.transaction() as transaction:
             self._keep(transaction, lease)
             kept = "SELECT 1 FROM snapshots WHERE engine = ? AND position = ?"
             if not transaction.rows(kept, (name, position)):
@@ -200,7 +204,7 @@ class SqlStore:
 
     def forget_executions(self, lease: Lease, ended_before_ns: int) -> int:
         """Drop the summaries of executions that ended before an instant."""
-        with self._database.transaction() as transaction:
+        with self.database.transaction() as transaction:
             self._keep(transaction, lease)
             return transaction.run(
                 "DELETE FROM executions WHERE engine = ? AND ended_ns >= 0 AND ended_ns < ?",
@@ -211,7 +215,7 @@ class SqlStore:
 
     def executions(self, engine: str, state: str = "", count_max: int = 100) -> list[ExecutionSummary]:
         """Return summaries, the last submitted first."""
-        with self._database.reading() as transaction:
+        with self.database.reading() as transaction:
             rows = transaction.rows(
                 "SELECT execution, workflow, state, submitted_ns, started_ns, ended_ns, reason"
                 " FROM executions WHERE engine = ? AND (? = '' OR state = ?)"
@@ -222,7 +226,7 @@ class SqlStore:
 
     def engines(self) -> list[EngineSummary]:
         """Return what logs there are."""
-        with self._database.reading() as transaction:
+        with self.database.reading() as transaction:
             rows = transaction.rows(
                 "SELECT name, holder, first_position, position FROM engines ORDER BY name"
             )
@@ -230,7 +234,7 @@ class SqlStore:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._database.close()
+        self.database.close()
 
 
 def _summary_row(name: str, execution: ExecutionSummary) -> tuple[Any, ...]:

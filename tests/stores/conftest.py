@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.store import ExecutionStore
-from engine.stores import MemoryStore, open_store
+from engine.stores import MemoryStore, SqlStore, open_store
 from tests.stores import postgres
 
 Open = Callable[[], ExecutionStore]
@@ -32,26 +32,32 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return cluster.url()
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    """A function that opens the same store anew."""
-    if request.param == "memory":
-        memory = MemoryStore()
-        yield lambda: memory
-        return
-    if request.param == "sqlite":
-        at = f"sqlite:///{tmp_path}/engine.db"
-    else:
-        at = request.getfixturevalue("cluster").url()
-    stores: list[ExecutionStore] = []
+@pytest.fixture
+def open_at() -> Iterator[Callable[[str], SqlStore]]:
+    """`open_store`, and everything is closed in the end."""
+    stores: list[SqlStore] = []
 
-    def anew() -> ExecutionStore:
-        stores.append(open_store(at))
-        return stores[-1]
+    def anew(url: str) -> SqlStore:
+        store = open_store(url)
+        assert isinstance(store, SqlStore)
+        stores.append(store)
+        return store
 
     yield anew
     for store in stores:
         store.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path, open_at: Callable[[str], SqlStore]) -> Open:
+    """A function that opens the same store anew."""
+    if request.param == "memory":
+        memory = MemoryStore()
+        return lambda: memory
+    if request.param == "sqlite":
+        return lambda: open_at(f"sqlite:///{tmp_path}/engine.db")
+    at = request.getfixturevalue("cluster").url()
+    return lambda: open_at(at)
 
 
 @pytest.fixture
