@@ -174,7 +174,8 @@ class ModelPerformer:
 
     def _patch(self, attempt: Attempt, effect: Patch) -> None:
         def operation(link: Link) -> Any:
-            return self._store.patch(effect.ref, effect.changes, link, effect.resource_version)
+            version, subresource = effect.resource_version, effect.subresource
+            return self._cluster.patch(effect.ref, effect.changes, link, version, subresource)
 
         self._write(attempt, effect, operation)
 

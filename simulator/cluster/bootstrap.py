@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.core.effects import Resource
 from scenarios.quantities import resource_amount
-from simulator.cluster.defaults import defaulted
+from simulator.cluster.defaults import defaulted, defaulted_set
 from simulator.cluster.naming import settled_uid
 from simulator.cluster.objects import has_ended, is_active, is_ready, key_of, matches, owner_of
 from simulator.cluster.offspring import new_pod, new_replicaset
@@ -13,11 +13,14 @@ from simulator.cluster.placement import PODS, Demand, NodeFree, choose, unschedu
 from simulator.cluster.podstatus import running_status
 from simulator.cluster.revisions import REVISION
 from simulator.cluster.rolling import resolve, surge_and_unavailable
+from simulator.cluster.sets import SETS, is_ordered, settled_set, settled_status
+from simulator.cluster.volumes import bound
 
 SETTLED_AT = "2026-01-01T00:00:00Z"
 BUDGET = "PodDisruptionBudget"
 # Kinds whose metadata.generation counts changes of the spec.
-_GENERATIONAL = ("Deployment", "ReplicaSet", BUDGET)
+_GENERATIONAL = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", BUDGET)
+_SCALED = ("ReplicaSet", "StatefulSet")  # kinds whose scale a disruption budget reckons with
 _QUOTA_NAMES = {"requests.cpu": "cpu", "requests.memory": "memory"}
 
 
@@ -50,7 +53,14 @@ class _Settling:
         self.nodes = {one["metadata"]["name"]: NodeFree.of(one) for one in objects if one["kind"] == "Node"}
         self.quotas = _Quotas(one for one in objects if one["kind"] == "ResourceQuota")
         self.owning = {owner_of(one, "Deployment"): None for one in objects if one["kind"] == "ReplicaSet"}
+        self.owned = {
+            owner["uid"]: None
+            for one in objects
+            if one["kind"] == "Pod"
+            for owner in one["metadata"].get("ownerReferences") or ()
+        }
         self.replicasets: list[dict[str, Any]] = []
+        self.claims: list[dict[str, Any]] = []
         self.pods: list[dict[str, Any]] = []
         for pod in objects:
             if pod["kind"] == "Pod" and not has_ended(pod):
@@ -64,7 +74,9 @@ class _Settling:
         for index, one in enumerate(self.objects):
             if one["kind"] == "Deployment" and key_of(one) not in self.owning:
                 self.objects[index] = self._deploy(defaulted(one))
-        everything = [*self.objects, *self.replicasets, *self.pods]
+            elif one["kind"] in SETS and one["metadata"]["uid"] not in self.owned:
+                self.objects[index] = self._fill_set(defaulted_set(one))
+        everything = [*self.objects, *self.replicasets, *self.claims, *self.pods]
         for index, one in enumerate(self.objects):
             if one["kind"] == BUDGET and "currentHealthy" not in (one.get("status") or {}):
                 everything[index] = {**one, "status": _budget_status(one, everything)}
@@ -97,6 +109,30 @@ class _Settling:
             self._place(pod, demand)
             pods.append(pod)
         return pods, ""
+
+    def _fill_set(self, owner: dict[str, Any]) -> dict[str, Any]:
+        """Create the pods and claims of a StatefulSet or DaemonSet that has none."""
+        nodes = [one for one in self.objects if one["kind"] == "Node"]
+        claims, pods = settled_set(owner, nodes)
+        there = [key_of(one) for one in self.objects if one["kind"] == "PersistentVolumeClaim"]
+        made = [bound(_registered(one, self.now)) for one in claims if key_of(one) not in there]
+        self.claims += made
+        created = []
+        for new in pods:
+            pod = _registered(new, self.now)
+            demand = Demand.of(pod["spec"])
+            if self.quotas.refusal(pod, demand):
+                break
+            self.quotas.use(pod["metadata"]["namespace"], demand)
+            self._place(pod, demand)
+            created.append(pod)
+            if owner["kind"] == "StatefulSet" and not is_ready(pod) and is_ordered(owner):
+                break  # the ones after it wait
+        self.pods += created
+        return {
+            **owner,
+            "status": settled_status(owner, len(pods), len(created), sum(map(is_ready, created))),
+        }
 
     def _place(self, pod: dict[str, Any], demand: Demand) -> None:
         node = choose(self.nodes.values(), demand)
@@ -220,10 +256,12 @@ def _budget_status(budget: Resource, objects: Sequence[Resource]) -> dict[str, A
         and is_active(one)
         and matches(spec.get("selector"), one["metadata"].get("labels"))
     ]
-    owners = {owner_of(pod, "ReplicaSet"): None for pod in pods}
-    bare = sum(owner_of(pod, "ReplicaSet") is None for pod in pods)
+    owners = {(kind, owner_of(pod, kind)): None for pod in pods for kind in _SCALED}
+    bare = sum(all(owner_of(pod, kind) is None for kind in _SCALED) for pod in pods)
     scales = [
-        one["spec"]["replicas"] for one in objects if one["kind"] == "ReplicaSet" and key_of(one) in owners
+        one["spec"]["replicas"]
+        for one in objects
+        if one["kind"] in _SCALED and (one["kind"], key_of(one)) in owners
     ]
     expected = sum(scales) + bare
     if "maxUnavailable" in spec:

@@ -10,6 +10,7 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import ApiError
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
+from simulator.cluster.changes import NEW, OWNED
 from simulator.cluster.objects import is_active, key_of, matches
 from simulator.cluster.offspring import owner_reference
 from simulator.cluster.store import Store
@@ -26,7 +27,7 @@ class Claiming:
         self._store = store
         self._watch = watch
         self._client = client
-        watch.subscribe(("Pod",), self._pod_changed)
+        watch.subscribe(("Pod",), self._pod_changed, NEW + OWNED)
 
     def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         if after is None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from engine.core.causes import Cause
-from engine.core.effects import Resource
+from engine.core.effects import Ref, Resource
 from scenarios.runspec import ClusterSpec, EngineSpec
 from simulator.agenda import Agenda
 from simulator.attribution import Link, root
@@ -32,6 +32,7 @@ from simulator.cluster.store import Store
 from simulator.cluster.volumes import StorageController
 from simulator.cluster.watch import Watch
 from simulator.cluster.workqueue import Sync, WorkQueue
+from simulator.cluster.writing import patch
 from simulator.stations import Station, TokenBucket
 from simulator.streams import Streams, sampler
 
@@ -102,6 +103,12 @@ class Cluster:
         Resizes(self.store, self.watch, self.kubelets)
         self._load(spec)
         self.store.published.append(self.watch.published)
+
+    def patch(
+        self, ref: Ref, changes: Mapping[str, Any], link: Link, version: str | None, subresource: str
+    ) -> Resource:
+        """Carry out a client's patch, with what the API server checks of it."""
+        return patch(self.store, self.quotas, ref, changes, link, version, subresource)
 
     def _number(self, name: str) -> float:
         value: float = self._parameters[name]

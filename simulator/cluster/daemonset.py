@@ -13,6 +13,7 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
+from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY
 from simulator.cluster.objects import has_ended, is_active, is_ready, key_of, owner_of
 from simulator.cluster.placement import pinned_to
 from simulator.cluster.rolling import resolve
@@ -43,7 +44,7 @@ class DaemonSetController:
         self._failed: dict[Key, bool] = {}
         watch.subscribe(("DaemonSet",), self._set_changed)
         watch.subscribe(("Node",), self._node_changed)
-        watch.subscribe(("Pod",), self._pod_changed)
+        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED)
 
     def load(self, link: Link) -> None:
         """Take in the nodes, the sets and their pods that exist before time 0."""

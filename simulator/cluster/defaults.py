@@ -36,6 +36,22 @@ def defaulted(deployment: Resource) -> dict[str, Any]:
     return {**deployment, "spec": spec}
 
 
+def defaulted_set(owner: Resource) -> dict[str, Any]:
+    """Return a StatefulSet or DaemonSet with the defaults that the model reads in place."""
+    spec = {**owner["spec"]}
+    if owner["kind"] == "StatefulSet":
+        spec.setdefault("replicas", 1)
+        spec.setdefault("podManagementPolicy", "OrderedReady")
+    spec.setdefault("updateStrategy", {"type": "RollingUpdate"})
+    template = spec["template"]
+    spec["template"] = {
+        **template,
+        "metadata": template.get("metadata") or {},
+        "spec": _defaulted_pod(template["spec"]),
+    }
+    return {**owner, "spec": spec}
+
+
 def _defaulted_pod(pod_spec: Mapping[str, Any]) -> dict[str, Any]:
     spec = {**_POD, **pod_spec}
     for name in ("containers", "initContainers"):

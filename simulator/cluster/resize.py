@@ -13,6 +13,7 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import Invalid, NotFound
 from scenarios.quantities import resource_amount
 from simulator.attribution import Link
+from simulator.cluster.changes import ENDED, GONE, SPEC
 from simulator.cluster.kubelet import Kubelet
 from simulator.cluster.objects import has_ended, is_active, key_of
 from simulator.cluster.placement import Demand, NodeFree
@@ -107,7 +108,7 @@ class Resizes:
         self._store = store
         self._kubelets = kubelets
         self._deferred: dict[str, dict[Key, Resource]] = {}  # by node
-        watch.subscribe(("Pod",), self._pod_changed)
+        watch.subscribe(("Pod",), self._pod_changed, SPEC + GONE + ENDED)
 
     def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         pod = after or before or {}

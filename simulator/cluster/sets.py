@@ -8,6 +8,7 @@ from simulator.cluster.naming import pod_suffix, template_hash
 from simulator.cluster.offspring import TOLERATED, owner_reference
 from simulator.cluster.placement import Demand, NodeFree
 
+SETS = ("StatefulSet", "DaemonSet")
 REVISION_HASH = "controller-revision-hash"
 POD_INDEX = "apps.kubernetes.io/pod-index"
 POD_NAME = "statefulset.kubernetes.io/pod-name"
@@ -132,3 +133,44 @@ def runs_on(daemonset: Resource, node: Resource, *, already: bool = False) -> bo
         or (already and taint.effect == "NoSchedule")
         for taint in free.taints
     )
+
+
+def is_ordered(statefulset: Resource) -> bool:
+    """Say whether pods of a StatefulSet come and go one after the other."""
+    policy: str = statefulset["spec"].get("podManagementPolicy", "OrderedReady")
+    return policy == "OrderedReady"
+
+
+def settled_set(
+    owner: Resource, nodes: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the claims and pods that a set has once it has settled, those of each place in order."""
+    if owner["kind"] == "StatefulSet":
+        template, revision = owner["spec"]["template"], revision_of(owner)
+        ordinals = range(owner["spec"]["replicas"])
+        claims = [claim for ordinal in ordinals for claim in claims_of(owner, ordinal)]
+        return claims, [stateful_pod(owner, template, revision, ordinal) for ordinal in ordinals]
+    places = sorted(node["metadata"]["name"] for node in nodes)
+    chosen = [node["metadata"]["name"] for node in nodes if runs_on(owner, node)]
+    return [], [daemon_pod(owner, name, places.index(name), 0) for name in chosen]
+
+
+def settled_status(owner: Resource, wanted: int, created: int, ready: int) -> dict[str, Any]:
+    """Return the status of a set that has settled with so many pods of those wanted."""
+    generation = {"observedGeneration": owner["metadata"].get("generation", 1)}
+    if owner["kind"] == "StatefulSet":
+        revision = revision_of(owner)
+        counts = dict.fromkeys(("replicas", "currentReplicas", "updatedReplicas"), created)
+        readiness = {"readyReplicas": ready, "availableReplicas": ready}
+        revisions = {"currentRevision": revision, "updateRevision": revision}
+        return {**generation, **counts, **readiness, **revisions}
+    return {
+        **generation,
+        "desiredNumberScheduled": wanted,
+        "currentNumberScheduled": created,
+        "updatedNumberScheduled": created,
+        "numberReady": ready,
+        "numberAvailable": ready,
+        "numberUnavailable": wanted - ready,
+        "numberMisscheduled": 0,
+    }

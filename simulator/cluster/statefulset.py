@@ -16,8 +16,9 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import ApiError, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
+from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY
 from simulator.cluster.objects import has_ended, is_ready, is_terminating, key_of, owner_of
-from simulator.cluster.sets import claims_of, ordinal_of, pod_revision, revision_of, stateful_pod
+from simulator.cluster.sets import claims_of, is_ordered, ordinal_of, pod_revision, revision_of, stateful_pod
 from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
 from simulator.cluster.workqueue import WorkQueue
@@ -40,7 +41,7 @@ class StatefulSetController:
         self._templates: dict[Key, dict[str, Resource]] = {}  # by revision
         self._failed: dict[Key, bool] = {}
         watch.subscribe(("StatefulSet",), self._set_changed)
-        watch.subscribe(("Pod",), self._pod_changed)
+        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED)
 
     def load(self, link: Link) -> None:
         """Take in the sets and their pods that exist before time 0."""
@@ -97,7 +98,7 @@ class StatefulSetController:
 
     def _progress(self, key: Key, found: Resource, revision: str, link: Link) -> Steps:
         spec, name = found["spec"], key[1]
-        ordered = spec.get("podManagementPolicy", "OrderedReady") == "OrderedReady"
+        ordered = is_ordered(found)
         by_ordinal = {ordinal_of(pod, name): pod for pod in self._pods.get(key, {}).values()}
         wanted = spec.get("replicas", 1)
         for ordinal in range(wanted):

@@ -106,9 +106,9 @@ class StorageController:
         self._stream = stream
         self._timestamp = timestamp
         self._unmounted: dict[Key, None] = {}  # file systems that wait for a pod
+        self._follows_pods = False
         self._waiting: list[_Mount] = []
         watch.subscribe((CLAIM,), self._claim_changed)
-        watch.subscribe(("Pod",), self._pod_changed)
 
     def load(self, link: Link) -> None:
         """Look at every claim that exists before time 0."""
@@ -166,6 +166,9 @@ class StorageController:
             changes = {"conditions": pending, "allocatedResources": {"storage": wanted}}
             link = yield from self._write(key, partial(self._tell, key, changes), link)
         if not self._is_mounted(key):
+            if not self._follows_pods:
+                self._follows_pods = True
+                self._watch.subscribe(("Pod",), self._pod_changed)
             self._unmounted[key] = None
             return False
         self._unmounted.pop(key, None)
