@@ -20,10 +20,13 @@ class Beginnings:
         facts = self._engine.execution(execution_id)
         step = facts.steps[step_id]
         attempt = step.attempts[-1]
+        before = self._ends.get(execution_id, {}).get(step_id)
         if attempt.number == 1:
             link = self._ready(facts, step)
-        else:
-            link = extend(self._ends[execution_id][step_id], Cause.RETRY_BACKOFF, attempt.runnable_ns)
+        elif before is not None:
+            link = extend(before, Cause.RETRY_BACKOFF, attempt.runnable_ns)
+        else:  # an earlier process of the engine ran the attempts before it: nobody knows what they did
+            link = extend(self._ready(facts, step), Cause.UNATTRIBUTED, attempt.runnable_ns)
         link = extend(link, Cause.LOCK, attempt.locked_ns)
         return extend(link, Cause.DISPATCH_QUEUE, attempt.started_ns)
 

@@ -135,7 +135,7 @@ class Store:
         after = merge(before, changes)
         if after == before:
             return before
-        if "spec" in changes and after["spec"] != before["spec"]:
+        if "spec" in changes and after.get("spec") != before.get("spec"):
             metadata = after["metadata"]
             after["metadata"] = {**metadata, "generation": metadata.get("generation", 0) + 1}
         return self._commit(ref.kind, (ref.namespace, ref.name), before, after, link)
