@@ -69,7 +69,7 @@ class DaemonSetController:
     def _node_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         node = after or before or {}
         self._places.setdefault(node["metadata"]["name"], len(self._places))
-        if before and after and before["spec"] == after["spec"] and _labels(before) == _labels(after):
+        if before and after and before.get("spec") == after.get("spec") and _labels(before) == _labels(after):
             return
         for key in self._watch.cache.get("DaemonSet", {}):
             self.queue.add(key, link)
