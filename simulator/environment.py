@@ -16,7 +16,6 @@ from engine.core.definition import Workflow
 from engine.core.events import ExecutionSubmitted, WorkflowRegistered
 from engine.core.facts import ExecutionFacts
 from engine.core.history import History
-from engine.core.host import Host
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
 from engine.core.records import SCHEMA_VERSION, Row, RunRow
@@ -27,6 +26,7 @@ from simulator.arrivals import Arrivals
 from simulator.checkers import CHECKS, ClusterChecker, EngineChecker
 from simulator.cluster.cluster import Cluster
 from simulator.driver import Driver
+from simulator.engine_stations import StationedHost, bind, host_type
 from simulator.outside import Outside
 from simulator.perform import ModelPerformer
 from simulator.sampling import Sampling
@@ -79,7 +79,7 @@ class _Run:
         self._engine_checker = EngineChecker(self._cluster.store, spec.engine, spec.workload.workflow)
         self._engine = WorkflowEngine(_limits(spec.engine))
         self._rows: list[Row] = []
-        self._host = Host(
+        self._host = host_type(spec.engine)(
             self._engine,
             CATALOGUE,
             CelConditions(),
@@ -88,21 +88,25 @@ class _Run:
             detail=spec.detail,
         )
         self._outside = Outside(self._agenda, self._cluster.store, spec.cluster, self._streams)
+        engine_stations = bind(self._host, spec.engine, self._streams)
         performer = ModelPerformer(
             self._agenda,
             self._cluster,
             self._host,
-            spec.engine.decision_ns,
+            engine_stations,
             self._engine_checker.acknowledged,
             self._outside,
         )
         self._host.performer = performer
+        if isinstance(self._host, StationedHost):
+            self._host.later = performer.conclude
         self._host.on_execution_end += [self._engine_checker.ended, self._ended]
         Driver(self._host, self._agenda)
         self._arrivals = Arrivals(
             self._agenda, spec.workload.load, self._streams.stream("arrivals"), self._submit
         )
-        stations = [*self._cluster.stations, performer.decisions, *self._outside.stations]
+        own = engine_stations.stations if engine_stations is not None else []
+        stations = [*self._cluster.stations, *own, *self._outside.stations]
         self._sampling = Sampling(self._agenda, stations, self._engine)
         self._targets = self._streams.stream("targets")
         self._drained = self._agenda.event()

@@ -31,8 +31,8 @@ from simulator.beginnings import Beginnings
 from simulator.cluster.apiserver import Call
 from simulator.cluster.cluster import Cluster
 from simulator.cluster.disruption import evict
+from simulator.engine_stations import OPEN, EngineStations, Gate
 from simulator.outside import MONITORED, OUTBOUND, Outside, Visit
-from simulator.stations import Seats
 from simulator.streams import entity
 from simulator.waits import Wait, Waits
 
@@ -42,11 +42,12 @@ _Perform = Callable[["ModelPerformer", Attempt, Any], None]
 class _Mark:
     """Notes on an attempt: where its chain ends, and what its next request is drawn by."""
 
-    __slots__ = ("key", "link", "requests", "since_ns")
+    __slots__ = ("gate", "key", "link", "requests", "since_ns")
 
     def __init__(self, link: Link, key: int) -> None:
         self.link = link
         self.key = key
+        self.gate = OPEN
         self.requests = 0
         self.since_ns = link[2]
 
@@ -60,6 +61,12 @@ class _Timer:
         self.cause = cause
 
 
+class _Gate:
+    """The engine's own work, which an attempt waits for."""
+
+    __slots__ = ()
+
+
 class ModelPerformer:
     """Performs the effects of one engine's actions on a modelled cluster."""
 
@@ -68,22 +75,21 @@ class ModelPerformer:
         agenda: Agenda,
         cluster: Cluster,
         host: Host,
-        decision_ns: int,
+        engine: EngineStations | None,
         on_acknowledged: Callable[[Attempt, Effect[Any]], None],
         outside: Outside | None = None,
     ) -> None:
-        """Let every attempt first wait for an engine decision of `decision_ns`, made one at a time.
+        """Let every attempt first wait for the engine's own work, if that takes time.
 
         `on_acknowledged` is told of each write that succeeded at the API. Effects that do not go to the
         Kubernetes API go to `outside`.
         """
-        self.decisions = Seats("engine.decision", 1)
         self._agenda = agenda
         self._cluster = cluster
         self._store = cluster.store
         self._client = cluster.engine_client
         self._host = host
-        self._decision_ns = decision_ns
+        self._engine = engine
         self._waits = Waits(cluster.watch)
         self._beginnings = Beginnings(host.engine)
         self._on_acknowledged = on_acknowledged
@@ -95,38 +101,53 @@ class ModelPerformer:
         command = attempt.command
         link = self._beginnings.of(command.execution_id, command.step_id)
         mark = _Mark(link, entity(f"{command.execution_id}/{command.step_id}/{command.attempt}"))
-        if self._decision_ns:
-            now = self._agenda.now
-            decided = self.decisions.reserve(now, self._decision_ns) + self._decision_ns
-            mark.link = extend(link, Cause.ENGINE_DECISION, decided)
-            attempt.spans.append((Cause.ENGINE_DECISION, now, decided))
         attempt.mark = mark
 
     def finish(self, attempt: Attempt) -> None:
-        """Remember what led to the attempt's end; one that asked for nothing ends before it is decided on."""
-        command, link, now = attempt.command, attempt.mark.link, self._agenda.now
-        if link[2] > now:
-            cause, since, _ = attempt.spans.pop()
-            link = link[0]
-            if now > since:
-                attempt.spans.append((cause, since, now))
-                link = extend(link, cause, now)
-        self._beginnings.ended(command.execution_id, command.step_id, link)
+        """Remember what led to the attempt's end."""
+        command = attempt.command
+        if self._engine is not None:
+            self._engine.gate(attempt.key)  # an attempt that asked for nothing has waited for nothing
+        self._beginnings.ended(command.execution_id, command.step_id, attempt.mark.link)
 
     def perform(self, attempt: Attempt, effect: Effect[Any]) -> None:
         """Begin an effect; the host is told when it is over."""
         mark: _Mark = attempt.mark
         now = self._agenda.now
-        if mark.link[2] > now:  # the engine is still deciding
-            attempt.pending = timer = _Timer(Cause.ENGINE_DECISION)
-            self._agenda.after(mark.link[2] - now, partial(self._decided, attempt, timer, effect))
-            return
         mark.since_ns = now
+        if self._engine is not None and (gate := self._engine.gate(attempt.key)):
+            self._close(attempt, gate, partial(self.perform, attempt, effect))
+            return
         _EFFECTS[type(effect)](self, attempt, effect)
 
-    def _decided(self, attempt: Attempt, timer: _Timer, effect: Effect[Any], _event: Any) -> None:
-        if attempt.pending is timer:
-            self.perform(attempt, effect)
+    def conclude(self, attempt: Attempt, at_ns: int, end: Callable[[], None]) -> None:
+        """Let an attempt that has come to its end wait until the engine has decided on its outcome."""
+        attempt.mark.since_ns = self._agenda.now
+        self._close(attempt, ((Cause.ENGINE_DECISION, at_ns),), end)
+
+    def _close(self, attempt: Attempt, gate: Gate, then: Callable[[], None]) -> None:
+        mark: _Mark = attempt.mark
+        mark.gate = gate
+        attempt.pending = pending = _Gate()
+        self._agenda.after(gate[-1][1] - mark.since_ns, partial(self._opened, attempt, pending, then))
+
+    def _opened(self, attempt: Attempt, pending: _Gate, then: Callable[[], None], _event: Any) -> None:
+        if attempt.pending is pending:
+            attempt.pending = None
+            self._pass_gate(attempt)
+            then()
+
+    def _pass_gate(self, attempt: Attempt) -> None:
+        """Charge what has been waited for the engine until now."""
+        mark: _Mark = attempt.mark
+        now, at = self._agenda.now, mark.since_ns
+        for cause, end in mark.gate:
+            until = min(end, now)
+            if until > at:
+                attempt.spans.append((cause, at, until))
+                mark.link = extend(mark.link, cause, until)
+                at = until
+        mark.gate = OPEN
 
     def cancel(self, attempt: Attempt) -> None:
         """Stop what the attempt waits for, and charge the time until now."""
@@ -136,6 +157,9 @@ class ModelPerformer:
     def _charge_until_now(self, attempt: Attempt) -> None:
         mark: _Mark = attempt.mark
         pending, attempt.pending = attempt.pending, None
+        if isinstance(pending, _Gate):
+            self._pass_gate(attempt)
+            return
         now, since = self._agenda.now, mark.since_ns
         chains: list[Link] = []
         cause = Cause.API_SERVICE
@@ -146,10 +170,6 @@ class ModelPerformer:
             chains = [pending.link]
         elif isinstance(pending, _Timer):
             cause = pending.cause
-        if cause is Cause.ENGINE_DECISION:
-            attempt.spans[-1] = (cause, attempt.spans[-1][1], now)
-            mark.link = extend(mark.link[0] or mark.link, cause, now)
-            return
         spans = walk(chains, since, now, cause)
         attempt.spans.extend(spans)
         for cause, _, end in spans:

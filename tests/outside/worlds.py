@@ -80,7 +80,7 @@ class ModelWorld:
             self.rows.append, detail=True,
         )  # fmt: skip
         host.performer = ModelPerformer(
-            self.agenda, self.cluster, host, 0, lambda _attempt, _effect: None, self.outside
+            self.agenda, self.cluster, host, None, lambda _attempt, _effect: None, self.outside
         )
         Driver(host, self.agenda)
         over = self.agenda.event()

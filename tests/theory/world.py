@@ -55,7 +55,7 @@ class Control:
             rows.append,
             detail=True,
         )
-        host.performer = ModelPerformer(self.agenda, self.cluster, host, 0, lambda _attempt, _effect: None)
+        host.performer = ModelPerformer(self.agenda, self.cluster, host, None, lambda _attempt, _effect: None)
         Driver(host, self.agenda)
         over = self.agenda.event()
 
