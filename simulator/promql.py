@@ -44,7 +44,7 @@ def parse(query: str) -> Selector:
         raise _refused(query, query)
     position, matchers = start.end(), list[Matcher]()
     if query[position : position + 1] == "{":
-        position += 1
+        position = _after_space(query, position + 1)
         while query[position : position + 1] != "}":
             match = _MATCHER.match(query, position)
             if match is None:
@@ -52,14 +52,17 @@ def parse(query: str) -> Selector:
             matchers.append(_matcher(match))
             position = match.end()
             if query[position : position + 1] == ",":
-                position += 1
-                position += len(query[position:]) - len(query[position:].lstrip())
+                position = _after_space(query, position + 1)
             elif query[position : position + 1] != "}":
                 raise _refused(query, query[position:])
         position += 1
     if query[position:].strip():
         raise _refused(query, query[position:])
     return Selector(start["name"], tuple(matchers))
+
+
+def _after_space(query: str, position: int) -> int:
+    return len(query) - len(query[position:].lstrip())
 
 
 def matches(matchers: tuple[Matcher, ...], labels: Mapping[str, str]) -> bool:
