@@ -1,0 +1,78 @@
+"""What must come before what, judged from the definitions and the begins and ends of attempts."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from engine.core.definition import StepKind
+from tests.fuzz.seen import Seen, Span, Violation
+from tests.fuzz.tree import Place, Tree
+
+_AGAIN: Final = ("ensure", "fetch")  # a step with one of these is started again after it has succeeded
+
+
+def order_is_kept(seen: Seen) -> Iterator[Violation]:
+    """Nothing begins before everything that it needs has ended as it must."""
+    for execution_id, steps in seen.spans.items():
+        tree = seen.trees[execution_id]
+        for step_id, spans in steps.items():
+            forward = [span for span in spans if not span.is_rollback]
+            if not forward:
+                continue
+            for place in tree.within(tree.place(step_id)):
+                for need in tree.needs(place):
+                    yield from _need_has_ended(seen, execution_id, forward[0], place, need)
+
+
+def _need_has_ended(
+    seen: Seen, execution_id: str, span: Span, place: Place, need: Place
+) -> Iterator[Violation]:
+    tree = seen.trees[execution_id]
+    who = f"{execution_id}: {span.note.step_id} began before {need.id}"
+    inside = _inside(seen, execution_id, tree, need)
+    for before in inside:
+        again = seen.overridden.get((execution_id, before.note.step_id))
+        if before.end > span.begin and not before.is_rollback and again is None:
+            yield seen.fail("order", span.begin, f"{who} had ended")
+            return
+    if inside and need.step.kind is StepKind.ACTION:
+        yield from _outcome(seen, execution_id, span, place, need)
+    if need.step.wait_ns:
+        submitted = seen.accepted.get(execution_id)
+        earliest = [0 if submitted is None else seen.notes[submitted].at_ns]
+        for other in tree.needs(need):
+            for before in _inside(seen, execution_id, tree, other):
+                earliest.append(seen.notes[before.end].at_ns if before.end < len(seen.notes) else 0)
+        if (execution_id, need.id) in seen.overridden:
+            return
+        if not need.step.when and span.note.at_ns < max(earliest) + need.step.wait_ns:
+            yield seen.fail("order", span.begin, f"{who} had waited for {need.step.wait_ns} ns")
+
+
+def _inside(seen: Seen, execution_id: str, tree: Tree, place: Place) -> list[Span]:
+    """Return the attempts of a step and of everything inside it."""
+    return [
+        span
+        for step_id, spans in seen.spans.get(execution_id, {}).items()
+        if tree.is_inside(step_id, place)
+        for span in spans
+    ]
+
+
+def _outcome(seen: Seen, execution_id: str, span: Span, place: Place, need: Place) -> Iterator[Violation]:
+    key = (execution_id, need.id)
+    if need.step.continue_on_failure or key in seen.overridden:
+        return
+    wanted, word = (seen.failed, "failed") if place.step.id in need.step.on_failure else (seen.succeeded, "succeeded")
+    if wanted.get(key, len(seen.notes)) > span.begin:
+        yield seen.fail("order", span.begin, f"{execution_id}: {span.note.step_id} began before {need.id} had {word}")
+
+
+def nothing_is_redone(seen: Seen) -> Iterator[Violation]:
+    """Once the success of a step is durable, it is not started again."""
+    for (execution_id, step_id), place in seen.succeeded.items():
+        step = seen.trees[execution_id].place(step_id).step
+        if any(getattr(step, name) for name in _AGAIN) or (execution_id, step_id) in seen.overridden:
+            continue
+        for span in seen.spans.get(execution_id, {}).get(step_id, []):
+            if span.begin > place and not span.is_rollback:
+                yield seen.fail("redone", span.begin, f"{execution_id}: {step_id} had succeeded, and begins again")

@@ -1,0 +1,237 @@
+"""Random workflows over the real actions of the catalogue, of every kind of step."""
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+from engine.core.definition import Branch, RetryPolicy, Rollback, Step, StepKind, Workflow
+
+SECOND_NS = 1_000_000_000
+TENTH_NS = SECOND_NS // 10
+DEPTH_MAX = 2
+SIGNALS = ("go", "stop")
+DEPLOYMENTS = ("web", "db")
+LOCKS = ("a", "a", "b", "of-${target}", "three", "three")
+SEMAPHORES = {"three": 3}
+LANDED = frozenset[str]()
+
+CONDITIONS = (
+    "variables.n % 2 == 0",
+    "variables.n < 3",
+    "true",
+    "false",
+    "steps.all(id, steps[id].state != 'failed')",
+    "steps.exists(id, steps[id].state == 'skipped')",
+    "variables.absent",
+)
+_LEAVES = (StepKind.ACTION,) * 10 + (StepKind.WAIT, StepKind.WAIT, StepKind.CONDITION, StepKind.DECISION)
+_NESTS = (StepKind.PARALLEL, StepKind.SEQUENTIAL)
+_ACTIONS = (
+    "restart_pod", "restart_pod", "scale_deployment", "scale_deployment", "rollout_restart",
+    "rollback_deployment", "run_job", "run_job", "update_counter", "update_counter", "update_counter",
+    "wait", "wait", "log", "log",
+)  # fmt: skip
+
+
+def rarely(draw: Random, *, one_in: int) -> bool:
+    """Say yes once in so many times."""
+    return draw.randrange(one_in) == 0
+
+
+class Workflows:
+    """Draws workflows; those that come later may call those before them."""
+
+    def __init__(self, draw: Random) -> None:
+        self._draw = draw
+        self._count = 0
+        self._made: list[str] = []
+        self._in_loop = 0
+
+    def workflow(self) -> Workflow:
+        draw = self._draw
+        steps = self._level(draw.randint(1, 5), 0)
+        fields: dict[str, Any] = {}
+        if rarely(draw, one_in=6):
+            fields["timeout_ns"] = draw.randint(5, 60) * SECOND_NS
+        if "policies" in LANDED:
+            fields["on_step_failure"] = draw.choice(["fail-fast", "fail-fast", "continue", "tolerate"])
+            if fields["on_step_failure"] == "tolerate":
+                fields["failures_max"] = draw.randint(0, 2)
+        if "compensate" in LANDED:
+            fields["compensate"] = rarely(draw, one_in=3)
+        if "subflow" in LANDED and rarely(draw, one_in=2):
+            fields["outputs"] = {"n": "${n}"}
+        name = f"w{len(self._made)}"
+        self._made.append(name)
+        return Workflow(name, steps, **fields)
+
+    # -- levels
+
+    def _level(self, size: int, depth: int) -> tuple[Step, ...]:
+        draw = self._draw
+        steps: list[dict[str, Any]] = []
+        for _ in range(size):
+            earlier = [step["id"] for step in steps]
+            needs = draw.sample(earlier, draw.randint(0, min(2, len(earlier))))
+            steps.append(self._step(tuple(needs), depth))
+        for position, step in enumerate(steps):
+            later = [other["id"] for other in steps[position + 1 :]]
+            if step["kind"] is StepKind.DECISION:
+                step["branches"] = self._branches(later)
+            elif later and "paths" in LANDED and rarely(draw, one_in=8):
+                step[draw.choice(["on_success", "on_failure"])] = (draw.choice(later),)
+        return tuple(Step(**step) for step in steps)
+
+    def _branches(self, later: list[str]) -> tuple[Branch, ...]:
+        draw = self._draw
+        branches: list[Branch] = []
+        for _ in range(draw.randint(0, 2) if later else 0):
+            targets = tuple(draw.sample(later, draw.randint(1, min(2, len(later)))))
+            branches.append(Branch(targets, draw.choice(CONDITIONS[:-1])))
+        if not branches or draw.random() < 0.6:
+            branches.append(Branch(tuple(later[:1])))
+        return tuple(branches)
+
+    def _step(self, needs: tuple[str, ...], depth: int) -> dict[str, Any]:
+        draw = self._draw
+        self._count += 1
+        kinds = [*_LEAVES, *(_NESTS if depth < DEPTH_MAX else ())]
+        if "loop" in LANDED and depth < DEPTH_MAX:
+            kinds.append(StepKind.LOOP)
+        if "subflow" in LANDED and self._made:
+            kinds.append(StepKind.SUBFLOW)
+        kind = draw.choice(kinds)
+        step: dict[str, Any] = {"id": f"s{self._count}", "kind": kind, "needs": needs}
+        if rarely(draw, one_in=8):
+            step["when"] = draw.choice(CONDITIONS)
+        if "policies" in LANDED and rarely(draw, one_in=10):
+            step["continue_on_failure"] = True
+        return step | self._of_kind(kind, depth)
+
+    def _of_kind(self, kind: StepKind, depth: int) -> dict[str, Any]:
+        makers: Mapping[StepKind, Callable[[int], dict[str, Any]]] = {
+            StepKind.ACTION: self._action,
+            StepKind.CONDITION: self._condition,
+            StepKind.DECISION: lambda _depth: {"branches": (Branch(()),)},
+            StepKind.WAIT: self._wait,
+            StepKind.PARALLEL: self._group,
+            StepKind.SEQUENTIAL: self._group,
+            StepKind.LOOP: self._loop,
+            StepKind.SUBFLOW: self._subflow,
+        }
+        return makers[kind](depth)
+
+    # -- kinds
+
+    def _condition(self, _depth: int) -> dict[str, Any]:
+        fields: dict[str, Any] = {"condition": self._draw.choice(CONDITIONS)}
+        if "fetch" in LANDED and rarely(self._draw, one_in=3):
+            fields |= self._fetch()
+            fields["retry"] = self._retry()
+        return fields
+
+    def _fetch(self) -> dict[str, Any]:
+        parameters = {"kind": "Deployment", "namespace": "default", "name": self._draw.choice(DEPLOYMENTS)}
+        return {"fetch": "resource", "parameters": parameters, "condition": "value != null", **self._timeout()}
+
+    def _wait(self, _depth: int) -> dict[str, Any]:
+        draw = self._draw
+        ways = ["wait_ns", "wait_ns"]
+        ways += ["signal", "signal"] if "signal" in LANDED else []
+        ways += ["until"] if "until" in LANDED else []
+        ways += ["fetch"] if "fetch" in LANDED else []
+        way = draw.choice(ways)
+        if way == "signal":
+            fields: dict[str, Any] = {"signal": draw.choice(SIGNALS)}
+            return fields if rarely(draw, one_in=3) else fields | {"timeout_ns": draw.randint(1, 30) * SECOND_NS}
+        if way == "until":
+            return {"until": str(draw.randint(0, 40))}
+        if way == "fetch":
+            return {**self._fetch(), "poll_ns": draw.randint(5, 30) * TENTH_NS}
+        return {"wait_ns": draw.choice([0, 1, 5, 20, 50]) * TENTH_NS}
+
+    def _group(self, depth: int) -> dict[str, Any]:
+        return {"steps": self._level(self._draw.randint(1, 3), depth + 1), **self._group_locks()}
+
+    def _loop(self, depth: int) -> dict[str, Any]:
+        draw = self._draw
+        self._in_loop += 1
+        fields: dict[str, Any] = {"steps": self._level(draw.randint(1, 2), depth + 1)}
+        self._in_loop -= 1
+        if draw.random() < 0.5:
+            fields["items"] = draw.choice([("web", "db"), (1, 2, 3), "${list}"])
+        else:
+            fields["range"] = draw.choice([(0, 3, 1), (0, "${n}", 1), (4, 0, -2), (0, 0, 1)])
+        fields["parallelism"] = draw.choice([1, 1, 2, 3])
+        if rarely(draw, one_in=5):
+            fields["iterations_max"] = 2
+        if fields["parallelism"] == 1 and rarely(draw, one_in=4):
+            fields["break_when"] = draw.choice(["variables.index == 1", "true", "false"])
+        return fields | self._group_locks()
+
+    def _subflow(self, _depth: int) -> dict[str, Any]:
+        parameters = {
+            "n": self._draw.choice(["${n}", 1]), "target": "${target}", "mine": "${mine}", "list": [1, 2]
+        }  # fmt: skip
+        return {"workflow": self._draw.choice(self._made), "parameters": parameters, **self._group_locks()}
+
+    def _group_locks(self) -> dict[str, Any]:
+        if "locks" not in LANDED or not rarely(self._draw, one_in=8):
+            return {}
+        return {"locks": (self._draw.choice(LOCKS),)}
+
+    # -- actions
+
+    def _action(self, _depth: int) -> dict[str, Any]:
+        draw = self._draw
+        action = draw.choice(_ACTIONS)
+        fields: dict[str, Any] = {"action": action, "parameters": self._parameters(action)}
+        fields["retry"] = self._retry()
+        fields["expected_ns"] = draw.randint(0, 50) * TENTH_NS
+        fields |= self._timeout()
+        if draw.random() < 0.3:
+            fields["lock"] = draw.choice(LOCKS)
+        if "locks" in LANDED and rarely(draw, one_in=6):
+            fields["locks"] = tuple(dict.fromkeys(draw.choices(LOCKS, k=2)))
+        if "rollback" in LANDED and rarely(draw, one_in=3):
+            fields["rollback"] = self._rollback()
+        if "ensure" in LANDED and rarely(draw, one_in=10):
+            fields["ensure"] = draw.choice(CONDITIONS)
+        if "demand" in LANDED and rarely(draw, one_in=6):
+            fields["demand"] = {"cpu_m": draw.choice([100, 900]), "pods": 1}
+        return fields
+
+    def _retry(self) -> RetryPolicy:
+        draw = self._draw
+        return RetryPolicy(draw.randint(1, 4), draw.choice([0, 5, 20]) * TENTH_NS, draw.choice([1.0, 2.0]))
+
+    def _timeout(self) -> dict[str, Any]:
+        return {"timeout_ns": self._draw.randint(2, 30) * SECOND_NS} if rarely(self._draw, one_in=3) else {}
+
+    def _rollback(self) -> Rollback:
+        draw = self._draw
+        if draw.random() < 0.5:
+            return Rollback(retry=self._retry())
+        return Rollback("log", {"message": "undone for ${mine}"}, self._retry(), 10 * SECOND_NS)
+
+    def _parameters(self, action: str) -> dict[str, Any]:
+        draw = self._draw
+        of_target = {"namespace": "default", "deployment": draw.choice(["${target}", *DEPLOYMENTS])}
+        match action:
+            case "restart_pod":
+                method = draw.choice(["delete", "evict"])
+                return {**of_target, "ordinal": draw.randint(0, 3), "method": method}
+            case "scale_deployment":
+                return {**of_target, "replicas": draw.randint(0, 3)}
+            case "rollout_restart" | "rollback_deployment":
+                return of_target
+            case "run_job":
+                code = 1 if rarely(draw, one_in=5) else 0
+                return {"namespace": "default", "name": "job", "duration_s": draw.randint(0, 3), "exit_code": code}
+            case "update_counter":
+                increment = draw.choice([1, 1, 5])
+                return {"namespace": "default", "name": "numbers", "key": "n", "increment": increment}
+            case "wait":
+                return {"duration_s": draw.choice([0, 0.5, 2, 8, "long" if rarely(draw, one_in=6) else 1])}
+            case _:
+                return {"message": draw.choice(["by ${mine}", "by ${mine}", "${absent}"])}
