@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from engine.cel import CelConditions
+from engine.core.action import ActionSpec
 from engine.core.attempt_runner import Attempt
 from engine.core.causes import Cause
 from engine.core.durable_host import DurableHost
@@ -113,14 +114,14 @@ class World:
         outside: Outside,
         *,
         limits: Limits | None = None,
-        start_ns: int = 0,
+        actions: Mapping[str, ActionSpec] = ACTIONS,
         snapshot_every: int = 10_000,
     ) -> None:
-        self.now = start_ns
+        self.now = 0
         self.outside = outside
         self.rows: list[Row] = []
         self.store = store
-        self._agenda: list[tuple[int, int, Callable[[], None]]] = []
+        self.agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self.lease = store.acquire(ENGINE, "me", HOUR_NS)
         recovered = recover(store, self.lease, limits, snapshot_every=snapshot_every)
@@ -128,7 +129,7 @@ class World:
         self.now = max(self.now, recovered.engine.now_ns)
         self.host = DurableHost(
             recovered.engine,
-            ACTIONS,
+            actions,
             CONDITIONS,
             lambda: self.now,
             self.rows.append,
@@ -185,13 +186,13 @@ class World:
     def step(self) -> bool:
         """Do what is due next, moving the clock to it; tell whether there was anything."""
         due_ns = self.host.engine.next_deadline()
-        if self._agenda and (due_ns is None or self._agenda[0][0] <= due_ns):
-            at_ns, _, call = heapq.heappop(self._agenda)
+        if self.agenda and (due_ns is None or self.agenda[0][0] <= due_ns):
+            at_ns, _, call = heapq.heappop(self.agenda)
             self.move_to(at_ns)
             with self.host.batch():
                 call()
-                while self._agenda and self._agenda[0][0] <= self.now:
-                    heapq.heappop(self._agenda)[2]()
+                while self.agenda and self.agenda[0][0] <= self.now:
+                    heapq.heappop(self.agenda)[2]()
             return True
         if due_ns is not None:
             self.move_to(due_ns)
@@ -217,7 +218,7 @@ class World:
 
     def _after(self, delay_ns: int, call: Callable[[], None]) -> None:
         self._count += 1
-        heapq.heappush(self._agenda, (self.now + delay_ns, self._count, call))
+        heapq.heappush(self.agenda, (self.now + delay_ns, self._count, call))
 
 
 def recorded_successes(store: ExecutionStore) -> list[tuple[str, str, int]]:
