@@ -34,6 +34,18 @@ class LockMachine(ABC):
         self._locks: Locks[ExecutionFacts, StepFacts] = Locks(_is_locking, limits.semaphores)
         self._granted: deque[Owner] = deque()  # has just been given a lock
 
+    def lock_holders(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Return the executions and steps that hold a lock, the first to take it first."""
+        return tuple((execution.execution_id, step.id) for execution, step in self._locks.holders(name))
+
+    def lock_holder(self, name: str) -> tuple[str, str] | None:
+        """Return the execution and step that hold a lock, or None."""
+        return next(iter(self.lock_holders(name)), None)
+
+    def lock_names(self) -> tuple[str, ...]:
+        """Return the names of all locks that are held, in the order in which they were taken."""
+        return self._locks.names()
+
     @abstractmethod
     def _refuse(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
         """Fail a step that has not started, and its attempt, if it has one."""
@@ -84,8 +96,8 @@ class LockMachine(ABC):
             if following is not None:
                 following[1].locks_held_count += 1
                 self._granted.append(following)
-        if held_count < len(names):
-            self._locks.leave(names[held_count])
+        if held_count < len(names) and not any(owner[1] is step for owner in self._granted):
+            self._locks.leave(names[held_count])  # else it has just been given one, and waits for none yet
 
     def _lock_around(self, execution: ExecutionFacts, step: StepFacts) -> str:
         """Return the last lock by name that is held by what encloses a step, or empty."""

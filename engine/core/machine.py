@@ -158,11 +158,6 @@ class WorkflowEngine(StepMachine):
         """How many deadlines are kept, those that are no longer wanted included."""
         return len(self._deadlines)
 
-    def lock_holder(self, name: str) -> tuple[str, str] | None:
-        """Return the execution and step that hold a lock, or None."""
-        holders = self._locks.holders(name)
-        return (holders[0][0].execution_id, holders[0][1].id) if holders else None
-
     def stations(self, now: int) -> dict[str, StationTotals]:
         """Return the totals of the limits on executions and on steps up to `now`."""
         return {

@@ -142,9 +142,8 @@ def _check_runnable(step: "Step", where: str) -> None:
         "rollback",
         "on_success",
         "on_failure",
-        "locks",
     )
-    given = [name for name in (*fields, "continue_on_failure", "demand") if getattr(step, name)]
+    given = [name for name in (*fields, "continue_on_failure") if getattr(step, name)]
     if given or step.kind in ("loop", "subflow"):
         raise DefinitionError(f"{where}: {', '.join(given) or step.kind} cannot be run")
 
