@@ -139,7 +139,7 @@ KNOBS = {
         "engine decision",
         free_spec(decision_ns=30_000_000),
         free_spec(decision_ns=10_000_000),
-        dict.fromkeys(ALL, 20),
+        dict.fromkeys(ALL, 2 * 20),  # an attempt waits for the decision to start it, and for that on its end
     ),
 }
 
