@@ -1,6 +1,7 @@
 """The engine's own work as stations: exact on small cases; named by the report where it holds things up."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_a_store_commits_in_order_and_never_two_at_once(gaps: list[int], group: 
         ends.append(end)
     assert ends == sorted(ends)
     distinct = sorted(set(ends))
-    assert all(later - earlier >= service for earlier, later in zip(distinct, distinct[1:], strict=False))
+    assert all(later - earlier >= service for earlier, later in pairwise(distinct))
     assert all(ends.count(end) <= group for end in distinct)
     assert commits.busy_ns == commits.busy_until(10**9) == service * len(distinct)
 
@@ -121,11 +122,11 @@ def test_a_slow_engine_is_named_as_the_bottleneck(tmp_path: Path) -> None:
     summary: Any = reports.summarise(reports.read_run(tmp_path / "run"), scenario)
     (point,) = summary.points
     assert point.bottleneck.cause == "engine decision"
-    assert point.bottleneck.station == "engine.decisions"
+    assert point.bottleneck.station.name == "engine.decisions"
 
 
 @pytest.mark.parametrize("field", ["decision", "store_commit", "store_group", "workers"])
-def test_every_cost_reaches_the_spec(field: str, tmp_path: Path) -> None:
+def test_every_cost_reaches_the_spec(field: str) -> None:
     changed = {"decision": "7ms", "store_commit": "9ms", "store_group": 3, "workers": 4}
     specs = [
         scenarios.compile(scenario, scenario.points()[0], 0).engine
