@@ -1,7 +1,7 @@
 """What has been done to each target, how it ended, whether it helped, and whether it goes in circles.
 
 The history is fed with what an engine takes in and asks for (`note`): the same live, and when a stored
-history is replayed after a restart (`rebuilt`). It keeps one entry a step and target, whatever the number of
+history is replayed after a restart (`replay`). It keeps one entry a step and target, whatever the number of
 the step's attempts, and forgets the oldest beyond the policy's limits.
 """
 
@@ -16,7 +16,6 @@ from engine.core.commands import CancelAttempt, Command, ReportExecution, StartA
 from engine.core.effects import Ref
 from engine.core.errors import ActionError
 from engine.core.events import AttemptCancelled, AttemptFailed, AttemptSucceeded, Event, Failure, Remembered
-from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
 
 SECOND_NS: Final = 1_000_000_000
@@ -257,6 +256,18 @@ class ActionHistory:
     def _forget(self, execution_id: str) -> None:
         self._by_execution.pop(execution_id, None)
 
+    def replay(self, events: Iterable[tuple[int, Event]], engine: WorkflowEngine) -> None:
+        """Take in stored events again, with the engine that they happened to: new, or from a snapshot.
+
+        From a snapshot, `restore` what was kept with it first.
+        """
+        for now, event in events:
+            commands = engine.handle(event, now)
+            self.note(now, event, commands)
+            for command in commands:
+                if isinstance(command, ReportExecution):
+                    engine.forget(command.execution_id)
+
     # -- what follows
 
     def targets(self) -> list[Ref]:
@@ -367,23 +378,6 @@ class ActionHistory:
             if row["is_open"]:
                 steps = self._by_execution.setdefault(entry.execution_id, {})
                 steps[entry.step_id, entry.is_rollback] = entry
-
-
-def rebuilt(
-    events: Iterable[tuple[int, Event]],
-    limits: Limits,
-    actions: Mapping[str, ActionSpec],
-    policy: OscillationPolicy | None = None,
-) -> ActionHistory:
-    """Return the history of actions that a stored history of events leaves behind."""
-    engine, history = WorkflowEngine(limits), ActionHistory(actions, policy)
-    for now, event in events:
-        commands = engine.handle(event, now)
-        history.note(now, event, commands)
-        for command in commands:
-            if isinstance(command, ReportExecution):
-                engine.forget(command.execution_id)
-    return history
 
 
 def _count(value: Any) -> int | None:
