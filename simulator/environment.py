@@ -12,13 +12,16 @@ from typing import Any
 
 from engine.actions import CATALOGUE
 from engine.cel import CelConditions
+from engine.core.action_history import ActionHistory, OscillationPolicy
 from engine.core.definition import Workflow
 from engine.core.events import ExecutionSubmitted, WorkflowRegistered
 from engine.core.facts import ExecutionFacts
 from engine.core.history import History
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
+from engine.core.rates import Rate
 from engine.core.records import SCHEMA_VERSION, Row, RunRow
+from engine.core.validation import STEPS_MAX
 from scenarios import instantiate
 from scenarios.runspec import EngineSpec, RunSpec
 from simulator.agenda import Agenda
@@ -64,6 +67,16 @@ def _limits(engine: EngineSpec) -> Limits:
         step_timeout_ns=engine.step_timeout_ns,
         execution_timeout_ns=engine.execution_timeout_ns,
         dispatch=engine.dispatch,
+        max_steps_per_workflow=STEPS_MAX,  # whoever wrote the scenario has been told of more
+        ageing_ns=engine.ageing_ns,
+        semaphores=dict(engine.semaphores),
+        rates={action: Rate(*rate) for action, rate in engine.rates.items()},
+        cancel_grace_ns=engine.cancel_grace_ns,
+        subflow_depth_max=engine.subflow_depth_max,
+        coalesce=tuple(engine.coalesce),
+        capacity_aware=engine.capacity_aware,
+        reduce_needs=engine.reduce_needs,
+        parallelise=engine.parallelise,
     )
 
 
@@ -100,6 +113,10 @@ class _Run:
         self._host.performer = performer
         if isinstance(self._host, StationedHost):
             self._host.later = performer.conclude
+        if spec.engine.oscillation is not None:
+            actions = ActionHistory(CATALOGUE, OscillationPolicy(**spec.engine.oscillation))
+            self._host.guard = actions.guard
+            self._host.on_handled.append(actions.note)
         self._host.on_execution_end += [self._engine_checker.ended, self._ended]
         Driver(self._host, self._agenda)
         self._arrivals = Arrivals(
@@ -118,6 +135,8 @@ class _Run:
         spec = self._spec
         workflow = Workflow.from_json(spec.workload.workflow)
         self._workflow = workflow.name
+        for subflow in spec.workload.subflows:
+            self._host.feed(WorkflowRegistered(Workflow.from_json(subflow)))
         self._host.feed(WorkflowRegistered(workflow))
         self._agenda.after(spec.horizon_ns, self._stop)
         self._outside.start(spec.workload.workflow)
