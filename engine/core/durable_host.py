@@ -4,7 +4,8 @@ It takes in all events that have queued up, commits them together, and only then
 reports executions, and lets go on who asked to remember something. Conditions are answered at once, as they
 depend on recorded values alone. What `feed` returns from is acknowledged: it is on the disk.
 
-A world that has several things to tell does so inside one `batch()`, and pays for one commit. When the store
+A world that has several things to tell does so inside one `batch()`, and pays for one commit; what was fed
+inside is acknowledged when the batch is left without an error. When the store
 fails, nothing of what was not committed has acted; the host stops for good (`stopped` says why), and whoever
 recovers from the store goes on from the last commit.
 """

@@ -53,6 +53,9 @@ class Outside:
     results: dict[str, Any] = field(default_factory=dict)
     on_deed: Callable[[Deed], None] = lambda _deed: None
 
+    def report(self, execution_id: str, found: Any) -> None:
+        assert self.results.setdefault(execution_id, found) == found, "a reported result has changed"
+
     def do(self, deed: Deed) -> Any:
         """Do it; the deed is on record whatever comes of it."""
         self.deeds.append(deed)
@@ -147,13 +150,13 @@ class World:
         deed = deed_of(attempt, effect)
         if isinstance(effect, Sleep):
             self.outside.do(deed)
-            self._after(effect.duration_ns, partial(self._answer, attempt, None, None))
+            self.after(effect.duration_ns, partial(self._answer, attempt, None, None))
             return
         try:
             value, error = self.outside.do(deed), None
         except ActionError as refusal:
             value, error = None, refusal
-        self._after(_EFFECT_NS, partial(self._answer, attempt, value, error))
+        self.after(_EFFECT_NS, partial(self._answer, attempt, value, error))
 
     def cancel(self, attempt: Attempt) -> None:
         attempt.mark = None
@@ -175,13 +178,16 @@ class World:
 
     def run(self) -> None:
         """Take up, submit, and go on until everything has ended."""
+        self.take_up()
+        for execution_id, workflow_name, variables in SUBMISSIONS:
+            self.submit(ExecutionSubmitted(execution_id, workflow_name, variables))
+        while self.step():
+            pass
+
+    def take_up(self) -> None:
         self.host.take_up()
         for workflow in WORKFLOWS:
             self.host.feed(WorkflowRegistered(workflow))
-        for execution_id, workflow_name, variables in SUBMISSIONS:
-            self._submit(ExecutionSubmitted(execution_id, workflow_name, variables))
-        while self.step():
-            pass
 
     def step(self) -> bool:
         """Do what is due next, moving the clock to it; tell whether there was anything."""
@@ -203,20 +209,19 @@ class World:
     def move_to(self, at_ns: int) -> None:
         self.now = max(self.now, at_ns)
 
-    def _submit(self, event: ExecutionSubmitted) -> None:
+    def submit(self, event: ExecutionSubmitted) -> None:
+        """Submit what has not been acknowledged, unless it is stored though nobody was told."""
         if event.execution_id in self.outside.acknowledged:
             return
-        known = [it.execution_id for it in self.store.executions(ENGINE)]
+        known = [it.execution_id for it in self.store.executions(ENGINE, count_max=10_000)]
         if event.execution_id not in known:
             self.host.feed(event)
         self.outside.acknowledged.append(event.execution_id)
 
     def _ended(self, execution: ExecutionFacts) -> None:
-        found = outcome(execution)
-        told = self.outside.results.setdefault(execution.execution_id, found)
-        assert told == found, "a reported result has changed"
+        self.outside.report(execution.execution_id, outcome(execution))
 
-    def _after(self, delay_ns: int, call: Callable[[], None]) -> None:
+    def after(self, delay_ns: int, call: Callable[[], None]) -> None:
         self._count += 1
         heapq.heappush(self.agenda, (self.now + delay_ns, self._count, call))
 
