@@ -71,14 +71,14 @@ async def undo(context: ActionContext, parameters: Mapping[str, Any]) -> Mapping
     try:
         previous = await Get(kept)
     except NotFound as error:
-        if context.memory.get(_RESTORED):
-            return {"undone": True}
+        if _RESTORED in context.memory:
+            return {"undone": True, "restarted": context.memory[_RESTORED]}
         message = f"the previous values of {ref} were not kept: there is no {kept}"
         raise TargetRefused(message, reason="NothingKept") from error
     data = previous.get("data") or {}
     await patch_guarded(context, ref, lambda found: _replaced(found, data))
     restarted = await _restart(context, ref.namespace, plan["users"], "/undo")
-    await Remember(_RESTORED, value=True)
+    await Remember(_RESTORED, restarted)
     with suppress(NotFound):
         await Delete(kept)
     return {"undone": True, "restarted": restarted}
@@ -182,7 +182,7 @@ SPEC = ActionSpec(
             "boolean", default=True, summary="keep the old values in a Secret, so that they can be restored"
         ),
     },
-    calls_min=4,
+    calls_min=3,
     summary="put new values into a Secret and restart the workloads that use it",
     rollback=undo,
     target=named("Secret", "secret"),

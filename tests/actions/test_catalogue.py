@@ -8,6 +8,7 @@ import pytest
 from engine.actions import CATALOGUE
 from engine.core.effects import Ref
 from engine.core.errors import ActionError, TargetMissing, TargetRefused
+from tests.actions import contract
 from tests.actions.test_crashes import CASES, start
 from tests.actions.world import World, run
 
@@ -48,6 +49,9 @@ def test_calls_of_the_fast_path(case: str) -> None:
 @pytest.mark.parametrize("action", CATALOGUE)
 def test_calls_min_is_the_fewest_of_a_first_attempt(action: str) -> None:
     calls = [len(FEWEST[case].split()) for case in CASES if CASES[case][1] == action]
+    calls += [
+        len(case.calls.split()) for case in contract.CASES.values() if case.calls and case.action == action
+    ]
     assert CATALOGUE[action].calls_min == min(calls)
     assert CATALOGUE[action].name == action
 

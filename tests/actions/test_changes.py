@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.actions.rollback_deployment import difference
+from engine.actions.patching import difference
 from engine.actions.update_counter import TRIES_MAX, WRITERS_MAX
 from engine.core.effects import Ref
 from engine.core.errors import ActionError, Conflict, TargetMissing, TargetRefused

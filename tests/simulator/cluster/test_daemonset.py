@@ -59,7 +59,7 @@ def test_a_node_selector_is_respected_when_a_label_comes() -> None:
 
 def most_unavailable(rig: Rig) -> int:
     """The most nodes at once without a ready pod."""
-    ready: dict[str, bool] = {name: True for name in ("n1", "n2", "n4", "n5")}
+    ready: dict[str, bool] = dict.fromkeys(("n1", "n2", "n4", "n5"), True)
     most = 0
     for write in rig.writes:
         pod = write.after or write.before or {}

@@ -77,7 +77,9 @@ def test_a_deleted_pod_comes_back_under_its_name() -> None:
     rig = rig_of(2, storage="1Gi")
     before = {name_of(pod): pod["metadata"]["uid"] for pod in rig.pods("db")}
     rig.delete("Pod", "db-0")
-    rig.run_until(lambda: len(rig.ready("db")) == 2 and rig.pods("db")[0]["metadata"]["uid"] != before["db-0"])
+    rig.run_until(
+        lambda: len(rig.ready("db")) == 2 and rig.pods("db")[0]["metadata"]["uid"] != before["db-0"]
+    )
     assert rig.get("Pod", "db-1")["metadata"]["uid"] == before["db-1"]
     assert len(rig.store.objects["PersistentVolumeClaim"]) == 2
 

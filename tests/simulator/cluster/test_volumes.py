@@ -82,9 +82,7 @@ def test_a_second_expansion_while_one_is_under_way_is_carried_out_too() -> None:
     rig.run_until(lambda: status(rig)["capacity"] == {"storage": "30Gi"})
 
 
-@pytest.mark.parametrize(
-    ("size", "expands", "error"), [("5Gi", True, Invalid), ("20Gi", False, Forbidden)]
-)
+@pytest.mark.parametrize(("size", "expands", "error"), [("5Gi", True, Invalid), ("20Gi", False, Forbidden)])
 def test_what_the_api_server_refuses(size: str, expands: bool, error: type[Exception]) -> None:  # noqa: FBT001
     rig = rig_of(expands=expands)
     with pytest.raises(error):
