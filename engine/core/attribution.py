@@ -172,11 +172,11 @@ def execution_rows(
         critical[step.id] = None
         for group in _groups_of(execution, step):
             critical[group] = None
-        if step.plan.children_count:
-            on_path.append(ledger.opening(step))
-        else:
+        if not step.plan.children_count:
             leaves[step.id] = ledger.causes(step)
             on_path.append(leaves[step.id])
+    groups = [step for step in execution.steps_by_number if step.plan.children_count and step.id in critical]
+    on_path += [ledger.opening(group) for group in groups]
     rows: list[ExecutionRow | StepRow | AttemptRow | EffectRow] = [_execution_row(ledger, on_path)]
     for step in execution.steps_by_number:
         causes = leaves[step.id] if step.id in leaves else ledger.causes(step)

@@ -10,7 +10,7 @@ from engine.core.attribution import Span, contiguous, execution_rows
 from engine.core.causes import Cause
 from engine.core.definition import Step, StepKind
 from engine.core.errors import ProtocolError
-from tests.engine.rig import Rig, act, group, retrying
+from tests.engine.rig import HOPELESS, SECOND_NS, Rig, act, group, retrying
 from tests.oracles.heap_agenda import HeapAgenda
 from tests.oracles.world import run
 
@@ -187,3 +187,13 @@ def test_sums_are_exact_and_rows_in_order(seed: int, *, tying: bool, until: int 
             covered = [(start, end) for _, start, end in row["spans"]]
             assert sum(end - start for start, end in covered) == row["ended_ns"] - row["started_ns"]
     assert indices == list(range(world.host.engine.submitted_count))
+
+
+def test_a_group_that_waited_for_its_lock_and_then_failed_is_charged_for_the_wait() -> None:
+    """The chain begins inside the group: what came before its opening belongs to it all the same."""
+    rig = Rig(Step("g", KIND.SEQUENTIAL, steps=(act("a"),), locks=("one",)))
+    rig.submit("x")
+    rig.submit("y")
+    rig.succeed("a", "x", after_ns=2 * SECOND_NS)
+    rig.fail("a", "y", after_ns=SECOND_NS, failure=HOPELESS)
+    assert rows_of(rig, "y")["y"]["causes"] == {"lock": 2 * SECOND_NS, "API service": SECOND_NS}
