@@ -6,10 +6,11 @@ from random import Random
 from typing import Any, Literal
 
 from engine.core.definition import Workflow
-from engine.core.events import Event, ExecutionSubmitted
+from engine.core.events import CapacityReported, Event, ExecutionSubmitted
 from engine.core.limits import Limits
+from engine.core.rates import Rate
 from scenarios.runspec import ClusterSpec, EngineSpec
-from tests.fuzz.workflows import SECOND_NS, TENTH_NS, Workflows, rarely
+from tests.fuzz.workflows import SECOND_NS, SEMAPHORES, TENTH_NS, Workflows, rarely
 from tests.simulator import worlds
 
 COUNTER_START = 3
@@ -98,7 +99,7 @@ def case_of(seed: int) -> Case:
         limits=limits,
         workflows=workflows,
         arrivals=arrivals,
-        controls=_controls(draw, arrivals, calm_ns),
+        controls=_controls(draw, arrivals, calm_ns, limits),
         intrusions=_intrusions(draw, calm_ns),
         stops=_stops(draw, calm_ns) if is_durable else (),
         trouble=_trouble(draw),
@@ -118,7 +119,7 @@ def _submission(draw: Random, number: int, workflows: tuple[Workflow, ...]) -> E
     variables: Mapping[str, Any] = {
         "n": number,
         "mine": execution_id,
-        "target": draw.choice(["web", "web", "db", "gone"]),
+        "target": draw.choice(["web", "web", "web", "db", "db", "db", "gone"]),
         "list": ["p", "q"][: draw.randint(0, 2)],
     }
     return ExecutionSubmitted(execution_id, draw.choice(workflows).name, variables, draw.choice([0, 0, 0, 5]))
@@ -132,6 +133,14 @@ def _limits(draw: Random) -> Limits:
         execution_timeout_ns=draw.choice([None, None, 60 * SECOND_NS]),
         dispatch=draw.choice(["fifo", "critical-path"]),
         max_queue=draw.choice([1, 100, 100]),
+        ageing_ns=draw.choice([None, None, 3 * SECOND_NS]),
+        semaphores=draw.choice([{}, SEMAPHORES]),
+        rates=draw.choice([{}, {}, {"log": Rate(0.5, 2)}, {"update_counter": Rate(0.1), "wait": Rate(5.0, 3)}]),
+        coalesce=draw.choice([(), (), ("scale_deployment", "rollout_restart")]),
+        capacity_aware=rarely(draw, one_in=4),
+        reduce_needs=rarely(draw, one_in=3),
+        parallelise=rarely(draw, one_in=3),
+        cancel_grace_ns=draw.choice([0, 30]) * SECOND_NS,
     )
 
 
@@ -142,6 +151,7 @@ def _engine(draw: Random, limits: Limits) -> EngineSpec:
         client_qps=draw.choice([None, 5.0, 20.0]),
         client_burst=draw.choice([5, 30]),
         decision_ns=draw.choice([0, 0, 3_000_000]),
+        store_commit=draw.choice([None, None, worlds.constant(0.02)]),
     )
 
 
@@ -176,8 +186,18 @@ def _trouble(draw: Random) -> Trouble:
     return Trouble(draw.choice(some), draw.choice(some), draw.choice(some), draw.choice((0.0, 0.0, 0.05)))
 
 
-def _controls(_draw: Random, _arrivals: tuple[Arrival, ...], _calm_ns: int) -> tuple[Control, ...]:
-    return ()
+def _controls(draw: Random, arrivals: tuple[Arrival, ...], calm_ns: int, limits: Limits) -> tuple[Control, ...]:
+    controls: list[Control] = []
+    if limits.capacity_aware:
+        instants = [0, *(draw.randrange(calm_ns) for _ in range(draw.randint(0, 5)))]
+        controls += [Control(at_ns, CapacityReported(_free(draw))) for at_ns in instants]
+        plenty = {"cpu_m": 100_000, "memory_b": 1 << 40, "pods": 1_000}
+        controls.append(Control(calm_ns, CapacityReported(plenty)))
+    return tuple(sorted(controls, key=lambda one: one.at_ns))
+
+
+def _free(draw: Random) -> dict[str, int]:
+    return {"cpu_m": draw.choice([0, 500, 3_000]), "memory_b": 1 << 34, "pods": draw.choice([0, 1, 50])}
 
 
 def _intrusions(draw: Random, calm_ns: int) -> tuple[Intrusion, ...]:

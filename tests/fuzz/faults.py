@@ -16,6 +16,7 @@ from simulator.agenda import Agenda
 from simulator.attribution import extend
 from simulator.cluster.apiserver import Call
 from simulator.cluster.cluster import Cluster
+from simulator.engine_stations import EngineStations
 from simulator.outside import Outside
 from simulator.perform import ModelPerformer
 from simulator.streams import Stream, entity
@@ -88,16 +89,18 @@ class WatchedStore(MemoryStore):
             yield now, self.altered(event)
 
 
+def _never(_call: Call) -> None:
+    """Leave it to a timeout to end the attempt."""
+
+
 class FaultyPerformer(ModelPerformer):
     """The model's performer, with trouble on the way to the API until the calm."""
-
-    died: Callable[[], None]
-
     def __init__(
         self,
         agenda: Agenda,
         cluster: Cluster,
         host: Host,
+        engine: EngineStations | None,
         case: Case,
         outside: Outside,
         stream: Stream,
@@ -105,7 +108,7 @@ class FaultyPerformer(ModelPerformer):
         mortality: Mortality,
         on_acknowledged: Callable[[Attempt, Effect[Any]], None],
     ) -> None:
-        super().__init__(agenda, cluster, host, case.engine.decision_ns, on_acknowledged, outside)
+        super().__init__(agenda, cluster, host, engine, on_acknowledged, outside)
         self._case = case
         self._stream = stream
         self._notes = notes
@@ -129,66 +132,45 @@ class FaultyPerformer(ModelPerformer):
         super().finish(attempt)
 
     def perform(self, attempt: Attempt, effect: Effect[Any]) -> None:
-        now = self._agenda.now
-        if attempt.mark.link[2] > now:  # the engine is still deciding
-            super().perform(attempt, effect)
-            return
         self._mortality.effect()
-        if now >= self._case.calm_ns or not isinstance(effect, _API):
+        if self._agenda.now >= self._case.calm_ns or not isinstance(effect, _API):
             super().perform(attempt, effect)
             return
         number = self._requests[attempt.key] = self._requests.get(attempt.key, 0) + 1
-        key = entity(f"{'/'.join(map(str, attempt.key))}/{now}/{number}")
-        drawn, trouble = self._stream.uniform(key), self._case.trouble
-        if drawn < trouble.refused:
+        key = entity(f"{'/'.join(map(str, attempt.key))}/{self._agenda.now}/{number}")
+        if self._stream.uniform(key) < self._case.trouble.refused:
             kind = _REFUSALS[int(self._stream.uniform(key, 1) * len(_REFUSALS))]
             self._host.throw(attempt, kind("refused by the fuzz"))
             return
-        drawn -= trouble.refused
-        if drawn < 0 or drawn >= trouble.lost + trouble.slow + trouble.silent:
-            super().perform(attempt, effect)
-        elif drawn < trouble.lost:
-            super().perform(attempt, effect)
-            self._lose(attempt.pending)
-        elif drawn < trouble.lost + trouble.slow:
-            self._slow(attempt, effect, round(self._stream.uniform(key, 2) * 4 * SECOND_NS))
-        else:
-            super().perform(attempt, effect)
-            self._silence(attempt.pending)
-
-    def _decided(self, attempt: Attempt, timer: Any, effect: Effect[Any], entry: Any) -> None:
-        try:
-            super()._decided(attempt, timer, effect, entry)
-        except Died:  # nobody of the host stands in between here
-            self.died()
+        super().perform(attempt, effect)
+        if isinstance(attempt.pending, Call):
+            self._answer_badly(attempt.pending, key)
 
     # -- trouble
 
-    def _lose(self, call: Any) -> None:
-        assert isinstance(call, Call)
+    def _answer_badly(self, call: Call, key: int) -> None:
+        """Let the server carry a request out, and the answer be lost, late, or never come."""
+        drawn, trouble = self._stream.uniform(key, 2), self._case.trouble
         answered = call.done
 
         def lost(call: Call) -> None:
             call.value, call.error = None, ServerError("carried out, and the answer was lost")
             answered(call)
 
-        call.done = lost
+        def late(call: Call) -> None:
+            delay_ns = round(self._stream.uniform(key, 3) * 4 * SECOND_NS)
+            self._agenda.after(delay_ns, partial(arrived, call))
 
-    def _silence(self, call: Any) -> None:
-        """Carry the request out, and never answer: only a timeout ends the attempt."""
-        assert isinstance(call, Call)
-        call.done = lambda _call: None
+        def arrived(call: Call, _entry: Any) -> None:
+            call.link = extend(call.link, Cause.API_QUEUE, self._agenda.now)
+            answered(call)
 
-    def _slow(self, attempt: Attempt, effect: Effect[Any], delay_ns: int) -> None:
-        attempt.mark.since_ns = self._agenda.now
-        attempt.pending = delay = object()
-        self._agenda.after(delay_ns, partial(self._send, attempt, delay, effect))
-
-    def _send(self, attempt: Attempt, delay: object, effect: Effect[Any], _entry: Any) -> None:
-        if attempt.pending is delay:  # else cancelled
-            attempt.pending = None
-            self._charge(attempt, Cause.API_QUEUE)
-            super().perform(attempt, effect)
+        if drawn < trouble.lost:
+            call.done = lost
+        elif drawn < trouble.lost + trouble.slow:
+            call.done = late
+        elif drawn < trouble.lost + trouble.slow + trouble.silent:
+            call.done = _never
 
     # -- the end of its process
 

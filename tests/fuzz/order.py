@@ -36,16 +36,21 @@ def _need_has_ended(
             return
     if inside and need.step.kind is StepKind.ACTION:
         yield from _outcome(seen, execution_id, span, place, need)
-    if need.step.wait_ns:
-        submitted = seen.accepted.get(execution_id)
-        earliest = [0 if submitted is None else seen.notes[submitted].at_ns]
-        for other in tree.needs(need):
-            for before in _inside(seen, execution_id, tree, other):
-                earliest.append(seen.notes[before.end].at_ns if before.end < len(seen.notes) else 0)
-        if (execution_id, need.id) in seen.overridden:
-            return
-        if not need.step.when and span.note.at_ns < max(earliest) + need.step.wait_ns:
+    if need.step.wait_ns and not need.step.when and not list(tree.needs(need)):  # it cannot have been skipped
+        earliest = _ready_ns(seen, execution_id, tree, need) + need.step.wait_ns
+        if span.note.at_ns < earliest and (execution_id, need.id) not in seen.overridden:
             yield seen.fail("order", span.begin, f"{who} had waited for {need.step.wait_ns} ns")
+
+
+def _ready_ns(seen: Seen, execution_id: str, tree: Tree, place: Place) -> int:
+    """Return an instant before which a step cannot have been ready."""
+    ready_ns = seen.submitted_ns[execution_id]
+    for around in tree.within(place):
+        for need in tree.needs(around):
+            for span in _inside(seen, execution_id, tree, need):
+                if span.end < len(seen.notes) and not span.is_rollback:
+                    ready_ns = max(ready_ns, seen.notes[span.end].at_ns)
+    return ready_ns
 
 
 def _inside(seen: Seen, execution_id: str, tree: Tree, place: Place) -> list[Span]:
@@ -63,8 +68,17 @@ def _outcome(seen: Seen, execution_id: str, span: Span, place: Place, need: Plac
     if need.step.continue_on_failure or key in seen.overridden:
         return
     wanted, word = (seen.failed, "failed") if place.step.id in need.step.on_failure else (seen.succeeded, "succeeded")
-    if wanted.get(key, len(seen.notes)) > span.begin:
+    if need.step.action in seen.case.limits.coalesce:  # it may have joined any other that does the same
+        wanted = {key: place for key, place in wanted.items() if _action_of(seen, *key) == need.step.action}
+        first = min(wanted.values(), default=len(seen.notes))
+    else:
+        first = wanted.get(key, len(seen.notes))
+    if first > span.begin:
         yield seen.fail("order", span.begin, f"{execution_id}: {span.note.step_id} began before {need.id} had {word}")
+
+
+def _action_of(seen: Seen, execution_id: str, step_id: str) -> str:
+    return seen.trees[execution_id].place(step_id).step.action
 
 
 def nothing_is_redone(seen: Seen) -> Iterator[Violation]:

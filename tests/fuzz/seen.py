@@ -42,6 +42,7 @@ class Seen:
     events: list[tuple[int, Event]] = field(default_factory=list)
     trees: dict[str, Tree] = field(default_factory=dict)
     submitted: dict[str, ExecutionSubmitted] = field(default_factory=dict)
+    submitted_ns: dict[str, int] = field(default_factory=dict)
     accepted: dict[str, int] = field(default_factory=dict)
     spans: dict[str, dict[str, list[Span]]] = field(default_factory=dict)  # by execution and step, in order
     reports: dict[str, list[tuple[int, Note]]] = field(default_factory=dict)
@@ -99,6 +100,7 @@ def _take_event(seen: Seen, place: int, note: Note, workflows: Mapping[str, Work
     seen.events.append((note.at_ns, event))
     if isinstance(event, ExecutionSubmitted):
         seen.submitted[event.execution_id] = event
+        seen.submitted_ns[event.execution_id] = note.at_ns
         seen.trees[event.execution_id] = Tree(workflows[event.workflow], workflows)
     elif isinstance(event, AttemptSucceeded):
         seen.succeeded.setdefault((event.execution_id, event.step_id), place)

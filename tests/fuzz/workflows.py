@@ -13,7 +13,7 @@ SIGNALS = ("go", "stop")
 DEPLOYMENTS = ("web", "db")
 LOCKS = ("a", "a", "b", "of-${target}", "three", "three")
 SEMAPHORES = {"three": 3}
-LANDED = frozenset[str]()
+LANDED = frozenset(("demand"))
 
 CONDITIONS = (
     "variables.n % 2 == 0",
@@ -22,13 +22,14 @@ CONDITIONS = (
     "false",
     "steps.all(id, steps[id].state != 'failed')",
     "steps.exists(id, steps[id].state == 'skipped')",
-    "variables.absent",
+    "variables.n >= 0",
 )
+_BROKEN = "variables.absent"
 _LEAVES = (StepKind.ACTION,) * 10 + (StepKind.WAIT, StepKind.WAIT, StepKind.CONDITION, StepKind.DECISION)
 _NESTS = (StepKind.PARALLEL, StepKind.SEQUENTIAL)
 _ACTIONS = (
     "restart_pod", "restart_pod", "scale_deployment", "scale_deployment", "rollout_restart",
-    "rollback_deployment", "run_job", "run_job", "update_counter", "update_counter", "update_counter",
+    "rollout_restart", "run_job", "run_job", "update_counter", "update_counter", "update_counter",
     "wait", "wait", "log", "log",
 )  # fmt: skip
 
@@ -45,7 +46,7 @@ class Workflows:
         self._draw = draw
         self._count = 0
         self._made: list[str] = []
-        self._in_loop = 0
+        self._held: list[str] = []  # locks of the groups around
 
     def workflow(self) -> Workflow:
         draw = self._draw
@@ -87,7 +88,7 @@ class Workflows:
         branches: list[Branch] = []
         for _ in range(draw.randint(0, 2) if later else 0):
             targets = tuple(draw.sample(later, draw.randint(1, min(2, len(later)))))
-            branches.append(Branch(targets, draw.choice(CONDITIONS[:-1])))
+            branches.append(Branch(targets, draw.choice(CONDITIONS)))
         if not branches or draw.random() < 0.6:
             branches.append(Branch(tuple(later[:1])))
         return tuple(branches)
@@ -103,7 +104,7 @@ class Workflows:
         kind = draw.choice(kinds)
         step: dict[str, Any] = {"id": f"s{self._count}", "kind": kind, "needs": needs}
         if rarely(draw, one_in=8):
-            step["when"] = draw.choice(CONDITIONS)
+            step["when"] = _BROKEN if rarely(draw, one_in=12) else draw.choice(CONDITIONS)
         if "policies" in LANDED and rarely(draw, one_in=10):
             step["continue_on_failure"] = True
         return step | self._of_kind(kind, depth)
@@ -151,13 +152,11 @@ class Workflows:
         return {"wait_ns": draw.choice([0, 1, 5, 20, 50]) * TENTH_NS}
 
     def _group(self, depth: int) -> dict[str, Any]:
-        return {"steps": self._level(self._draw.randint(1, 3), depth + 1), **self._group_locks()}
+        return self._holding(lambda: {"steps": self._level(self._draw.randint(1, 3), depth + 1)})
 
     def _loop(self, depth: int) -> dict[str, Any]:
         draw = self._draw
-        self._in_loop += 1
-        fields: dict[str, Any] = {"steps": self._level(draw.randint(1, 2), depth + 1)}
-        self._in_loop -= 1
+        fields = self._holding(lambda: {"steps": self._level(draw.randint(1, 2), depth + 1)})
         if draw.random() < 0.5:
             fields["items"] = draw.choice([("web", "db"), (1, 2, 3), "${list}"])
         else:
@@ -167,32 +166,43 @@ class Workflows:
             fields["iterations_max"] = 2
         if fields["parallelism"] == 1 and rarely(draw, one_in=4):
             fields["break_when"] = draw.choice(["variables.index == 1", "true", "false"])
-        return fields | self._group_locks()
+        return fields
 
     def _subflow(self, _depth: int) -> dict[str, Any]:
         parameters = {
             "n": self._draw.choice(["${n}", 1]), "target": "${target}", "mine": "${mine}", "list": [1, 2]
         }  # fmt: skip
-        return {"workflow": self._draw.choice(self._made), "parameters": parameters, **self._group_locks()}
+        return {"workflow": self._draw.choice(self._made), "parameters": parameters}
 
-    def _group_locks(self) -> dict[str, Any]:
-        if "locks" not in LANDED or not rarely(self._draw, one_in=8):
-            return {}
-        return {"locks": (self._draw.choice(LOCKS),)}
+    def _holding(self, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Make what is inside a group, which now and then holds a lock meanwhile."""
+        names = self._free_locks() if rarely(self._draw, one_in=8) else []
+        if not names:
+            return make()
+        name = self._draw.choice(names)
+        self._held.append(name)
+        fields = make()
+        self._held.pop()
+        return {**fields, "locks": (name,)}
+
+    def _free_locks(self) -> list[str]:
+        """Return the locks that may be taken here: after those around, in order of their names."""
+        return [name for name in LOCKS if all(name > held or "$" in name == held for held in self._held)]
 
     # -- actions
 
     def _action(self, _depth: int) -> dict[str, Any]:
         draw = self._draw
-        action = draw.choice(_ACTIONS)
+        action = "rollback_deployment" if rarely(draw, one_in=30) else draw.choice(_ACTIONS)
         fields: dict[str, Any] = {"action": action, "parameters": self._parameters(action)}
         fields["retry"] = self._retry()
         fields["expected_ns"] = draw.randint(0, 50) * TENTH_NS
         fields |= self._timeout()
-        if draw.random() < 0.3:
-            fields["lock"] = draw.choice(LOCKS)
-        if "locks" in LANDED and rarely(draw, one_in=6):
-            fields["locks"] = tuple(dict.fromkeys(draw.choices(LOCKS, k=2)))
+        locks = self._free_locks()
+        if locks and draw.random() < 0.3:
+            fields["lock"] = draw.choice(locks)
+        if locks and rarely(draw, one_in=6):
+            fields["locks"] = tuple(dict.fromkeys(draw.choices(locks, k=2)))
         if "rollback" in LANDED and rarely(draw, one_in=3):
             fields["rollback"] = self._rollback()
         if "ensure" in LANDED and rarely(draw, one_in=10):
@@ -234,4 +244,4 @@ class Workflows:
             case "wait":
                 return {"duration_s": draw.choice([0, 0.5, 2, 8, "long" if rarely(draw, one_in=6) else 1])}
             case _:
-                return {"message": draw.choice(["by ${mine}", "by ${mine}", "${absent}"])}
+                return {"message": "${absent}" if rarely(draw, one_in=9) else "by ${mine}"}

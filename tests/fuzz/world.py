@@ -21,6 +21,7 @@ from simulator.attribution import root
 from simulator.checkers import ClusterChecker
 from simulator.cluster.cluster import Cluster
 from simulator.driver import Driver
+from simulator.engine_stations import EngineStations, StationedHost, bind, host_type
 from simulator.outside import Outside
 from simulator.streams import Streams
 from tests.fuzz.draws import Arrival, Case, Control, Intrusion, Stop
@@ -86,11 +87,13 @@ class Process:
         world, case = self._world, self._world.case
         world.store.mortality = self._mortality
         if not case.is_durable:
-            self.host = Host(
+            self.host = host_type(case.engine)(
                 world.new_engine(), CATALOGUE, _CONDITIONS, lambda: world.agenda.now, world.notes.rows.append, detail=True
             )
             self.host.on_handled.append(self._handled)
-            self._bind(self.host)
+            self._bind(self.host, bind(self.host, case.engine, world.streams))
+            if isinstance(self.host, StationedHost):
+                self.host.later = self.performer.conclude
             return
         lease = world.store.acquire(ENGINE, "fuzz", 1_000 * SECOND_NS)
         try:
@@ -105,16 +108,15 @@ class Process:
         )  # fmt: skip
         host.died = self.die
         host.on_handled.append(self._handled)
-        self._bind(host)
+        self._bind(host, None)
         host.take_up()
 
-    def _bind(self, host: Host) -> None:
+    def _bind(self, host: Host, stations: EngineStations | None) -> None:
         world = self._world
         self.performer = host.performer = FaultyPerformer(
-            world.agenda, world.cluster, host, world.case, world.outside, world.streams.stream("faults"),
+            world.agenda, world.cluster, host, stations, world.case, world.outside, world.streams.stream("faults"),
             world.notes, self._mortality, self._acknowledged,
         )  # fmt: skip
-        self.performer.died = self.die
         Driver(host, _MortalAgenda(world.agenda, self))
         host.on_execution_end.append(self._ended)
         if self._stop is not None and self._stop.where == "instant":
