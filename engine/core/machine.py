@@ -175,7 +175,9 @@ class WorkflowEngine(StepMachine):
                 message = f"workflow {workflow.name!r} is registered already, and differs"
                 raise ProtocolError(message)
             return
-        plan = plans.build(workflow)
+        plan = plans.build(
+            workflow, reduce_needs=self.limits.reduce_needs, parallelise=self.limits.parallelise
+        )
         if len(plan.steps) > self.limits.max_steps_per_workflow:
             message = (
                 f"workflow {workflow.name!r} has {len(plan.steps)} steps; "

@@ -4,12 +4,11 @@ Steps are numbered in order of definition, groups before their children. All ref
 numbers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
-from engine.core import optimizer
+from engine.core import optimizer, ordering
 from engine.core.definition import RetryPolicy, Step, StepKind, Workflow
 from engine.core.parameters import Resolver, compile_value
 from engine.core.validation import dependencies
@@ -60,11 +59,15 @@ class Plan:
     top_level_count: int
 
 
-def build(workflow: Workflow) -> Plan:
-    """Flatten a workflow."""
+def build(workflow: Workflow, *, reduce_needs: bool = False, parallelise: bool = False) -> Plan:
+    """Flatten a workflow; see `engine.core.ordering` for what the two switches do."""
+    order: dict[str, list[str]] = {}
+    for level, in_sequence in _levels(workflow.steps, in_sequence=False):
+        waits_for = _waits_for(level, in_sequence=in_sequence, parallelise=parallelise)
+        order |= ordering.reduce(waits_for) if reduce_needs else waits_for
     numbers = {step.id: number for number, step in enumerate(workflow.walk())}
     steps: list[PlanStep] = []
-    _add_level(workflow.steps, steps, numbers, parent=-1, parent_id="", in_sequence=False)
+    _add_level(workflow.steps, steps, numbers, order, parent=-1, parent_id="", in_sequence=False)
     optimizer.set_remaining(steps)
     roots = tuple(step.index for step in steps if step.parent == -1 and step.waits_for_count == 0)
     return Plan(workflow, tuple(steps), roots, len(workflow.steps))
@@ -74,12 +77,12 @@ def _add_level(
     level: Sequence[Step],
     steps: list[PlanStep],
     numbers: Mapping[str, int],
+    order: Mapping[str, Sequence[str]],
     *,
     parent: int,
     parent_id: str,
     in_sequence: bool,
 ) -> None:
-    order = _waits_for(level, in_sequence=in_sequence)
     dependents: dict[str, list[int]] = {step.id: [] for step in level}
     deciders: dict[str, list[int]] = {step.id: [] for step in level}
     for step in level:
@@ -96,7 +99,7 @@ def _add_level(
         if step.steps:
             sequential = step.kind is StepKind.SEQUENTIAL
             _add_level(
-                step.steps, steps, numbers, parent=planned.index, parent_id=step.id, in_sequence=sequential
+                step.steps, steps, numbers, order, parent=planned.index, parent_id=step.id, in_sequence=sequential
             )
             inside = range(planned.index + 1, len(steps))
             planned.descendants = inside
@@ -107,12 +110,18 @@ def _add_level(
             )
 
 
-def _waits_for(level: Sequence[Step], *, in_sequence: bool) -> dict[str, list[str]]:
+def _levels(level: Sequence[Step], *, in_sequence: bool) -> Iterator[tuple[Sequence[Step], bool]]:
+    yield level, in_sequence
+    for step in level:
+        if step.steps:
+            yield from _levels(step.steps, in_sequence=step.kind is StepKind.SEQUENTIAL)
+
+
+def _waits_for(level: Sequence[Step], *, in_sequence: bool, parallelise: bool) -> dict[str, list[str]]:
     order = {step_id: list(needs) for step_id, needs in dependencies(level).items()}
     if in_sequence:
-        for before, after in pairwise(level):
-            if before.id not in order[after.id]:
-                order[after.id].append(before.id)
+        for step_id, before in ordering.sequence(level, parallelise=parallelise).items():
+            order[step_id] += [need for need in before if need not in order[step_id]]
     return order
 
 
