@@ -19,13 +19,22 @@ from engine.core.causes import Cause
 from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution, StartAttempt
 from engine.core.conditions import Conditions, Program
 from engine.core.definition import Branch, RetryPolicy, Rollback, Step, StepKind, Workflow
+from engine.core.durable_host import DurableHost
 from engine.core.errors import (
     ActionError,
     ConditionError,
     DefinitionError,
     EngineError,
     HistoryError,
+    LeaseHeld,
+    LeaseLost,
+    NotTheEnd,
     ProtocolError,
+    SchemaTooNew,
+    StoreCorrupt,
+    StoreError,
+    StoreFull,
+    StoreUnreachable,
 )
 from engine.core.event_codec import HISTORY_VERSION, event_from_json, event_to_json
 from engine.core.events import (
@@ -53,9 +62,12 @@ from engine.core.events import (
 from engine.core.facts import AttemptFacts, ExecutionFacts, StepFacts
 from engine.core.history import History, replay
 from engine.core.host import Host
+from engine.core.journal import Journal, StoreJournal
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
+from engine.core.recovery import Recovered, recover
 from engine.core.states import AttemptState, ExecutionState, StepState
+from engine.core.store import EngineSummary, ExecutionStore, ExecutionSummary, Lease, Snapshot
 
 __all__ = [
     "HISTORY_VERSION",
@@ -82,25 +94,35 @@ __all__ = [
     "DeadlineReached",
     "DefinitionError",
     "DrainRequested",
+    "DurableHost",
     "EmergencyStopRequested",
     "EngineError",
     "EngineRecovered",
+    "EngineSummary",
     "EvaluateCondition",
     "Event",
     "ExecutionFacts",
     "ExecutionState",
+    "ExecutionStore",
     "ExecutionSubmitted",
+    "ExecutionSummary",
     "Failure",
     "History",
     "HistoryError",
     "Host",
     "InvalidParameters",
+    "Journal",
+    "Lease",
+    "LeaseHeld",
+    "LeaseLost",
     "Limits",
+    "NotTheEnd",
     "Parameter",
     "PauseRequested",
     "Performer",
     "Program",
     "ProtocolError",
+    "Recovered",
     "Remembered",
     "ReopenRequested",
     "ReportExecution",
@@ -108,7 +130,9 @@ __all__ = [
     "RetryPolicy",
     "Rollback",
     "Rule",
+    "SchemaTooNew",
     "SignalReceived",
+    "Snapshot",
     "Span",
     "Spans",
     "StartAttempt",
@@ -118,11 +142,17 @@ __all__ = [
     "StepKind",
     "StepOverridden",
     "StepState",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFull",
+    "StoreJournal",
+    "StoreUnreachable",
     "Workflow",
     "WorkflowEngine",
     "WorkflowRegistered",
     "event_from_json",
     "event_to_json",
     "execution_rows",
+    "recover",
     "replay",
 ]
