@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from engine.actions.nodes import cordon, get_node, uncordon_if_ours
 from engine.actions.pods import is_finished, owner_of, until_gone
-from engine.actions.targets import READ, named, ref_of, rule
+from engine.actions.targets import FOLLOW, named, ref_of, rule
 from engine.core.action import ActionContext, ActionSpec, Parameter
 from engine.core.definition import SECOND_NS
 from engine.core.effects import Delete, Evict, List, Ref, Remember, Resource, Selection, Sleep
@@ -139,7 +139,7 @@ SPEC = ActionSpec(
     target=named("Node", "node"),
     rbac=(
         rule("nodes", "get", "patch"),
-        rule("pods", *READ, "delete", everywhere=True),
+        rule("pods", *FOLLOW, "delete", everywhere=True),
         rule("pods/eviction", "create", everywhere=True),
     ),
     coalescible=True,

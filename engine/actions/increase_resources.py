@@ -6,7 +6,7 @@ from typing import Any, Final
 from engine.actions import resizing
 from engine.actions.deployments import pods_of, refuse_paused, until_rolled_out
 from engine.actions.patching import patch_guarded
-from engine.actions.targets import NAMESPACE, READ, get_target, named, rule
+from engine.actions.targets import FOLLOW, NAMESPACE, READ, get_target, named, rule
 from engine.core.action import ActionContext, ActionSpec, InvalidParameters, Parameter
 from engine.core.effects import List, Ref, Remember, Resource, Selection
 from engine.core.errors import TargetRefused
@@ -148,7 +148,7 @@ SPEC = ActionSpec(
     target=named("Deployment", "deployment"),
     rbac=(
         rule("deployments", *READ, "patch"),
-        rule("pods", *READ),
+        rule("pods", *FOLLOW),
         rule("pods/resize", "patch"),
         rule("nodes", "list"),
     ),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.actions.targets import NAMESPACE, READ, get_target, named, rule
+from engine.actions.targets import FOLLOW, NAMESPACE, READ, get_target, named, rule
 from engine.actions.workloads import refuse_unrollable, request_restart, until_restarted
 from engine.core.action import ActionContext, ActionSpec, Parameter
 from engine.core.effects import Ref
@@ -36,7 +36,7 @@ SPEC = ActionSpec(
     calls_min=2,
     summary="replace the pod of a DaemonSet on every node",
     target=named("DaemonSet", "daemonset"),
-    rbac=(rule("daemonsets", *READ, "patch"), rule("pods", *READ)),
+    rbac=(rule("daemonsets", *READ, "patch"), rule("pods", *FOLLOW)),
     coalescible=True,
     precondition="the DaemonSet exists and is rolled out by itself",
     post_condition="every pod was created after the restart was asked for, and is available",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.actions.targets import NAMESPACE, READ, get_target, named, rule
+from engine.actions.targets import FOLLOW, NAMESPACE, READ, get_target, named, rule
 from engine.actions.workloads import partition_of, refuse_unrollable, request_restart, until_restarted
 from engine.core.action import ActionContext, ActionSpec, Parameter
 from engine.core.effects import Ref
@@ -41,7 +41,7 @@ SPEC = ActionSpec(
     calls_min=2,
     summary="replace all pods of a StatefulSet, the highest ordinal first",
     target=named("StatefulSet", "statefulset"),
-    rbac=(rule("statefulsets", *READ, "patch"), rule("pods", *READ)),
+    rbac=(rule("statefulsets", *READ, "patch"), rule("pods", *FOLLOW)),
     coalescible=True,
     precondition="the StatefulSet exists, is rolled out by itself and has no partition",
     post_condition="every pod was created after the restart was asked for, and is ready",

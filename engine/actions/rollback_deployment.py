@@ -11,7 +11,7 @@ from engine.actions.deployments import (
     until_rolled_out,
 )
 from engine.actions.patching import TRIES_MAX, difference
-from engine.actions.targets import NAMESPACE, READ, named, rule
+from engine.actions.targets import FOLLOW, NAMESPACE, READ, named, rule
 from engine.core.action import ActionContext, ActionSpec, Parameter
 from engine.core.effects import Get, List, Patch, Ref, Remember, Resource
 from engine.core.errors import Conflict, NotFound, TargetMissing
@@ -161,7 +161,7 @@ SPEC = ActionSpec(
     summary="go back to an earlier revision of a Deployment's pod template",
     rollback=go_forward,
     target=named("Deployment", "deployment"),
-    rbac=(rule("deployments", *READ, "patch"), rule("replicasets", "get", "list"), rule("pods", *READ)),
+    rbac=(rule("deployments", *READ, "patch"), rule("replicasets", "get", "list"), rule("pods", *FOLLOW)),
     coalescible=True,
     precondition="the Deployment exists, is not paused, and a ReplicaSet still holds the revision",
     post_condition="all pods are of that revision's template and available; the others are gone",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.actions.targets import NAMESPACE, READ, get_target, named, rule
+from engine.actions.targets import FOLLOW, NAMESPACE, READ, get_target, named, rule
 from engine.actions.workloads import refuse_unrollable, request_restart, until_restarted
 from engine.core.action import ActionContext, ActionSpec, Parameter
 from engine.core.effects import Ref
@@ -37,7 +37,7 @@ SPEC = ActionSpec(
     calls_min=2,
     summary="replace all pods of a Deployment by its rolling update",
     target=named("Deployment", "deployment"),
-    rbac=(rule("deployments", *READ, "patch"), rule("pods", *READ)),
+    rbac=(rule("deployments", *READ, "patch"), rule("pods", *FOLLOW)),
     coalescible=True,
     precondition="the Deployment exists and is not paused",
     post_condition="every pod was created after the restart was asked for, and is available",

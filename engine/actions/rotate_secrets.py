@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from engine.actions.identity import DOMAIN, writer_of
 from engine.actions.patching import difference, patch_guarded
-from engine.actions.targets import NAMESPACE, READ, get_target, named, ref_of, rule
+from engine.actions.targets import FOLLOW, NAMESPACE, READ, get_target, named, ref_of, rule
 from engine.actions.workloads import refuse_unrollable, request_restart, until_restarted
 from engine.core.action import ActionContext, ActionSpec, InvalidParameters, Parameter
 from engine.core.effects import Create, Delete, Get, List, Ref, Remember, Resource, Selection
@@ -191,7 +191,7 @@ SPEC = ActionSpec(
         rule("deployments", *READ, "patch"),
         rule("statefulsets", *READ, "patch"),
         rule("daemonsets", *READ, "patch"),
-        rule("pods", *READ),
+        rule("pods", *FOLLOW),
     ),
     precondition="both Secrets exist, the target is not immutable, its users are rolled out by themselves",
     post_condition="the Secret holds the new values, and every pod that uses it was created afterwards",

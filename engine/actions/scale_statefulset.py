@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.actions.scaling import check, parameters_of, scale, unscale
-from engine.actions.targets import READ, named, rule
+from engine.actions.targets import FOLLOW, READ, named, rule
 from engine.core.action import ActionContext, ActionSpec
 from engine.core.effects import Ref
 
@@ -41,7 +41,7 @@ SPEC = ActionSpec(
     rbac=(
         rule("statefulsets", *READ),
         rule("statefulsets/scale", "patch"),
-        rule("pods", *READ),
+        rule("pods", *FOLLOW),
         rule("horizontalpodautoscalers", "list"),
     ),
     coalescible=True,

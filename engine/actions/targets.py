@@ -7,7 +7,8 @@ from engine.core.action import Parameter, Rule
 from engine.core.effects import Get, Ref, Resource, Selection
 from engine.core.errors import NotFound, TargetMissing
 
-READ: Final = ("get", "list", "watch")
+FOLLOW: Final = ("list", "watch")
+READ: Final = ("get", *FOLLOW)
 NAMESPACE: Final = Parameter("string", required=True, summary="where the target lives")
 _GROUPS: Final[Mapping[str, str]] = {
     "configmaps": "",

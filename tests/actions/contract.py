@@ -134,10 +134,42 @@ def cordon(bench: Bench) -> None:
     bench.change("Node", "n1", {"spec": {"unschedulable": True}})
 
 
+def mark(bench: Bench) -> None:
+    """Roll out another revision."""
+    changes = {"metadata": {"annotations": {"mark": "2"}}}
+    bench.change("Deployment", "web", {"spec": {"template": changes}})
+
+
+def marked(bench: Bench) -> bool:
+    marks = [pod["metadata"]["annotations"].get("mark") for pod in pods(bench, "web")]
+    return marks == ["2"] * 3 and whole(bench, "web", 3)
+
+
+USERS = {"login": 1, "db": 2, "agent": 3}  # of the credentials
 POLICY = {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Ingress"]}
 FIRST_WEB = "web-first"  # stands for the first of web's pods
 
 CASES: Mapping[str, Case] = {
+    "restart a pod": Case(
+        "restart_pod",
+        {"deployment": "web", "ordinal": 1},
+        "Get List Delete",
+        lambda bench: whole(bench, "web", 3),
+    ),
+    "restart a pod by name": Case(
+        "restart_pod",
+        {"pod": FIRST_WEB, "method": "evict"},
+        "Get Get Evict",
+        lambda bench: whole(bench, "web", 3),
+    ),
+    "roll a deployment back": Case(
+        "rollback_deployment",
+        {"deployment": "web"},
+        "Get List Patch",
+        lambda bench: not marked(bench),
+        marked,
+        mark,
+    ),
     "delete a pod": Case(
         "delete_pod",
         {"pod": FIRST_WEB},
@@ -284,15 +316,15 @@ CASES: Mapping[str, Case] = {
     "rotate secrets": Case(
         "rotate_secrets",
         {"secret": "credentials", "value_from": "incoming"},
-        "Get Get List List List Create Patch Get Patch",
+        "Get Get List List List Create Patch Get Patch Get Patch Get Patch",
         lambda bench: (
             secret(bench) == {"password": NEW, "user": OLD}
-            and restarted(bench, "login", 1)
+            and all(restarted(bench, app, count) for app, count in USERS.items())
             and secrets_count(bench) == 3
         ),
         lambda bench: (
             secret(bench) == {"password": OLD, "user": OLD}
-            and restarted(bench, "login", 1, "run-1/step-1/undo")
+            and all(restarted(bench, app, count, "run-1/step-1/undo") for app, count in USERS.items())
             and secrets_count(bench) == 2
         ),
     ),

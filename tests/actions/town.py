@@ -21,8 +21,8 @@ def town(version: str) -> list[Object]:
         deployment("other", 1),
         _with(deployment("files", 1), mounting("data")),
         _with(deployment("login", 1), _reading("credentials")),
-        statefulset("db", 2, storage="1Gi"),
-        daemonset("agent"),
+        _with(statefulset("db", 2, storage="1Gi"), {"volumes": [_volume("credentials")]}),
+        _with(daemonset("agent"), {"volumes": [_projected("credentials")]}),
         budget("web", minAvailable=2),
         _plain("autoscaling/v2", "HorizontalPodAutoscaler", "other", spec=_autoscaling()),
         _plain("networking.k8s.io/v1", "NetworkPolicy", "closed", spec={"podSelector": {}, "ingress": []}),
@@ -47,6 +47,14 @@ def _reading(secret: str) -> Object:
     [container] = template("login")["spec"]["containers"]
     origin = {"secretKeyRef": {"name": secret, "key": "password"}}
     return {"containers": [{**container, "env": [{"name": "PASSWORD", "valueFrom": origin}]}]}
+
+
+def _volume(secret: str) -> Object:
+    return {"name": "secret", "secret": {"secretName": secret}}
+
+
+def _projected(secret: str) -> Object:
+    return {"name": "secret", "projected": {"sources": [{"secret": {"name": secret}}]}}
 
 
 def _autoscaling() -> Object:
