@@ -188,7 +188,8 @@ class WorkflowEngine(StepMachine):
 
     def _on_execution_submitted(self, event: ExecutionSubmitted, now: int) -> None:
         plan = self._plan(event.workflow)
-        if event.execution_id in self._executions or event.execution_id in self._ended_ids:
+        known = self._executions.get(event.execution_id)
+        if event.execution_id in self._ended_ids or (known is not None and EXECUTION[known.state]):
             message = f"execution id {event.execution_id!r} is taken"
             raise ProtocolError(message)
         index = self._submitted_count
