@@ -48,8 +48,9 @@ def _condition(status: Mapping[str, Any], name: str) -> bool:
     return any(one["type"] == name and one["status"] == "True" for one in status.get("conditions") or ())
 
 
-def _target(parameters: Mapping[str, Any]) -> Ref:
-    return Ref(parameters["kind"], parameters["name"], parameters["namespace"])
+def _target(parameters: Mapping[str, Any]) -> Ref | None:
+    kind, name = parameters.get("kind"), parameters.get("name")
+    return Ref(kind, name, parameters.get("namespace") or "") if kind and name else None
 
 
 SPEC = ActionSpec(
@@ -64,6 +65,9 @@ SPEC = ActionSpec(
     },
     calls_min=1,
     summary="look whether a target is healthy",
+    precondition="the target exists",
+    post_condition="the outputs hold what was found; nothing is changed",
+    irreversible="nothing is changed",
     rbac=(
         Rule("", ("pods", "nodes"), ("get",)),
         Rule("apps", ("deployments", "statefulsets", "daemonsets"), ("get",)),

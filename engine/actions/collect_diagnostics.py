@@ -6,6 +6,7 @@ from typing import Any, Final
 from engine.actions.conditions.resource import trim
 from engine.actions.deployments import get_deployment, pods_of
 from engine.actions.pods import is_ready
+from engine.actions.targets import named
 from engine.core.action import ActionContext, ActionSpec, InvalidParameters, Parameter, Rule
 from engine.core.effects import Get, List, ReadLogs, Ref, Resource, Selection
 from engine.core.errors import ActionError, NotFound, TargetMissing
@@ -128,10 +129,8 @@ async def _logs(pods: Sequence[Resource], lines: int) -> tuple[dict[str, str], l
     return logs, notes
 
 
-def _target(parameters: Mapping[str, Any]) -> Ref:
-    if parameters["deployment"]:
-        return Ref("Deployment", parameters["deployment"], parameters["namespace"])
-    return Ref("Pod", parameters["pod"], parameters["namespace"])
+def _target(parameters: Mapping[str, Any]) -> Ref | None:
+    return named("Deployment", "deployment")(parameters) or named("Pod", "pod")(parameters)
 
 
 SPEC = ActionSpec(
@@ -148,6 +147,9 @@ SPEC = ActionSpec(
     },
     calls_min=1,
     summary="describe a pod or a Deployment with its events and the tails of its logs",
+    precondition="the pod or Deployment exists",
+    post_condition="the outputs hold what was found; nothing is changed",
+    irreversible="nothing is changed",
     rbac=(
         Rule("", ("pods",), ("get", "list")),
         Rule("", ("pods/log",), ("get",)),

@@ -70,5 +70,6 @@ SPEC = ActionSpec(
     },
     calls_min=0,
     summary="raise an alert of one's own",
+    precondition="nothing",
     post_condition="the alert fires",
 )

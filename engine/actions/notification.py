@@ -41,4 +41,5 @@ SPEC = ActionSpec(
     summary="tell people through a configured channel",
     precondition="the channel is configured",
     post_condition="the channel's server has taken the message",
+    irreversible="what was said cannot be unsaid",
 )

@@ -63,5 +63,6 @@ SPEC = ActionSpec(
     },
     calls_min=0,
     summary="keep alerts from notifying anybody for a while",
+    precondition="something to match by is given",
     post_condition="a silence of the matching alerts is active",
 )

@@ -119,4 +119,5 @@ SPEC = ActionSpec(
     summary="call somebody else's HTTP server that the engine's policy lists",
     precondition="the host is listed in the outbound policy of whoever runs the engine",
     post_condition="the server answered with a status of 200 to 299",
+    irreversible="only whoever wrote the server knows what would undo the call",
 )
