@@ -34,15 +34,16 @@ from engine.core.host import Host
 from engine.core.journal import Journal
 from engine.core.machine import WorkflowEngine
 from engine.core.records import Row
+from engine.core.sizes import exceeds
 from engine.core.states import ENDED_EXECUTIONS
 
 _AttemptKey = tuple[str, str, int]
 
 
-class NotJson(ActionError):
-    """An action returned, or wants to remember, what no history can hold."""
+class NotStorable(ActionError):
+    """An action returned, or wants to remember, what no history can hold: it is no JSON, or too large."""
 
-    reason = "NotJson"
+    reason = "NotStorable"
     retryable = False
 
 
@@ -218,20 +219,29 @@ class DurableHost(Host):
 
     def _remember(self, attempt: Attempt, effect: Remember) -> bool:
         event = Remembered(*attempt.key, effect.key, effect.value)
-        try:
-            self._journal.check(self._clock(), event)
-        except HistoryError as error:
-            self._resumed.append((attempt, None, NotJson(str(error))))
+        refusal = self._refused(event, effect)
+        if refusal:
+            self._resumed.append((attempt, None, NotStorable(refusal)))
             return False
         attempt.memory[effect.key] = effect.value
         self._remembering[attempt.key] = attempt
         self._events.append(event)
         return False
 
+    def _refused(self, event: Remembered, effect: Remember) -> str:
+        """Return why something cannot be remembered, or nothing."""
+        if exceeds(effect.value, self.engine.limits.output_bytes_max):
+            return f"the value of {effect.key!r} is no JSON, or too large to be remembered"
+        try:
+            self._journal.check(self._clock(), event)
+        except HistoryError as error:
+            return str(error)
+        return ""
+
     def _succeed(self, attempt: Attempt, outputs: Mapping[str, Any] | None) -> None:
         try:
             self._journal.check(self._clock(), AttemptSucceeded(*attempt.key, outputs or {}))
         except HistoryError as error:
-            self._fail(attempt, Failure(NotJson.reason, str(error), retryable=False))
+            self._fail(attempt, Failure(NotStorable.reason, str(error), retryable=False))
             return
         super()._succeed(attempt, outputs)

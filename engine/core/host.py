@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.core.action import ActionSpec
-from engine.core.attempt_runner import AttemptRunner
+from engine.core.attempt_runner import Attempt, AttemptRunner
 from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution, StartAttempt
 from engine.core.conditions import Conditions, Program
 from engine.core.errors import ConditionError
@@ -20,12 +20,14 @@ from engine.core.events import (
     ConditionEvaluated,
     DeadlineReached,
     Event,
+    Failure,
 )
 from engine.core.facts import ExecutionFacts
 from engine.core.history import History
 from engine.core.machine import WorkflowEngine
 from engine.core.recorder import Recorder
 from engine.core.records import Row
+from engine.core.sizes import exceeds
 
 
 class Host(AttemptRunner):
@@ -126,6 +128,15 @@ class Host(AttemptRunner):
     def _ends(self, event: AttemptSucceeded | AttemptFailed) -> bool:
         """Tell whether an outcome still counts; one that a cancellation has overtaken does not."""
         return self.attempts.pop((event.execution_id, event.step_id, event.attempt), None) is not None
+
+    def _succeed(self, attempt: Attempt, outputs: Mapping[str, Any] | None) -> None:
+        """Let an attempt end well, unless what it returns is too large to be kept."""
+        bytes_max = self.engine.limits.output_bytes_max
+        if outputs and exceeds(outputs, bytes_max):
+            message = f"the outputs take more than {bytes_max} bytes as JSON: return where they are kept"
+            self._fail(attempt, Failure("OutputTooLarge", message, retryable=False))
+            return
+        super()._succeed(attempt, outputs)
 
     # -- commands
 

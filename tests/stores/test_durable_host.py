@@ -162,12 +162,17 @@ async def _remembers_no_json(context: ActionContext, _parameters: Outputs) -> Ou
     return {"memory": context.memory}
 
 
-@pytest.mark.parametrize("run", [_gives_no_json, _remembers_no_json])
+async def _remembers_too_much(_context: ActionContext, _parameters: Outputs) -> Outputs:
+    await Remember("n", "x" * 2_000_000)
+    return {}
+
+
+@pytest.mark.parametrize("run", [_gives_no_json, _remembers_no_json, _remembers_too_much])
 def test_an_action_that_gives_no_json_fails(run: Any) -> None:
     bench = Bench(step("a", "odd"), actions=[spec("odd", run)])
     bench.submit("x")
     bench.finish()
-    assert bench.outside.results["x"]["failure"] == "NotJson"
+    assert bench.outside.results["x"]["failure"] == "NotStorable"
 
 
 # -- a store that fails
