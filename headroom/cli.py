@@ -191,8 +191,11 @@ def user_error(error: Exception) -> tuple[int, dict[str, Any]] | None:
         return error.code, {"message": str(error), "hint": error.hint}
 
     import scenarios
+    from engine.registry import RegistryError
     from reports import ReportError, exits
 
+    if isinstance(error, RegistryError):
+        return exits.INVALID, {"message": str(error)}
     if isinstance(error, scenarios.ScenarioError):
         problems = [problem.to_json() for problem in error.problems]
         return exits.INVALID, {"message": str(error), "problems": problems}

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Any
 
 import scenarios
-from engine.actions import CATALOGUE
 from engine.core.definition import SECOND_NS, Step, StepKind, Workflow
+from engine.registry import actions
 from scenarios import Point, RunSpec, Scenario
 from scenarios.distributions import quantile
 
@@ -96,7 +96,8 @@ class Floor:
 
     def _bucket(self, executions: int) -> Bound:
         qps, burst = self.spec.engine.client_qps, self.spec.engine.client_burst
-        calls = executions * sum(CATALOGUE[step.action].calls_min for step in self._certain_actions())
+        known = actions()
+        calls = executions * sum(known[step.action].calls_min for step in self._certain_actions())
         if qps is None or calls <= burst:
             return Bound(0.0, "nothing")
         return Bound(

@@ -7,6 +7,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from engine import registry
+
 ROOT = Path(__file__).resolve().parent.parent
 # What writes records. Reports are left out, so that a better figure does not make a finished sweep stale, and
 # the library is left out, because all that a run takes from it is in the RunSpec.
@@ -32,13 +34,13 @@ def version() -> str:
 
 
 def dependencies() -> dict[str, str]:
-    """Return name and installed version of each run-time dependency, by name."""
+    """Return name and installed version of each run-time dependency, by name; who adds actions is one."""
     found = {}
     for requirement in metadata.requires("headroom") or ():
         name = re.split(r"[ <>=!~;\[(]", requirement, maxsplit=1)[0]
         if "extra ==" not in requirement:
             found[name] = metadata.version(name)
-    return dict(sorted(found.items()))
+    return dict(sorted({**found, **registry.distributions()}.items()))
 
 
 def machine() -> dict[str, str]:

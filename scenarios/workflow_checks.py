@@ -127,24 +127,24 @@ def _cycle(level: tuple[StepEntry, ...]) -> list[str]:
 
 
 def _action_problems(document: Document, step: StepEntry, place: Path) -> Iterator[Problem]:
-    from engine.actions import CATALOGUE
-    from engine.actions.conditions import CONDITIONS
+    from engine.registry import actions, conditions
 
+    known = actions()
     if step.action and step.kind == "action":
         yield from _call_problems(
-            document, ("action", step.action, CATALOGUE), step.parameters, place, complete=True
+            document, ("action", step.action, known), step.parameters, place, complete=True
         )
     if step.fetch and step.kind in ("wait", "condition"):
         yield from _call_problems(
-            document, ("fetch", step.fetch, CONDITIONS), step.parameters, place, complete=True
+            document, ("fetch", step.fetch, conditions()), step.parameters, place, complete=True
         )
     if step.rollback and step.rollback.action:
-        called = ("action", step.rollback.action, CATALOGUE)
+        called = ("action", step.rollback.action, known)
         yield from _call_problems(
             document, called, step.rollback.parameters, (*place, "rollback"), complete=True
         )
-    elif step.rollback and step.action in CATALOGUE and CATALOGUE[step.action].rollback is None:
-        reason = CATALOGUE[step.action].irreversible
+    elif step.rollback and step.action in known and known[step.action].rollback is None:
+        reason = known[step.action].irreversible
         message = f"{step.action} cannot be undone" + (f": {reason}" if reason else "")
         yield document.problem((*place, "rollback"), message, "rollback: {action: ...}")
 

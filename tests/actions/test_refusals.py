@@ -338,7 +338,7 @@ def test_somebody_elses_change_is_not_undone() -> None:
 
 
 def test_a_conflict_reads_again() -> None:
-    bench, disturbed = ModelBench(), []
+    bench, disturbed = ModelBench(), list[Patch]()
     perform = bench.perform
 
     def disturbing(effect: Any) -> Any:
