@@ -8,7 +8,7 @@ keys.
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -66,6 +66,11 @@ class Document:
 
 def read_file(file: FilePath) -> Document:
     """Read a YAML or JSON file; `ScenarioError` says what is wrong with it."""
+    return read_text(file_text(file), str(file), as_json=file.suffix == ".json")
+
+
+def file_text(file: FilePath) -> str:
+    """Return the text of a YAML or JSON file that is not too large; `ScenarioError` otherwise."""
     source = str(file)
     as_json = file.suffix == ".json"
     limit = SNAPSHOT_BYTES_MAX if as_json else FILE_BYTES_MAX
@@ -81,7 +86,7 @@ def read_file(file: FilePath) -> Document:
         raise _refused(source, f"cannot be read: {error.strerror or error}") from None
     if len(content) > limit:
         raise _refused(source, f"the file has more than {limit:,} bytes", f"at most {limit:,} bytes")
-    return read_text(decode(content, source), source, as_json=as_json)
+    return decode(content, source)
 
 
 def decode(content: bytes, source: str) -> str:
@@ -96,11 +101,25 @@ def decode(content: bytes, source: str) -> str:
 
 
 def read_text(text: str, source: str, *, as_json: bool = False) -> Document:
-    """Read YAML (or JSON) text."""
+    """Read YAML (or JSON) text that holds one document."""
     if as_json:
         return _read_json(text, source)
+    node = _composed(source, lambda yaml: yaml.compose(text))
+    if node is None:
+        raise _refused(source, "the file is empty", "a mapping")
+    return _Builder(source).build(node)
+
+
+def read_all(text: str, source: str) -> list[Document]:
+    """Read YAML text that holds any number of documents; empty ones fall away."""
+    nodes = _composed(source, lambda yaml: list(yaml.compose_all(text)))
+    return [_Builder(source).build(node) for node in nodes if node is not None]
+
+
+def _composed(source: str, compose: Callable[[YAML], Any]) -> Any:
+    """Compose YAML, and say where it is none."""
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        return compose(YAML(typ="safe", pure=True))
     except MarkedYAMLError as error:
         place = error.problem_mark or error.context_mark
         mark = Mark(source, place.line + 1, place.column + 1) if place else Mark(source)
@@ -111,9 +130,6 @@ def read_text(text: str, source: str, *, as_json: bool = False) -> Document:
     except (YAMLError, ValueError, OverflowError, LookupError, AttributeError, TypeError) as error:
         # what ruamel.yaml raises on odd escapes, characters and directives is not always a YAMLError
         raise _refused(source, f"not YAML: {' '.join(str(error).split())}") from None
-    if node is None:
-        raise _refused(source, "the file is empty", "a mapping")
-    return _Builder(source).build(node)
 
 
 def _refused(source: str, message: str, expected: str = "") -> ScenarioError:

@@ -1,0 +1,86 @@
+"""What is known of every field of a manifest: used, of no effect here, or refused with the reason.
+
+A field that is in none of the tables is refused as unknown, so that nothing falls away silently.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from scenarios.errors import did_you_mean, one_of
+from scenarios.importers.argo.places import Place
+from scenarios.importers.imported import Findings
+
+_POD: Final = (
+    "affinity", "automountServiceAccountToken", "dnsConfig", "dnsPolicy", "executor", "hostAliases", "hostNetwork",
+    "imagePullSecrets", "podMetadata", "podPriorityClassName", "podSpecPatch", "priority", "priorityClassName",
+    "schedulerName", "securityContext", "serviceAccountName", "tolerations", "volumes",
+)  # fmt: skip
+NO_EFFECT: Final[Mapping[str, tuple[str, ...]]] = {
+    "spec": (
+        *_POD, "archiveLogs", "artifactGC", "artifactRepositoryRef", "metrics", "podDisruptionBudget", "podGC",
+        "poddisruptionbudget", "ttlStrategy", "volumeClaimGC", "volumeClaimTemplates", "workflowMetadata",
+        "ttlSecondsAfterFinished",
+    ),
+    "template": (
+        *_POD, "annotations", "archiveLocation", "initContainers", "metadata", "metrics", "sidecars",
+    ),
+    "step": (),
+}  # fmt: skip
+USED: Final[Mapping[str, tuple[str, ...]]] = {
+    "spec": (
+        "activeDeadlineSeconds", "arguments", "entrypoint", "nodeSelector", "onExit", "parallelism",
+        "retryStrategy", "synchronization", "templates", "templateDefaults", "workflowTemplateRef",
+    ),
+    "template": (
+        "activeDeadlineSeconds", "container", "dag", "failFast", "inputs", "name", "nodeSelector", "outputs",
+        "parallelism", "resource", "retryStrategy", "script", "steps", "suspend", "synchronization", "timeout",
+    ),
+    "step": (
+        "arguments", "continueOn", "dependencies", "depends", "name", "template", "templateRef", "when",
+        "withItems", "withParam", "withSequence",
+    ),
+}  # fmt: skip
+REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
+    "spec": {
+        "hooks": "hooks run beside a workflow while its state changes, for which there is nothing here",
+        "shutdown": "a workflow that is being shut down",
+        "suspend": "a workflow that starts suspended; submit it later instead",
+    },
+    "template": {
+        "containerSet": "several containers with an order of their own in one pod",
+        "daemon": "a daemon container, which others use while it runs",
+        "data": "a data template, which lists artifacts",
+        "http": "an HTTP template; the action webhook does the like",
+        "memoize": "results kept from one run to the next",
+        "plugin": "a plug-in, of which nothing is known",
+    },
+    "step": {
+        "hooks": "hooks run beside a step while its state changes",
+        "inline": "a template written into the step; give it a name under templates",
+        "onExit": "an exit handler of one step",
+    },
+}  # fmt: skip
+
+
+def check_fields(findings: Findings, kind: str, place: Place, whose: str) -> None:
+    """Refuse the fields at `place` that cannot be expressed, and note those without effect; empty ones pass."""
+    data = place.data
+    if not isinstance(data, dict):
+        place.refuse(findings, f"{whose} is no mapping", "a mapping")
+        return
+    ignored = []
+    for name, value in data.items():
+        if name in REFUSED[kind] and not _empty(value):
+            (place / name).refuse(findings, f"{name}: {REFUSED[kind][name]}: cannot be expressed", key=True)
+        elif name in NO_EFFECT[kind]:
+            ignored += [] if _empty(value) else [name]
+        elif name not in USED[kind] and name not in REFUSED[kind]:
+            known = (*USED[kind], *NO_EFFECT[kind], *REFUSED[kind])
+            hint = did_you_mean(name, known)
+            (place / name).refuse(findings, f"unknown field '{name}'", one_of(USED[kind]), hint, key=True)
+    if ignored:
+        findings.note(f"{whose}: {', '.join(ignored)}: no effect on order or outcome, left out")
+
+
+def _empty(value: Any) -> bool:
+    return value is None or value is False or value in ({}, [], "")

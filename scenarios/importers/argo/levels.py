@@ -1,0 +1,342 @@
+"""The steps or tasks of one template as one level of ours: order, conditions, loops, how failures travel.
+
+Both kinds go on after a failure with whatever does not need it, and fail at the end: that is what Argo's
+controller does (3.x), `failFast` of a dag included, since whatever is ready is started before the phase of
+the dag is looked at.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from scenarios.importers.argo.expressions import Depends, NotExpressible, depends_of, when_in_cel
+from scenarios.importers.argo.fields import check_fields
+from scenarios.importers.argo.loops import loop_of
+from scenarios.importers.argo.manifest import Manifest, Template, named
+from scenarios.importers.argo.places import Place
+from scenarios.importers.argo.references import Scope, cel_of
+from scenarios.importers.imported import unique
+
+if TYPE_CHECKING:
+    from scenarios.importers.argo.build import Builder
+
+RECURSIONS_MAX: Final = 100
+_LOOPS: Final = ("withItems", "withParam", "withSequence")
+_START: Final = "start"
+
+
+class Level:
+    """One template of steps or tasks being built."""
+
+    def __init__(self, builder: "Builder", template: Template, scope: Scope) -> None:
+        """Read the rows of the template."""
+        self.builder = builder
+        self.findings = builder.findings
+        self.template = template
+        self.is_dag = template.kind == "dag"
+        self.groups = list(_groups(template))
+        for group in self.groups:
+            for place in group:
+                check_fields(self.findings, "step", place, f"step '{(place.data or {}).get('name', '')}'")
+        rows = [place.data for group in self.groups for place in group]
+        self.ids = [str(row["name"]) for row in rows]
+        loops = tuple(str(row["name"]) for row in rows if any(row.get(key) for key in _LOOPS))
+        self.scope = Scope(scope.findings, scope.inputs, scope.arguments, loops, scope.status, scope.name)
+        self.made: dict[str, dict[str, Any]] = {}
+        self.conditional: dict[str, bool] = {}
+        self.needs_start = False
+        self.recursion = ""  # CEL: where it is true, the template calls itself again
+
+    @staticmethod
+    def is_narrow(manifest: Manifest, template: Template) -> bool:
+        """Tell whether at most one step of a template is under way at any time, loops of leaves included."""
+        for group in _groups(template):
+            row = group[0].data
+            found = manifest.templates.get((template.owner, str(row.get("template", ""))))
+            if len(group) > 1 or found is None or not found.is_leaf:
+                return False
+        return True
+
+    def steps(self) -> list[dict[str, Any]]:
+        """Return the level."""
+        self._check_parallelism()
+        if self.is_dag:
+            self._tasks()
+        else:
+            self._grouped()
+        steps = list(self.made.values())
+        if self.needs_start:
+            start = {"id": unique(_START, self.ids), "kind": "condition", "condition": "true"}
+            steps = [start, *steps]
+        if self.recursion:
+            steps = self._again(steps)
+        return steps
+
+    # -- steps in groups
+
+    def _grouped(self) -> None:
+        previous: list[str] = []
+        solid: list[str] = []  # the last steps that are not skipped by a condition of their own
+        for number, group in enumerate(self.groups):
+            needs = list(previous)
+            if previous and all(self.conditional[name] for name in previous):
+                needs += self._anchor(solid)
+            names = []
+            for place in group:
+                if self._is_recursive(place):
+                    self._recur(place, is_last=number == len(self.groups) - 1)
+                    continue
+                step = self._step(place)
+                if needs:
+                    _need(step, needs)
+                names.append(step["id"])
+            if names:
+                previous = names
+                unconditional = [name for name in names if not self.conditional[name]]
+                solid = unconditional or solid
+
+    def _anchor(self, solid: list[str]) -> list[str]:
+        """Return what keeps a step from being skipped because all before it were."""
+        if solid:
+            return solid
+        self.needs_start = True
+        return [unique(_START, self.ids)]
+
+    # -- tasks of a dag
+
+    def _tasks(self) -> None:
+        dag = self.template.data["dag"] or {}
+        place = self.template.place / "dag"
+        if dag.get("target"):
+            (place / "target").refuse(self.findings, "a dag's target cannot be expressed", key=True)
+        if "failFast" in dag:
+            self.findings.note(f"template '{self.template.name}': dag.failFast: whatever is ready is run in either "
+                               "case, as Argo 3.x does")  # fmt: skip
+        places = [one for group in self.groups for one in group]
+        depends = {str(one.data["name"]): self._depends(one) for one in places}
+        for one in places:
+            if self._is_recursive(one):
+                one.refuse(self.findings, "a dag that calls itself cannot be expressed", "steps that do")
+                continue
+            self._step(one)
+        general = [name for name, found in depends.items() if found and not (found.plain or found.failed)]
+        for name, found in depends.items():
+            if found and name in self.made:
+                self._depend(self.made[name], found)
+        if general:
+            self._judge(depends, general)
+
+    def _depends(self, place: Place) -> Depends | None:
+        row = place.data
+        text, listed = row.get("depends"), row.get("dependencies")
+        if text and listed:
+            (place / "depends").refuse(self.findings, "depends beside dependencies", "one of them")
+        if listed:
+            text = " && ".join(str(name) for name in listed)
+        if not text:
+            return None
+        try:
+            found = depends_of(str(text))
+        except NotExpressible as error:
+            (place / "depends").refuse(
+                self.findings, f"{text!r}: {error}", "task names with &&, ||, ! and states"
+            )
+            return None
+        for name in found.names:
+            if name not in self.ids:
+                (place / "depends").refuse(self.findings, f"there is no task '{name}'")
+        return found
+
+    def _depend(self, step: dict[str, Any], found: Depends) -> None:
+        names = [name for name in found.names if name not in found.failed]
+        for name in found.failed:
+            if name in self.made:
+                self.made[name].setdefault("on_failure", []).append(step["id"])
+        if not found.plain and not found.failed:
+            step["when"] = _all(found.condition, step.get("when", ""))
+            self.conditional[step["id"]] = True
+            for name in names:
+                if name in self.made:
+                    self.made[name]["continue_on_failure"] = True
+        if names:
+            _need(step, names)
+        if names and not found.failed and all(self.conditional.get(name) for name in names):
+            _need(step, self._anchor([]))
+
+    def _judge(self, depends: Mapping[str, Depends | None], general: list[str]) -> None:
+        """Fail the dag for a failure that no task took care of, where failures had to be let pass."""
+        doubtful = [name for name in self.made if any(name in depends[one].names for one in general)]  # type: ignore[union-attr]
+        terms = []
+        for name in doubtful:
+            after = [
+                one for one, found in depends.items() if found and name in found.names and one in self.made
+            ]
+            taken = " || ".join(f'steps["{one}"].state == "completed"' for one in after)
+            terms.append(f'(steps["{name}"].state != "failed" || {taken})')
+        verdict = {
+            "id": unique("verdict", self.ids),
+            "action": "log",
+            "needs": list(self.made),
+            "parameters": {"message": f"{self.template.name}: every failure was taken care of"},
+            "ensure": " && ".join(terms),
+        }
+        self.made[verdict["id"]] = verdict  # type: ignore[index]
+
+    # -- one step
+
+    def _step(self, place: Place) -> dict[str, Any]:
+        row = place.data
+        step_id = str(row["name"])
+        template = self._called(row, place)
+        looping = [key for key in _LOOPS if row.get(key)]
+        when = self._when(row, place)
+        if template is None:
+            step: dict[str, Any] = {"id": step_id, "action": "log"}
+        elif looping:
+            body_id = unique(f"{step_id}-item", [*self.ids, *self._inner_ids()])
+            body = self.builder.invoke(
+                body_id, template, self._inputs(row, template, place), str(self.template.data)
+            )
+            if when and "item" in when:
+                body["when"], when = when, ""
+            step = {"id": step_id, "kind": "loop", **loop_of(self.scope, place, looping[0])}
+            if limit := self._parallelism():
+                step["parallelism"] = min(limit, step["parallelism"])
+            step["steps"] = [body]
+        else:
+            inputs = self._inputs(row, template, place)
+            step = self.builder.invoke(step_id, template, inputs, str(self.template.data))
+        if when:
+            step["when"] = when
+        self.conditional[step_id] = bool(row.get("when"))
+        continues = row.get("continueOn") or {}
+        if continues.get("failed") or continues.get("error"):
+            step["continue_on_failure"] = True
+        self.made[step_id] = step
+        return step
+
+    def _inner_ids(self) -> list[str]:
+        return [child["id"] for step in self.made.values() for child in step.get("steps", ())]
+
+    def _called(self, row: Mapping[str, Any], place: Place) -> Template | None:
+        manifest = self.builder.manifest
+        if row.get("templateRef"):
+            return manifest.find_reference(row["templateRef"], place / "templateRef")
+        return manifest.find(str(row.get("template", "")), self.template.owner, place / "template")
+
+    def _inputs(self, row: Mapping[str, Any], template: Template, place: Place) -> dict[str, Any]:
+        given = named((row.get("arguments") or {}).get("parameters"))
+        inputs: dict[str, Any] = {}
+        for name, declared in template.inputs().items():
+            where = place / "arguments" / "parameters"
+            value = given.get(name, declared)
+            if "value" in value or "default" in value:
+                scope = self.scope if name in given else self.builder.scope
+                inputs[name] = scope.value(value.get("value", value.get("default")), where)
+            elif "valueFrom" in value:
+                where.refuse(self.findings, f"'{name}' from elsewhere (valueFrom) cannot be expressed")
+            else:
+                where.refuse(self.findings, f"input '{name}' of template '{template.name}' is given no value")
+        return inputs
+
+    def _when(self, row: Mapping[str, Any], place: Place) -> str:
+        text = row.get("when")
+        if not text:
+            return ""
+
+        def operand(word: str) -> str:
+            return cel_of(self.scope.value(word, place / "when"))
+
+        try:
+            return when_in_cel(str(text), operand)
+        except NotExpressible as error:
+            (place / "when").refuse(
+                self.findings, f"{' '.join(str(text).split())!r}: {error}", "comparisons of values"
+            )
+            return ""
+
+    # -- parallelism
+
+    def _parallelism(self) -> int | None:
+        own = self.template.data.get("parallelism")
+        spec = self.builder.manifest.settings.get("parallelism")
+        is_entry = self.template.name == self.builder.manifest.settings.get("entrypoint")
+        narrow = is_entry and not self.builder.leaves.shared_lock
+        found = [int(value) for value in (own, spec if narrow else None) if value is not None]
+        return min(found) if found else None
+
+    def _check_parallelism(self) -> None:
+        limit = self.template.data.get("parallelism")
+        if limit is None:
+            return
+        widest = max((len(group) for group in self.groups), default=0)
+        if self.is_dag or (widest > 1 and (widest > int(limit) or self.scope.loops)):
+            (self.template.place / "parallelism").refuse(
+                self.findings,
+                f"parallelism {limit} of a template with several steps at once cannot be expressed",
+                "steps one after the other, loops among them; or spec.parallelism",
+                key=True,
+            )
+
+    # -- recursion
+
+    def _is_recursive(self, place: Place) -> bool:
+        row = place.data
+        return row.get("template") == self.template.name and not row.get("templateRef")
+
+    def _recur(self, place: Place, *, is_last: bool) -> None:
+        row = place.data
+        when = self._when(row, place)
+        inputs = self._inputs(row, self.template, place)
+        same = {name: self.scope.inputs.get(name) for name in inputs}
+        if not is_last or not when or self.recursion or any(row.get(key) for key in _LOOPS):
+            place.refuse(
+                self.findings, f"template '{self.template.name}' calls itself in a way that is no loop",
+                "one call, under a condition, in the last group",
+            )  # fmt: skip
+        elif inputs != same:
+            place.refuse(
+                self.findings, "a template that calls itself with other arguments cannot be expressed"
+            )
+        else:
+            self.recursion = when
+            self.findings.note(
+                f"template '{self.template.name}' calls itself: here a loop of at most {RECURSIONS_MAX} rounds"
+            )
+
+    def _again(self, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        loop = {
+            "id": unique("again", self.ids),
+            "kind": "loop",
+            "range": [0, RECURSIONS_MAX, 1],
+            "iterations_max": RECURSIONS_MAX,
+            "break_when": f"!({self.recursion})",
+            "steps": steps,
+        }
+        return [loop]
+
+
+def _groups(template: Template) -> list[list[Place]]:
+    """Return the places of a template's steps: a dag is one group."""
+    if template.kind == "dag":
+        place = template.place / "dag" / "tasks"
+        rows = place.data if isinstance(place.data, list) else []
+        return [[place / index for index, row in enumerate(rows) if isinstance(row, dict) and "name" in row]]
+    groups = []
+    for number, group in enumerate(template.data["steps"] or ()):
+        place = template.place / "steps" / number
+        if isinstance(group, dict):
+            groups.append([place])
+        else:
+            groups.append(
+                [place / index for index, row in enumerate(group) if isinstance(row, dict) and "name" in row]
+            )
+    return groups
+
+
+def _need(step: dict[str, Any], names: list[str]) -> None:
+    step["needs"] = list(dict.fromkeys([*step.get("needs", ()), *names]))
+
+
+def _all(*conditions: str) -> str:
+    parts = [condition for condition in conditions if condition]
+    return parts[0] if len(parts) == 1 else " && ".join(f"({part})" for part in parts)
