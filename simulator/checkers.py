@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from engine.core.attempt_runner import MANAGER_PREFIX, Attempt
 from engine.core.effects import Delete, Effect, Evict, Patch, Ref, Resource
-from engine.core.events import AttemptFailed, AttemptSucceeded, Remembered
+from engine.core.events import AttemptFailed, AttemptSucceeded, ExecutionSubmitted, Remembered
 from engine.core.facts import ExecutionFacts
 from engine.core.history import History
 from engine.core.parameters import compile_value
@@ -222,17 +222,22 @@ class EngineChecker:
                 self.violations["order_violated"] += begun >= 0 and (ended < 0 or begun < ended)
 
     def _check_history(self, history: History) -> None:
-        """Nothing is told of a step's attempts before every action that it needs has succeeded."""
+        """No id is submitted twice, and no attempt is heard of before all actions that its step needs succeeded."""
         needs = {step["id"]: step.get("needs") or () for step in self._workflow.get("steps") or ()}
         actions = {step["id"] for step in self._workflow.get("steps") or () if step.get("kind") == "action"}
         succeeded: dict[tuple[str, str], None] = {}
+        submitted: dict[str, int] = {}
         for _, event in history:
+            if isinstance(event, ExecutionSubmitted):
+                submitted[event.execution_id] = submitted.get(event.execution_id, 0) + 1
             if isinstance(event, AttemptSucceeded | AttemptFailed | Remembered):
                 for need in needs.get(event.step_id, ()):
                     before = (event.execution_id, need)
                     self.violations["order_violated"] += need in actions and before not in succeeded
                 if isinstance(event, AttemptSucceeded):
                     succeeded[event.execution_id, event.step_id] = None
+        taken_count = sum(count - 1 for count in submitted.values())  # those that the engine itself took
+        self.violations["duplicate_ids"] = max(self.violations["duplicate_ids"], taken_count)
 
     def _note_intervals(self, facts: ExecutionFacts, now: int) -> None:
         """Note when executions and attempts were under way; what has not ended is so until `now`."""
