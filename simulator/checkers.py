@@ -222,7 +222,7 @@ class EngineChecker:
                 self.violations["order_violated"] += begun >= 0 and (ended < 0 or begun < ended)
 
     def _check_history(self, history: History) -> None:
-        """No id is submitted twice, and no attempt is heard of before all actions that its step needs succeeded."""
+        """No id is submitted twice; no attempt is heard of before all actions that its step needs have succeeded."""
         needs = {step["id"]: step.get("needs") or () for step in self._workflow.get("steps") or ()}
         actions = {step["id"] for step in self._workflow.get("steps") or () if step.get("kind") == "action"}
         succeeded: dict[tuple[str, str], None] = {}

@@ -1,4 +1,4 @@
-"""`headroom run state-consistency` proves something: each fault, really made in its runs, fails the command."""
+"""`headroom run state-consistency` proves something: each fault, made in its runs, fails the command."""
 
 import json
 import os
