@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.actions import CATALOGUE
 from engine.cel import CelConditions
 from engine.core.action_history import ActionHistory, OscillationPolicy
 from engine.core.definition import Workflow
@@ -22,10 +21,12 @@ from engine.core.machine import WorkflowEngine
 from engine.core.rates import Rate
 from engine.core.records import SCHEMA_VERSION, Row, RunRow
 from engine.core.validation import STEPS_MAX
+from engine.registry import actions, runnable
 from scenarios import instantiate
 from scenarios.runspec import EngineSpec, RunSpec
 from simulator.agenda import Agenda
 from simulator.arrivals import Arrivals
+from simulator.capacity import CapacityReports
 from simulator.checkers import CHECKS, ClusterChecker, EngineChecker
 from simulator.cluster.cluster import Cluster
 from simulator.driver import Driver
@@ -94,7 +95,7 @@ class _Run:
         self._rows: list[Row] = []
         self._host = host_type(spec.engine)(
             self._engine,
-            CATALOGUE,
+            runnable(),
             CelConditions(),
             lambda: self._agenda.now,
             self._rows.append,
@@ -114,11 +115,16 @@ class _Run:
         if isinstance(self._host, StationedHost):
             self._host.later = performer.conclude
         if spec.engine.oscillation is not None:
-            actions = ActionHistory(CATALOGUE, OscillationPolicy(**spec.engine.oscillation))
-            self._host.guard = actions.guard
-            self._host.on_handled.append(actions.note)
+            history = ActionHistory(actions(), OscillationPolicy(**spec.engine.oscillation))
+            self._host.guard = history.guard
+            self._host.on_handled.append(history.note)
         self._host.on_execution_end += [self._engine_checker.ended, self._ended]
         Driver(self._host, self._agenda)
+        self._capacity = (
+            CapacityReports(self._agenda, self._cluster.watch, self._host.feed)
+            if spec.engine.capacity_aware
+            else None
+        )
         self._arrivals = Arrivals(
             self._agenda, spec.workload.load, self._streams.stream("arrivals"), self._submit
         )
@@ -142,6 +148,8 @@ class _Run:
         self._outside.start(spec.workload.workflow)
         if spec.detail:
             self._sampling.every_second()
+        if self._capacity is not None:
+            self._capacity.start()
         self._arrivals.start()
         self._stop_if_drained()
         self._agenda.run(until=self._drained)

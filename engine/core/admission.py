@@ -42,7 +42,7 @@ class Queue(Generic[T]):
         self._pushed_count = number = self._pushed_count + 1
         heappush(self._heap, (rank, number, owner))
         self.length = length = self.length + 1
-        if length > self.length_max:
+        if length > self.length_max:  # noqa: PLR1730 - max() would cost a call an event
             self.length_max = length
 
     def peek(self) -> T | None:
@@ -103,7 +103,7 @@ class Slots(Generic[T]):
         totals.busy_ns += (now - self._changed_ns) * self._busy_count
         self._changed_ns = now
         self._busy_count = busy_count = self._busy_count + 1
-        if busy_count > self.busy_count_max:
+        if busy_count > self.busy_count_max:  # noqa: PLR1730 - as above
             self.busy_count_max = busy_count
 
     def release(self, now: int) -> None:
