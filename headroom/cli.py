@@ -151,6 +151,35 @@ def doctor(json: Json = False) -> None:
     raise typer.Exit(verbs.doctor(as_json=json))
 
 
+@app.command()
+def actions(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="Only these, with all that is known of them.")
+    ] = None,
+    rbac: Annotated[
+        bool, typer.Option("--rbac", help="Print what they need of RBAC, as Kubernetes manifests.")
+    ] = False,
+    workflow: Annotated[
+        str | None, typer.Option(metavar="SCENARIO", help="With --rbac: what its workflow runs.")
+    ] = None,
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NS", help="With --rbac: where actions act that state no namespace."),
+    ] = None,
+    account: Annotated[
+        str, typer.Option(metavar="NS/NAME", help="With --rbac: the ServiceAccount that is given it.")
+    ] = "headroom/headroom-engine",
+    json: Json = False,
+) -> None:
+    """List what a step can run; one by name in full; or the RBAC manifests that it needs."""
+    from headroom import verbs
+
+    if rbac or workflow:
+        verbs.rbac(names or [], workflow, tuple(namespace or ()), account, as_json=json)
+    else:
+        verbs.actions(names or [], as_json=json)
+
+
 def version(wanted: bool) -> None:
     """Print the version and end."""
     if wanted:

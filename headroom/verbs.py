@@ -204,6 +204,40 @@ def doctor(*, as_json: bool) -> int:
     return exits.INVALID if bad else exits.OK
 
 
+def actions(names: Sequence[str], *, as_json: bool) -> None:
+    """Print the catalogue, or some of it in full."""
+    from headroom import catalogue
+    from headroom.rbac import find
+
+    if as_json:
+        specs = [find(name) for name in names] or catalogue.listed()
+        return print_json([catalogue.described(spec) for spec in specs])
+    if names:
+        return catalogue.show(names, console())
+    return catalogue.show_table(console())
+
+
+def rbac(
+    names: Sequence[str], workflow: str | None, namespaces: tuple[str, ...], account: str, *, as_json: bool
+) -> None:
+    """Print the manifests that actions, or those of a workflow, need; all of the catalogue without either."""
+    from headroom import rbac as rules
+    from headroom.catalogue import listed
+
+    if account.count("/") != 1 or not all(account.split("/")):
+        raise HarnessError(f"{account!r} is no account", exits.USAGE, "write it as NAMESPACE/NAME")
+    needs = rules.needs_by_name(names)
+    if workflow is not None:
+        needs += rules.needs_of(load(workflow, None))
+    elif not names:
+        needs = [rules.Need(spec) for spec in listed()]
+    made = rules.manifests(needs, namespaces or ("default",), account)
+    if as_json:
+        return print_json({"apiVersion": "v1", "kind": "List", "items": made})
+    sys.stdout.write(rules.as_yaml(made))
+    return None
+
+
 def console() -> Console:
     """Return where results for a person go."""
     is_terminal = sys.stdout.isatty()

@@ -111,8 +111,9 @@ def trim(found: Resource) -> Resource:
     return {**found, "metadata": metadata}
 
 
-def _target(parameters: Mapping[str, Any]) -> Ref:
-    return Ref(parameters["kind"], parameters["name"], parameters["namespace"])
+def _target(parameters: Mapping[str, Any]) -> Ref | None:
+    kind, name = parameters.get("kind"), parameters.get("name")
+    return Ref(kind, name, parameters.get("namespace") or "") if kind and name else None
 
 
 SPEC = ActionSpec(
