@@ -250,7 +250,7 @@ def test_memory_is_bounded_and_the_oldest_go() -> None:
         {"targets_max": 0},
     ],
 )
-def test_a_policy_under_which_nothing_could_be_seen_is_refused(wrong: Mapping[str, int]) -> None:
+def test_a_policy_under_which_nothing_could_be_seen_is_refused(wrong: Mapping[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"OscillationPolicy\.\w+"):
         OscillationPolicy(**wrong)
 

@@ -82,6 +82,7 @@ def fail(*_args: Any, **_more: Any) -> Any:
         "https://hooks.example.com\\@evil.org/",
         "https://hooks.example.com/\r\nX: y",
         "https://hooks.example.com/a b",
+        "https://hooks.example.com/a\\b",
         "https://höoks.example.com/",
         "https://hooks.example.com:99999/",
         "https://hooks.example.com:0/",
