@@ -19,6 +19,7 @@ RBAC: Final = (rule("jobs", *READ, "create", "delete"),)
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _RUNS: Final = "runs_failed"
 _CREATED: Final = "created"
+_NONE: Final[Mapping[str, str]] = {}
 
 RESOURCES: Final[Mapping[str, Parameter]] = {
     "namespace": NAMESPACE,
@@ -34,7 +35,11 @@ class JobFailed(ActionError):
 
 
 async def run_to_end(
-    context: ActionContext, prefix: str, parameters: Mapping[str, Any], pod_spec: Mapping[str, Any]
+    context: ActionContext,
+    prefix: str,
+    parameters: Mapping[str, Any],
+    pod_spec: Mapping[str, Any],
+    annotations: Mapping[str, str] = _NONE,
 ) -> str:
     """Create a Job, or adopt the one that an earlier attempt created, and wait until it is complete.
 
@@ -48,7 +53,7 @@ async def run_to_end(
     if context.memory.get(_CREATED) == name:
         await _get_own(namespace, name, writer)
     else:
-        await _create_or_adopt(_job(name, writer, parameters, pod_spec), writer)
+        await _create_or_adopt(_job(name, writer, parameters, pod_spec, annotations), writer)
         await Remember(_CREATED, name)
     try:
         outcome = await _until_ended(namespace, name)
@@ -127,7 +132,11 @@ async def _until_ended(namespace: str, name: str) -> str:
 
 
 def _job(
-    name: str, writer: str, parameters: Mapping[str, Any], pod_spec: Mapping[str, Any]
+    name: str,
+    writer: str,
+    parameters: Mapping[str, Any],
+    pod_spec: Mapping[str, Any],
+    annotations: Mapping[str, str],
 ) -> dict[str, Any]:
     labels = {WRITER_LABEL: writer}
     declared = {RUN_S: f"{parameters['duration_s']:g}", EXIT_CODE: str(parameters.get("exit_code", 0))}
@@ -141,7 +150,7 @@ def _job(
             "parallelism": 1,
             "ttlSecondsAfterFinished": KEPT_S,
             "template": {
-                "metadata": {"labels": labels, "annotations": declared},
+                "metadata": {"labels": labels, "annotations": {**declared, **annotations}},
                 "spec": {"restartPolicy": "Never", **pod_spec},
             },
         },

@@ -4,6 +4,7 @@ Start-up and exit times are properties of the application, not of Kubernetes, so
 workload (and are assumptions until measured).
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ NEVER_NS = 1 << 62
 # What a job's pod declares of itself; a real cluster does not look at it.
 RUN_S = "headroom.dev/run-s"
 EXIT_CODE = "headroom.dev/exit-code"
+EXIT_CODES = "headroom.dev/exit-codes"  # JSON: one of them is drawn
+OUTPUTS = "headroom.dev/outputs"  # JSON: one of them is drawn, and left in the termination message
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Life:
     crash_probability: float
     crash_stream: Stream
     exit_code: int = 0  # of a job's work
+    message: str = ""  # that its container leaves
 
     def crashes_after(self, name: int, restarts: int) -> int | None:
         """Return after how long the container crashes at its `restarts`-th start, or None if it does not."""
@@ -68,7 +72,8 @@ class _Kind:
     probe: Probe | None
     image_mb: float
     crash_probability: float
-    exit_code: int
+    exit_codes: tuple[int, ...]
+    messages: tuple[str, ...]
 
 
 class Behaviours:
@@ -86,6 +91,7 @@ class Behaviours:
         self._startup = streams.stream("pod.startup")
         self._exit = streams.stream("pod.exit")
         self._crash = streams.stream("pod.crash")
+        self._outcome = streams.stream("job.outcome")
         self._startup_scale = startup_scale
         self._exit_scale = exit_scale
         self._kinds: dict[str, _Kind] = {}
@@ -94,15 +100,24 @@ class Behaviours:
         """Draw what this pod does; the same pod always does the same."""
         kind = self._kind(pod)
         name = entity("/".join(key_of(pod)))
-        return Life(
+        life = Life(
             startup_ns=kind.startup(self._startup.uniform(name)),
             run_ns=kind.run_ns,
             probe=kind.probe,
             image_mb=kind.image_mb,
             crash_probability=kind.crash_probability,
             crash_stream=self._crash,
-            exit_code=kind.exit_code,
+            exit_code=kind.exit_codes[0],
         )
+        if kind.messages or len(kind.exit_codes) > 1:
+            self._draw_outcome(life, kind, name)
+        return life
+
+    def _draw_outcome(self, life: Life, kind: _Kind, name: int) -> None:
+        codes, messages = kind.exit_codes, kind.messages
+        life.exit_code = codes[int(self._outcome.uniform(name) * len(codes))]
+        if messages:
+            life.message = messages[int(self._outcome.uniform(name, 1) * len(messages))]
 
     def exit_ns(self, pod: Resource) -> int:
         """Return how long this pod's containers go on after SIGTERM, if nobody kills them."""
@@ -135,8 +150,18 @@ class Behaviours:
             probe=_probe(container),
             image_mb=declared.get("image_mb", 0.0),
             crash_probability=declared.get("crash_probability", 0.0),
-            exit_code=int((pod["metadata"].get("annotations") or {}).get(EXIT_CODE, 0)),
+            **_declared_outcome(pod["metadata"].get("annotations") or {}),
         )
+
+
+def _declared_outcome(annotations: Mapping[str, str]) -> dict[str, Any]:
+    """Read how a job's container may end, and what it may leave."""
+    codes = annotations.get(EXIT_CODES)
+    outputs = json.loads(annotations.get(OUTPUTS, "[]"))
+    return {
+        "exit_codes": tuple(json.loads(codes)) if codes else (int(annotations.get(EXIT_CODE, 0)),),
+        "messages": tuple(json.dumps(one, sort_keys=True) for one in outputs),
+    }
 
 
 def _declared_run(pod: Resource, container: Mapping[str, Any]) -> int | None:

@@ -181,7 +181,9 @@ class Kubelet:
         yield seen - self._agenda.now
         link = extend(link, Cause.CONTAINER_START, seen)
         phase = "Failed" if life.exit_code else "Succeeded"
-        status = partial(ended_status, now=self._timestamp(), phase=phase, code=life.exit_code)
+        status = partial(
+            ended_status, now=self._timestamp(), phase=phase, code=life.exit_code, message=life.message
+        )
         yield self._client.write(partial(self._report, pod, status), self._key(phase.lower(), pod), link)
 
     def _fail(self, pod: Resource, link: Link) -> Generator["int | Waitable", Any, None]:

@@ -66,8 +66,11 @@ def _running_state(known: Mapping[str, Any], now: str, restarts: int) -> Mapping
     )
 
 
-def ended_status(pod: Resource, now: str, phase: str, code: int = TERMINATED) -> dict[str, Any]:
+def ended_status(
+    pod: Resource, now: str, phase: str, code: int = TERMINATED, message: str = ""
+) -> dict[str, Any]:
     """Return the status of a pod whose containers have ended: `phase` is Succeeded or Failed."""
+    left = {"message": message} if message else {}
     status = pod.get("status") or {}
     code = 0 if phase == "Succeeded" else code
     return {
@@ -80,7 +83,7 @@ def ended_status(pod: Resource, now: str, phase: str, code: int = TERMINATED) ->
                 "ready": False,
                 "started": False,
                 "restartCount": 0,
-                "state": {"terminated": {"exitCode": code, "finishedAt": now}},
+                "state": {"terminated": {"exitCode": code, "finishedAt": now, **left}},
             }
             for container in pod["spec"]["containers"]
         ],

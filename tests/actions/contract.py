@@ -292,6 +292,13 @@ CASES: Mapping[str, Case] = {
         lambda bench: finished_jobs(bench, "collect") == 1,
         lambda bench: bench.of_kind("Job") == [],
     ),
+    "run a job that gives something": Case(
+        "run_job",
+        {"name": "draw", "duration_s": 3, "exit_codes": [0], "outputs": [{"result": "heads"}]},
+        "Create List",
+        lambda bench: finished_jobs(bench, "draw") == 1,
+        lambda bench: bench.of_kind("Job") == [],
+    ),
     "change an autoscaler": Case(
         "update_hpa",
         {"hpa": "other", "max_replicas": 9, "cpu_percent": 50},
