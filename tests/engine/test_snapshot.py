@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.commands import ReportExecution
-from engine.core.definition import Workflow
+from engine.core.definition import Step, Workflow
 from engine.core.errors import HistoryError
 from engine.core.events import ExecutionSubmitted, WorkflowRegistered
+from engine.core.history import History
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
 from engine.core.snapshot import limits_of, restore_snapshot, take_snapshot
 from tests.engine.rig import act
+from tests.engine.test_gates import levels, limits, play
 from tests.oracles.heap_agenda import HeapAgenda
 from tests.oracles.world import run
 
@@ -24,12 +26,10 @@ def again(engine: WorkflowEngine, limits: Limits | None = None) -> WorkflowEngin
     return restore_snapshot(json.loads(json.dumps(take_snapshot(engine))), limits)
 
 
-@settings(deadline=None)
-@given(seed=st.integers(0, 10**6), tying=st.booleans(), forgets=st.booleans())
-def test_a_snapshot_at_every_event_changes_nothing(seed: int, *, tying: bool, forgets: bool) -> None:
-    host = run(HeapAgenda(), seed, tying=tying).host
-    plain, restored = WorkflowEngine(host.engine.limits), WorkflowEngine(host.engine.limits)
-    for now, event in host.history:
+def follow(history: History, limits: Limits, *, forgets: bool) -> None:
+    """Replay a history twice: as it is, and with the engine restored from a snapshot at every event."""
+    plain, restored = WorkflowEngine(limits), WorkflowEngine(limits)
+    for now, event in history:
         restored = again(restored)
         commands = plain.handle(event, now)
         assert restored.handle(event, now) == commands
@@ -41,6 +41,22 @@ def test_a_snapshot_at_every_event_changes_nothing(seed: int, *, tying: bool, fo
     assert restored.executions() == plain.executions()
     assert restored.stations(10**12) == plain.stations(10**12)
     assert take_snapshot(again(restored)) == take_snapshot(restored)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10**6), tying=st.booleans(), forgets=st.booleans())
+def test_a_snapshot_at_every_event_changes_nothing(seed: int, *, tying: bool, forgets: bool) -> None:
+    host = run(HeapAgenda(), seed, tying=tying).host
+    follow(host.history, host.engine.limits, forgets=forgets)
+
+
+@settings(deadline=None, max_examples=25)
+@given(data=st.data(), steps=levels(), fields=limits(), forgets=st.booleans())
+def test_nor_does_one_under_any_limits(
+    data: st.DataObject, steps: tuple[Step, ...], fields: dict[str, Any], *, forgets: bool
+) -> None:
+    """Locks, semaphores, rates, twins, capacity, ageing: all of what waits for them is in the snapshot."""
+    follow(play(data, steps, fields).history, Limits(**fields), forgets=forgets)
 
 
 def busy(limits: Limits) -> WorkflowEngine:
