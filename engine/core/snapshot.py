@@ -19,6 +19,7 @@ or ["@", path, ...]: what has changed of an object that a pristine engine has th
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from engine.core.definition import Workflow
@@ -74,14 +75,15 @@ def limits_of(document: Mapping[str, Any]) -> Limits:
 def restore_snapshot(document: Mapping[str, Any], limits: Limits | None = None) -> WorkflowEngine:
     """Return an engine in the state of a snapshot; raises `HistoryError` for what is none.
 
-    With `limits`, these hold from here on in place of those under which it was taken.
+    With `limits`, these hold from here on in place of those under which it was taken, all but `reduce_needs`
+    and `parallelise`: what waits for what has been counted already.
     """
     if document.get("snapshot") != SNAPSHOT_VERSION:
         message = f"a snapshot of version {document.get('snapshot')!r}; this version reads {SNAPSHOT_VERSION}"
         raise HistoryError(message)
     try:
         workflows = [Workflow.from_json(workflow) for workflow in document["workflows"]]
-        engine = _pristine(limits or limits_of(document), workflows, document["version"])
+        engine = _pristine(_limits_from_here(limits, limits_of(document)), workflows, document["version"])
         Reader(document, engine, tuple(parts_of(engine))).fill()
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         message = f"not a snapshot of an engine: {error!r}"
@@ -92,6 +94,13 @@ def restore_snapshot(document: Mapping[str, Any], limits: Limits | None = None) 
         message = f"a snapshot whose workflows cannot be: {error}"
         raise HistoryError(message) from error
     return engine
+
+
+def _limits_from_here(wanted: Limits | None, taken_under: Limits) -> Limits:
+    """Return the limits that hold; what shapes plans stays, as executions are under way on them."""
+    if wanted is None:
+        return taken_under
+    return replace(wanted, reduce_needs=taken_under.reduce_needs, parallelise=taken_under.parallelise)
 
 
 def _pristine(limits: Limits, workflows: Sequence[Workflow], version: int) -> WorkflowEngine:

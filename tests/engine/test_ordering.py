@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.definition import Step, StepKind, Workflow
+from engine.core.limits import Limits
 from engine.core.ordering import reduce
 from engine.core.plan import build
+from engine.core.snapshot import restore_snapshot, take_snapshot
 from tests.engine.rig import HOPELESS, Rig, act, group
 from tests.oracles.heap_agenda import HeapAgenda
 from tests.oracles.random_workflows import Workflows
@@ -155,3 +157,13 @@ def test_parallelised_sequences_end_as_the_plain_ones_where_nothing_fails(seed: 
             assert facts[step.id].attempts[0].runnable_ns >= by_target.get(target, 0)
             by_target[target] = facts[step.id].ended_ns
     assert ends[0] == ends[1]
+
+
+def test_a_restart_under_other_switches_goes_on_as_it_was_planned() -> None:
+    """What waits for what has been counted: another order now would lose steps."""
+    rig = Rig(act("a"), act("b", "a"), act("c", "a", "b"), reduce_needs=True)
+    rig.submit()
+    rig.engine = restore_snapshot(take_snapshot(rig.engine), Limits())
+    for step_id in "abc":
+        rig.succeed(step_id)
+    assert rig.execution().state == "completed"
