@@ -16,14 +16,21 @@ VIOLATIONS_SHOWN = 10
 
 def try_seed(seed: int) -> list[Violation]:
     """Run a seed and return what did not hold; an error of the engine is such a thing."""
-    case = case_of(seed)
-    world = World(case)
+    world = World(case_of(seed))
     try:
         world.run()
         return judge(world)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong is what the fuzz is after
         where = "".join(traceback.format_exception(error)[-3:])
-        return [Violation("error", world.agenda.now, where)]
+        return [*_judged_so_far(world), Violation("error", world.agenda.now, where)]
+
+
+def _judged_so_far(world: World) -> list[Violation]:
+    """Return what can be said of a run that broke off: not that anything has not ended yet."""
+    try:
+        return [violation for violation in judge(world) if violation.invariant != "ends"]
+    except Exception:  # noqa: BLE001 - it broke off anywhere
+        return []
 
 
 def account(seed: int, violations: list[Violation]) -> str:

@@ -6,14 +6,30 @@ from random import Random
 from typing import Any, Literal
 
 from engine.core.definition import Workflow
-from engine.core.events import CapacityReported, Event, ExecutionSubmitted
+from engine.core.events import (
+    CancelRequested,
+    CapacityReported,
+    DrainRequested,
+    EmergencyStopRequested,
+    Event,
+    ExecutionSubmitted,
+    PauseRequested,
+    ReopenRequested,
+    ResumeRequested,
+    SignalReceived,
+    StepOverridden,
+)
 from engine.core.limits import Limits
 from engine.core.rates import Rate
 from scenarios.runspec import ClusterSpec, EngineSpec
-from tests.fuzz.workflows import SECOND_NS, SEMAPHORES, TENTH_NS, Workflows, rarely
+from tests.fuzz.workflows import LANDED, SECOND_NS, SEMAPHORES, SIGNALS, TENTH_NS, Workflows, rarely
 from tests.simulator import worlds
 
 COUNTER_START = 3
+Where = Literal["instant", "before-append", "after-append", "effect", "store-full"]
+_WHERE: tuple[Where, ...] = (
+    "instant", "instant", "before-append", "after-append", "effect", "store-full"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,7 +65,7 @@ class Stop:
     or at the `at`-th effect. After `down_ns` the next process starts.
     """
 
-    where: Literal["instant", "before-append", "after-append", "effect", "store-full"]
+    where: Where
     at: int
     down_ns: int
 
@@ -135,7 +151,9 @@ def _limits(draw: Random) -> Limits:
         max_queue=draw.choice([1, 100, 100]),
         ageing_ns=draw.choice([None, None, 3 * SECOND_NS]),
         semaphores=draw.choice([{}, SEMAPHORES]),
-        rates=draw.choice([{}, {}, {"log": Rate(0.5, 2)}, {"update_counter": Rate(0.1), "wait": Rate(5.0, 3)}]),
+        rates=draw.choice(
+            [{}, {}, {"log": Rate(0.5, 2)}, {"update_counter": Rate(0.1), "wait": Rate(5.0, 3)}]
+        ),
         coalesce=draw.choice([(), (), ("scale_deployment", "rollout_restart")]),
         capacity_aware=rarely(draw, one_in=4),
         reduce_needs=rarely(draw, one_in=3),
@@ -186,14 +204,43 @@ def _trouble(draw: Random) -> Trouble:
     return Trouble(draw.choice(some), draw.choice(some), draw.choice(some), draw.choice((0.0, 0.0, 0.05)))
 
 
-def _controls(draw: Random, arrivals: tuple[Arrival, ...], calm_ns: int, limits: Limits) -> tuple[Control, ...]:
+def _controls(
+    draw: Random, arrivals: tuple[Arrival, ...], calm_ns: int, limits: Limits
+) -> tuple[Control, ...]:
     controls: list[Control] = []
     if limits.capacity_aware:
         instants = [0, *(draw.randrange(calm_ns) for _ in range(draw.randint(0, 5)))]
         controls += [Control(at_ns, CapacityReported(_free(draw))) for at_ns in instants]
         plenty = {"cpu_m": 100_000, "memory_b": 1 << 40, "pods": 1_000}
         controls.append(Control(calm_ns, CapacityReported(plenty)))
+    if "control" in LANDED:
+        for _ in range(draw.choice([0, 1, 3, 8])):
+            arrival = draw.choice(arrivals)
+            at_ns = draw.randrange(arrival.at_ns, calm_ns)
+            controls.append(Control(at_ns, _control(draw, arrival.event.execution_id)))
+        if rarely(draw, one_in=8):
+            at_ns = draw.randrange(calm_ns)
+            stopped = DrainRequested() if draw.random() < 0.5 else EmergencyStopRequested("the fuzz says so")
+            controls += [Control(at_ns, stopped), Control(draw.randint(at_ns, calm_ns), ReopenRequested())]
     return tuple(sorted(controls, key=lambda one: one.at_ns))
+
+
+def _control(draw: Random, execution_id: str) -> Event:
+    """Draw what somebody does to one execution; it may be too late for it, or make no sense."""
+    match draw.choice(["pause", "pause", "resume", "resume", "cancel", "signal", "signal", "override"]):
+        case "pause":
+            return PauseRequested(execution_id)
+        case "resume":
+            return ResumeRequested(execution_id)
+        case "cancel":
+            return CancelRequested(execution_id, "the fuzz says so", draw.choice([False, True]))
+        case "signal":
+            return SignalReceived(
+                execution_id, draw.choice(SIGNALS), {"approved": draw.choice([True, False])}
+            )
+        case _:
+            how: Literal["skip", "retry"] = "skip" if draw.random() < 0.5 else "retry"
+            return StepOverridden(execution_id, f"s{draw.randint(1, 12)}", how, "the fuzz says so")
 
 
 def _free(draw: Random) -> dict[str, int]:
@@ -215,7 +262,7 @@ def _intrusions(draw: Random, calm_ns: int) -> tuple[Intrusion, ...]:
 def _stops(draw: Random, calm_ns: int) -> tuple[Stop, ...]:
     stops: list[Stop] = []
     for _ in range(draw.choice([0, 1, 2, 4])):
-        where = draw.choice(["instant", "instant", "before-append", "after-append", "effect", "store-full"])
+        where = draw.choice(_WHERE)
         at = draw.randrange(calm_ns) if where == "instant" else draw.randint(1, 25)
         stops.append(Stop(where, at, draw.choice([0, 0, 2, 37]) * TENTH_NS))
     return tuple(stops)

@@ -15,13 +15,12 @@ from engine.stores.memory import MemoryStore
 from simulator.agenda import Agenda
 from simulator.attribution import extend
 from simulator.cluster.apiserver import Call
-from simulator.cluster.cluster import Cluster
 from simulator.engine_stations import EngineStations
-from simulator.outside import Outside
 from simulator.perform import ModelPerformer
-from simulator.streams import Stream, entity
-from tests.fuzz.draws import Case, Stop
+from simulator.streams import entity
+from tests.fuzz.draws import Stop
 from tests.fuzz.notes import Note, Notes
+from tests.fuzz.scene import Scene
 
 SECOND_NS: Final = 1_000_000_000
 _API: Final = (Get, List, Create, Patch, Delete, Evict, ReadLogs)
@@ -95,23 +94,19 @@ def _never(_call: Call) -> None:
 
 class FaultyPerformer(ModelPerformer):
     """The model's performer, with trouble on the way to the API until the calm."""
+
     def __init__(
         self,
-        agenda: Agenda,
-        cluster: Cluster,
         host: Host,
         engine: EngineStations | None,
-        case: Case,
-        outside: Outside,
-        stream: Stream,
-        notes: Notes,
+        scene: Scene,
         mortality: Mortality,
         on_acknowledged: Callable[[Attempt, Effect[Any]], None],
     ) -> None:
-        super().__init__(agenda, cluster, host, engine, on_acknowledged, outside)
-        self._case = case
-        self._stream = stream
-        self._notes = notes
+        super().__init__(scene.agenda, scene.cluster, host, engine, on_acknowledged, scene.outside)
+        self._case = scene.case
+        self._stream = scene.streams.stream("faults")
+        self._notes = scene.notes
         self._mortality = mortality
         self._requests: dict[tuple[str, str, int], int] = {}
         self._running: dict[int, Attempt] = {}

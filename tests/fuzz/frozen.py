@@ -16,12 +16,14 @@ def _names(kind: type[Any]) -> tuple[str, ...]:
 
 def frozen(value: Any) -> Any:
     """Return a copy that shares nothing with `value` that can still change."""
+    if isinstance(value, Enum):
+        return value.value
     if value is None or isinstance(value, (str, int, float)):
-        return value.value if isinstance(value, Enum) else value
+        return value
     if isinstance(value, Mapping):
         return {str(key): frozen(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [frozen(item) for item in value]
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         return {name: frozen(getattr(value, name)) for name in _names(type(value))}
     return repr(value)

@@ -37,7 +37,9 @@ def results_do_not_change(seen: Seen) -> Iterator[Violation]:
         for summary in seen.world.store.executions("fuzz", count_max=1_000):
             reports = seen.reports.get(summary.execution_id, [])
             if reports and reports[0][1].facts is not None and reports[0][1].facts["state"] != summary.state:
-                found = f"{summary.execution_id} was reported otherwise than the store has it: {summary.state}"
+                found = (
+                    f"{summary.execution_id} was reported otherwise than the store has it: {summary.state}"
+                )
                 yield seen.fail("result", reports[0][0], found)
 
 
@@ -48,7 +50,9 @@ def nothing_runs_after_the_end(seen: Seen) -> Iterator[Violation]:
         for step_id, spans in seen.spans.get(execution_id, {}).items():
             for span in spans:
                 if span.end > place:
-                    yield seen.fail("after-end", max(span.begin, place), f"{execution_id}: {step_id} runs after the end")
+                    yield seen.fail(
+                        "after-end", max(span.begin, place), f"{execution_id}: {step_id} runs after the end"
+                    )
 
 
 def ids_are_unique(seen: Seen) -> Iterator[Violation]:
@@ -58,7 +62,9 @@ def ids_are_unique(seen: Seen) -> Iterator[Violation]:
         for place, note in reports:
             number = (note.facts or {}).get("index", -1)
             if numbers.setdefault(number, execution_id) != execution_id:
-                yield seen.fail("ids", place, f"{execution_id} and {numbers[number]} are both number {number}")
+                yield seen.fail(
+                    "ids", place, f"{execution_id} and {numbers[number]} are both number {number}"
+                )
     begun: dict[tuple[str, str, int, bool], int] = {}
     for span in seen.all_spans():
         note = span.note
@@ -94,7 +100,9 @@ def causes_add_up(seen: Seen) -> Iterator[Violation]:
                     yield seen.fail("causes", now, f"{row['execution']}/{row['step']}: spans {row['spans']}")
                 at_ns = end_ns
             if at_ns != row["ended_ns"]:
-                yield seen.fail("causes", now, f"{row['execution']}/{row['step']} ends at {row['ended_ns']}, not {at_ns}")
+                yield seen.fail(
+                    "causes", now, f"{row['execution']}/{row['step']} ends at {row['ended_ns']}, not {at_ns}"
+                )
 
 
 def _charged(seen: Seen, row: Any, duration_ns: int) -> Iterator[Violation]:
@@ -124,7 +132,7 @@ def the_history_gives_the_same(seen: Seen) -> Iterator[Violation]:
 
 def the_cluster_is_sound(seen: Seen) -> Iterator[Violation]:
     """What the model's own checker counts."""
-    for name, count in seen.world.checker.violations.items():
+    for name, count in seen.world.scene.checker.violations.items():
         if count:
             yield seen.fail("cluster", len(seen.notes), f"{name}: {count}")
 
@@ -142,7 +150,7 @@ def counters_lose_nothing(seen: Seen) -> Iterator[Violation]:
             increment = command.parameters["increment"]
             most += increment
             least += increment if (execution_id, step_id) in seen.succeeded else 0
-    found = seen.world.cluster.store.objects["ConfigMap"]["default", "numbers"]["data"]["n"]
+    found = seen.world.scene.cluster.store.objects["ConfigMap"]["default", "numbers"]["data"]["n"]
     if not least <= int(found) <= most:
         yield seen.fail("counter", len(seen.notes), f"{found}, and not between {least} and {most}")
 

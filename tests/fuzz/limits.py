@@ -19,7 +19,9 @@ def limits_are_kept(seen: Seen) -> Iterator[Violation]:
             running[key] = None
             active[note.execution_id] = None
             if limits.step_slots is not None and len(running) > limits.step_slots:
-                yield seen.fail("limits", place, f"{len(running)} attempts at once: {', '.join(map(str, running))}")
+                yield seen.fail(
+                    "limits", place, f"{len(running)} attempts at once: {', '.join(map(str, running))}"
+                )
             if limits.max_concurrency is not None and len(active) > limits.max_concurrency:
                 yield seen.fail("limits", place, f"{len(active)} executions at once: {', '.join(active)}")
         elif note.what == "end":

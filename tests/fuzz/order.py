@@ -67,14 +67,18 @@ def _outcome(seen: Seen, execution_id: str, span: Span, place: Place, need: Plac
     key = (execution_id, need.id)
     if need.step.continue_on_failure or key in seen.overridden:
         return
-    wanted, word = (seen.failed, "failed") if place.step.id in need.step.on_failure else (seen.succeeded, "succeeded")
+    wanted, word = (
+        (seen.failed, "failed") if place.step.id in need.step.on_failure else (seen.succeeded, "succeeded")
+    )
     if need.step.action in seen.case.limits.coalesce:  # it may have joined any other that does the same
         wanted = {key: place for key, place in wanted.items() if _action_of(seen, *key) == need.step.action}
         first = min(wanted.values(), default=len(seen.notes))
     else:
         first = wanted.get(key, len(seen.notes))
     if first > span.begin:
-        yield seen.fail("order", span.begin, f"{execution_id}: {span.note.step_id} began before {need.id} had {word}")
+        yield seen.fail(
+            "order", span.begin, f"{execution_id}: {span.note.step_id} began before {need.id} had {word}"
+        )
 
 
 def _action_of(seen: Seen, execution_id: str, step_id: str) -> str:
@@ -89,4 +93,6 @@ def nothing_is_redone(seen: Seen) -> Iterator[Violation]:
             continue
         for span in seen.spans.get(execution_id, {}).get(step_id, []):
             if span.begin > place and not span.is_rollback:
-                yield seen.fail("redone", span.begin, f"{execution_id}: {step_id} had succeeded, and begins again")
+                yield seen.fail(
+                    "redone", span.begin, f"{execution_id}: {step_id} had succeeded, and begins again"
+                )

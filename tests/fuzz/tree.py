@@ -10,7 +10,7 @@ _PART: Final = re.compile(r"([^./\[]+)(\[\d+\])?([./]|$)")
 
 
 class Place(NamedTuple):
-    """A step of a definition in one scope: of an execution, one iteration of a loop, one call of a workflow."""
+    """A step of a definition in one scope: an execution, an iteration of a loop, a call of a workflow."""
 
     scope: str  # what all full ids of the scope begin with
     step: Step
@@ -69,7 +69,8 @@ class Tree:
         if not full_id.startswith(place.scope):
             return False
         return any(
-            full_id == place.scope + step.id or full_id.startswith((f"{place.scope}{step.id}[", f"{place.scope}{step.id}/"))
+            full_id == place.scope + step.id
+            or full_id.startswith((f"{place.scope}{step.id}[", f"{place.scope}{step.id}/"))
             for step in place.step.walk()
         )
 
@@ -77,7 +78,7 @@ class Tree:
         workflow, scope, around = self._workflow, "", None
         level: tuple[Step, ...] = workflow.steps
         for part in _PART.finditer(full_id):
-            step_id, iteration, separator = part.groups()
+            step_id, _, separator = part.groups()
             outer = self._add_level(level, scope, around, step_id)
             if not separator:
                 return

@@ -13,7 +13,7 @@ SIGNALS = ("go", "stop")
 DEPLOYMENTS = ("web", "db")
 LOCKS = ("a", "a", "b", "of-${target}", "three", "three")
 SEMAPHORES = {"three": 3}
-LANDED = frozenset(("demand"))
+LANDED = frozenset("demand")
 
 CONDITIONS = (
     "variables.n % 2 == 0",
@@ -30,7 +30,8 @@ _NESTS = (StepKind.PARALLEL, StepKind.SEQUENTIAL)
 _ACTIONS = (
     "restart_pod", "restart_pod", "scale_deployment", "scale_deployment", "rollout_restart",
     "rollout_restart", "run_job", "run_job", "update_counter", "update_counter", "update_counter",
-    "wait", "wait", "log", "log",
+    "wait", "wait", "log", "log", "notification",
+    "cordon_node", "uncordon_node", "uncordon_node", "drain_node",
 )  # fmt: skip
 
 
@@ -50,7 +51,7 @@ class Workflows:
 
     def workflow(self) -> Workflow:
         draw = self._draw
-        steps = self._level(draw.randint(1, 5), 0)
+        steps = self._level(draw.randint(1, 7), 0)
         fields: dict[str, Any] = {}
         if rarely(draw, one_in=6):
             fields["timeout_ns"] = draw.randint(5, 60) * SECOND_NS
@@ -133,7 +134,12 @@ class Workflows:
 
     def _fetch(self) -> dict[str, Any]:
         parameters = {"kind": "Deployment", "namespace": "default", "name": self._draw.choice(DEPLOYMENTS)}
-        return {"fetch": "resource", "parameters": parameters, "condition": "value != null", **self._timeout()}
+        return {
+            "fetch": "resource",
+            "parameters": parameters,
+            "condition": "value != null",
+            **self._timeout(),
+        }
 
     def _wait(self, _depth: int) -> dict[str, Any]:
         draw = self._draw
@@ -144,7 +150,9 @@ class Workflows:
         way = draw.choice(ways)
         if way == "signal":
             fields: dict[str, Any] = {"signal": draw.choice(SIGNALS)}
-            return fields if rarely(draw, one_in=3) else fields | {"timeout_ns": draw.randint(1, 30) * SECOND_NS}
+            return (
+                fields if rarely(draw, one_in=3) else fields | {"timeout_ns": draw.randint(1, 30) * SECOND_NS}
+            )
         if way == "until":
             return {"until": str(draw.randint(0, 40))}
         if way == "fetch":
@@ -226,22 +234,29 @@ class Workflows:
 
     def _parameters(self, action: str) -> dict[str, Any]:
         draw = self._draw
-        of_target = {"namespace": "default", "deployment": draw.choice(["${target}", *DEPLOYMENTS])}
-        match action:
-            case "restart_pod":
-                method = draw.choice(["delete", "evict"])
-                return {**of_target, "ordinal": draw.randint(0, 3), "method": method}
-            case "scale_deployment":
-                return {**of_target, "replicas": draw.randint(0, 3)}
-            case "rollout_restart" | "rollback_deployment":
-                return of_target
-            case "run_job":
-                code = 1 if rarely(draw, one_in=5) else 0
-                return {"namespace": "default", "name": "job", "duration_s": draw.randint(0, 3), "exit_code": code}
-            case "update_counter":
-                increment = draw.choice([1, 1, 5])
-                return {"namespace": "default", "name": "numbers", "key": "n", "increment": increment}
-            case "wait":
-                return {"duration_s": draw.choice([0, 0.5, 2, 8, "long" if rarely(draw, one_in=6) else 1])}
-            case _:
-                return {"message": "${absent}" if rarely(draw, one_in=9) else "by ${mine}"}
+        deployment = {"namespace": "default", "deployment": draw.choice(["${target}", *DEPLOYMENTS])}
+        node = {"node": f"node-{draw.randrange(3)}"}
+        message = {"message": "${absent}" if rarely(draw, one_in=9) else "by ${mine}"}
+        seconds = draw.choice([0, 0.5, 2, 8, "long" if rarely(draw, one_in=6) else 1])
+        parameters: Mapping[str, dict[str, Any]] = {
+            "restart_pod": {
+                **deployment, "ordinal": draw.randint(0, 3), "method": draw.choice(["delete", "evict"])
+            },
+            "scale_deployment": {**deployment, "replicas": draw.randint(0, 3)},
+            "rollout_restart": deployment,
+            "rollback_deployment": deployment,
+            "run_job": {
+                "namespace": "default", "name": "job", "duration_s": draw.randint(0, 3),
+                "exit_code": int(rarely(draw, one_in=5)),
+            },
+            "update_counter": {
+                "namespace": "default", "name": "numbers", "key": "n", "increment": draw.choice([1, 1, 5])
+            },
+            "wait": {"duration_s": seconds},
+            "log": message,
+            "notification": {"channel": "people", **message},
+            "cordon_node": node,
+            "uncordon_node": node,
+            "drain_node": node,
+        }  # fmt: skip
+        return parameters[action]
