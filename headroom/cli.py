@@ -151,6 +151,31 @@ def doctor(json: Json = False) -> None:
     raise typer.Exit(verbs.doctor(as_json=json))
 
 
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An Argo, kubernaut or WfFormat file.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The workflow file to write. Default: stdout.")
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--format", metavar="NAME", help="argo, kubernaut or wfformat. Default: what it is."),
+    ] = None,
+    declare: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEMPLATE.KEY=VALUE",
+            help="Argo: a container's duration, exit_codes, result or outputs; may be repeated.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a workflow file of a workflow of another format; what cannot be expressed is refused."""
+    from headroom.importing import import_workflow
+
+    import_workflow(file, out, kind, declare or (), as_json=json)
+
+
 @app.command()
 def actions(
     names: Annotated[
