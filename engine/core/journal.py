@@ -12,6 +12,9 @@ from engine.core.states import ENDED_EXECUTIONS
 from engine.core.store import Entry, ExecutionStore, ExecutionSummary, Lease, summary_of, write_entry
 
 SNAPSHOT_EVERY: Final = 10_000  # events: what has to be replayed after a crash
+_OBJECTS_AN_EVENT: Final = (
+    4  # may be saved for each event; writing an object costs a tenth of storing an event
+)
 
 
 class Journal(Protocol):
@@ -61,7 +64,7 @@ class StoreJournal:
         self.position = position
         self._entries: list[Entry] = []
         self._states: dict[str, str] = {}  # of executions that have not ended, as last written
-        self._snapshot_every = self._interval = snapshot_every
+        self._snapshot_every = snapshot_every
         self._keep_ended_ns = keep_ended_ns
         self._saved = [] if saved_position is None else [saved_position]  # the last snapshots' positions
         self._due = (position if saved_position is None else saved_position) + snapshot_every
@@ -91,8 +94,8 @@ class StoreJournal:
         document = take_snapshot(engine)
         body = json.dumps(document, separators=(",", ":"))
         self.store.save_snapshot(self.lease, self.position, body)
-        self._interval = max(self._snapshot_every, len(document["objects"]))
-        self._due = self.position + self._interval
+        objects_count = sum(1 for written in document["objects"] if written[0] != "@")
+        self._due = self.position + max(self._snapshot_every, objects_count // _OBJECTS_AN_EVENT)
         self._saved = [*self._saved[-1:], self.position]
         self.store.drop_before(self.lease, self._saved[0])
         if self._keep_ended_ns is not None:
