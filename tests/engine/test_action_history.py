@@ -184,7 +184,7 @@ def test_what_undoes_or_has_begun_is_never_held_back(exempt: str) -> None:
     policy = OscillationPolicy(restarts_max=1, hold_back=exempt != "policy")
     told = Told(policy)
     told.restart()
-    memory = {"victim": {}} if exempt == "begun" else {}
+    memory: dict[str, Any] = {"victim": {}} if exempt == "begun" else {}
     command = told.start("restart_pod", memory=memory, deployment="web")
     command.is_rollback = exempt == "rollback"
     assert told.refusal(command) is None
@@ -199,10 +199,10 @@ def test_an_action_has_helped_if_its_target_is_healthy_long_enough_afterwards() 
     told = Told()
     told.restart()
     assert told.history.observe(WEB, 9 * SECOND_NS, is_healthy=True) == 0, "too early to tell"
-    assert told.web[0].helped is None
+    assert [entry.helped for entry in told.web] == [None]
     assert told.history.observe(WEB, 10 * SECOND_NS, is_healthy=False) == 1
     assert told.history.observe(WEB, 20 * SECOND_NS, is_healthy=True) == 0, "it has been told"
-    assert told.web[0].helped is False
+    assert [entry.helped for entry in told.web] == [False]
     told.now = 20 * SECOND_NS
     told.restart()
     told.now = 40 * SECOND_NS
