@@ -11,7 +11,10 @@ import typer.main
 
 import scenarios
 from engine.actions import CATALOGUE
+from engine.actions.conditions import CONDITIONS
 from engine.core import states
+from engine.core.action import ActionSpec
+from headroom.catalogue import described
 from headroom.identity import ROOT
 from headroom.rundir import write_text
 from reports import exits
@@ -23,7 +26,7 @@ LAYERS: Mapping[str, str] = {
     "reports": "Reads run directories only: estimates, verdicts, figures, documents.",
     "simulator": "The modelled world; knows scenarios by their RunSpec.",
     "scenarios": "Files to Scenario to RunSpec.",
-    "engine": "CEL conditions behind the engine's port.",
+    "engine": "CEL conditions behind the engine's port; the catalogue with what distributions add.",
     "engine.actions": "Remediations: effects in, effects out.",
     "engine.core": "Standard library only: no clock, no randomness, no I/O.",
 }
@@ -87,17 +90,45 @@ def states_page() -> str:
 def actions_page() -> str:
     """Return the page of the catalogue of actions."""
     lines = [
-        "# Actions\n\nWhat a step of kind *action* may run. *Calls* is the fewest API calls that it makes\n",
-        "when it has something to do; `headroom plan` proves from it what no engine could meet.\n",
+        "# Actions\n\nWhat a step of kind *action* may run, and below it what conditions and waits may\n",
+        "`fetch`. *Calls* is the fewest API calls that it makes when it has something to do;\n",
+        "`headroom plan` proves from it what no engine could meet. What installed distributions add\n",
+        "is told by `headroom actions`; how to write one, in\n",
+        "[the guide](../guides/write-an-action.md).\n",
     ]
     for name, spec in sorted(CATALOGUE.items()):
-        lines += [f"\n## `{name}`\n\n{spec.summary}\n\nCalls: at least {spec.calls_min}.\n"]
-        if spec.parameters:
-            lines.append("\n| parameter | type | default | |\n|---|---|---|---|\n")
-        for parameter, it in spec.parameters.items():
-            default = "required" if it.required else f"`{json.dumps(it.default)}`"
-            lines.append(f"| `{parameter}` | {it.type} | {default} | {it.summary} |\n")
+        lines += _action(name, spec)
+    lines.append("\n# Sources of conditions\n")
+    for name, spec in sorted(CONDITIONS.items()):
+        lines += _action(name, spec)
     return "".join(lines)
+
+
+def _action(name: str, spec: ActionSpec) -> Iterator[str]:
+    """Yield the section of one action."""
+    it = described(spec)
+    text = inspect.cleandoc(it["description"]).replace("``", "`")
+    yield f"\n## `{name}`\n\n{spec.summary}\n\n{text}\n"
+    if spec.parameters:
+        yield "\n| parameter | type | default | |\n|---|---|---|---|\n"
+    for parameter, one in spec.parameters.items():
+        default = "required" if one.required else f"`{json.dumps(one.default)}`"
+        yield f"| `{parameter}` | {one.type} | {default} | {one.summary} |\n"
+    rules = [
+        f"{', '.join(rule.resources)}: {', '.join(rule.verbs)}"
+        + (" (in all namespaces)" if rule.cluster_scoped else "")
+        for rule in spec.rbac
+    ]
+    facts = {
+        "Acts on": it["target"],
+        "Before": spec.precondition,
+        "Afterwards": spec.post_condition,
+        "Rollback": it["rollback"] or (f"none: {spec.irreversible}" if spec.irreversible else ""),
+        "Calls": f"at least {spec.calls_min}",
+        "RBAC": "; ".join(rules),
+    }
+    yield "\n"
+    yield from (f"- {fact}: {text}\n" for fact, text in facts.items() if text)
 
 
 def library_page() -> str:
