@@ -57,7 +57,7 @@ def test_a_snapshot_is_saved_every_so_many_events_and_bounds_the_replay(opened: 
     for number in range(4, 20):
         teller.submit(f"x{number}")
     again = Teller(opened(), snapshot_every=5)
-    assert 0 < again.replayed_count < 20
+    assert again.replayed_count < 20
     assert again.replayed_count == teller.journal.position - positions(store)[0]
     assert again.engine.executions() == teller.engine.executions()
 
