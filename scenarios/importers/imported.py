@@ -14,8 +14,8 @@ NAME_MAX: Final = 100
 COMMENT_WIDTH: Final = 110
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9-]+")
 _RESERVED: Final = (  # by CEL
-    "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop",
-    "namespace", "null", "package", "return", "true", "var", "void", "while",
+    "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let",
+    "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ JOB_S: Final = 10  # what a Job stands for that nothing is known of, in seconds
 
 @dataclass(frozen=True)
 class Doing:
-    """One step of ours. `wanted` are parameters that a declared parameter must give, found by a word in it."""
+    """One step of ours; `wanted`: parameters that a declared parameter gives, found by a word in its name."""
 
     id: str
     action: str
@@ -31,53 +31,52 @@ def _job(step_id: str) -> Doing:
     )
 
 
-_DEPLOYMENT: Final = {"namespace": NAMESPACE, "deployment": TARGET}
 _NODE: Final = {"node": TARGET}
+_REPLICAS: Final = {"replicas": "REPLICAS"}
+_DRAIN: Final = {**_NODE, "ignore_daemonsets": True, "delete_emptydir_data": True}
+
+
+def _of(kind: str) -> dict[str, str]:
+    """Return the parameters of an action on the target, which is of this kind."""
+    return {"namespace": NAMESPACE, kind: TARGET}
+
+
 ACTION_TYPES: Final[Mapping[str, tuple[Doing, ...]]] = {
-    "CleanupStorage": (
-        Doing("cleanup", "cleanup_storage", {"namespace": NAMESPACE, "pvc": TARGET}, {"older_than_days": "DAYS"}),
-    ),
-    "CordonDrainNode": (
-        Doing("cordon", "cordon_node", _NODE),
-        Doing("drain", "drain_node", {**_NODE, "ignore_daemonsets": True, "delete_emptydir_data": True}),
-    ),
+    "CleanupStorage": (Doing("cleanup", "cleanup_storage", _of("pvc"), {"older_than_days": "DAYS"}),),
+    "CordonDrainNode": (Doing("cordon", "cordon_node", _NODE), Doing("drain", "drain_node", _DRAIN)),
     "CordonNode": (Doing("cordon", "cordon_node", _NODE),),
-    "DeletePod": (Doing("delete", "delete_pod", {"namespace": NAMESPACE, "pod": TARGET}),),
-    "DrainNode": (
-        Doing("drain", "drain_node", {**_NODE, "ignore_daemonsets": True, "delete_emptydir_data": True}),
-    ),
-    "ExpandPVC": (Doing("expand", "expand_pvc", {"namespace": NAMESPACE, "pvc": TARGET}, {"size": "SIZE"}),),
+    "DeletePod": (Doing("delete", "delete_pod", _of("pod")),),
+    "DrainNode": (Doing("drain", "drain_node", _DRAIN),),
+    "ExpandPVC": (Doing("expand", "expand_pvc", _of("pvc"), {"size": "SIZE"}),),
     "GitRevertCommit": (_job("git-revert"),),
-    "GracefulRestart": (Doing("restart", "rollout_restart", _DEPLOYMENT),),
-    "IncreaseCPULimits": (Doing("increase", "increase_resources", _DEPLOYMENT, {"cpu_limit": "CPU"}),),
+    "GracefulRestart": (Doing("restart", "rollout_restart", _of("deployment")),),
+    "IncreaseCPULimits": (Doing("increase", "increase_resources", _of("deployment"), {"cpu_limit": "CPU"}),),
     "IncreaseMemoryLimits": (
-        Doing("increase", "increase_resources", _DEPLOYMENT, {"memory_limit": "MEMORY"}),
+        Doing("increase", "increase_resources", _of("deployment"), {"memory_limit": "MEMORY"}),
     ),
     "MigrateEmptyDirToPVC": (_job("backup"), _job("commit-and-sync"), _job("restore")),
-    "PatchHPA": (
-        Doing("raise", "update_hpa", {"namespace": NAMESPACE, "hpa": TARGET}, {"max_replicas": "MAX_REPLICAS"}),
-    ),
+    "PatchHPA": (Doing("raise", "update_hpa", _of("hpa"), {"max_replicas": "MAX_REPLICAS"}),),
     "ProvisionNode": (_job("provision-node"),),
-    "QuarantinePod": (Doing("quarantine", "quarantine_pod", {"namespace": NAMESPACE, "pod": TARGET}),),
-    "RestartDaemonSet": (Doing("restart", "restart_daemonset", {"namespace": NAMESPACE, "daemonset": TARGET}),),
-    "RestartDeployment": (Doing("restart", "rollout_restart", _DEPLOYMENT),),
-    "RestartPod": (Doing("restart", "restart_pod", {"namespace": NAMESPACE, "pod": TARGET}),),
-    "RollbackDeployment": (Doing("rollback", "rollback_deployment", _DEPLOYMENT),),
-    "ScaleReplicas": (Doing("scale", "scale_deployment", _DEPLOYMENT, {"replicas": "REPLICAS"}),),
-    "ScaleStatefulSet": (
-        Doing("scale", "scale_statefulset", {"namespace": NAMESPACE, "statefulset": TARGET}, {"replicas": "REPLICAS"}),
-    ),
+    "QuarantinePod": (Doing("quarantine", "quarantine_pod", _of("pod")),),
+    "RestartDaemonSet": (Doing("restart", "restart_daemonset", _of("daemonset")),),
+    "RestartDeployment": (Doing("restart", "rollout_restart", _of("deployment")),),
+    "RestartPod": (Doing("restart", "restart_pod", _of("pod")),),
+    "RollbackDeployment": (Doing("rollback", "rollback_deployment", _of("deployment")),),
+    "ScaleReplicas": (Doing("scale", "scale_deployment", _of("deployment"), _REPLICAS),),
+    "ScaleStatefulSet": (Doing("scale", "scale_statefulset", _of("statefulset"), _REPLICAS),),
     "UncordonNode": (Doing("uncordon", "uncordon_node", _NODE),),
-}  # fmt: skip
+}
 _BEYOND: Final[Mapping[str, str]] = {
-    "GitRevertCommit": "reverting the commit and the synchronisation by Argo CD or Flux are a Job that waits: "
-    "nothing of the workload changes",
-    "MigrateEmptyDirToPVC": "backup, commit, synchronisation and restore are Jobs that wait: no claim is made and "
-    "no data are moved",
+    "GitRevertCommit": "reverting the commit and the synchronisation by Argo CD or Flux are a Job that "
+    "waits: nothing of the workload changes",
+    "MigrateEmptyDirToPVC": "backup, commit, synchronisation and restore are Jobs that wait: no claim is "
+    "made and no data are moved",
     "ProvisionNode": "no node is added: a Job stands for the request",
 }
-_SPEC: Final = ("version", "description", "actionType", "labels", "detectedLabels", "execution", "dependencies",
-                "parameters")  # fmt: skip
+_SPEC: Final = (
+    "version", "description", "actionType", "labels", "detectedLabels", "execution", "dependencies",
+    "parameters",
+)  # fmt: skip
 
 
 def is_kubernaut(documents: Sequence[Document]) -> bool:

@@ -1,4 +1,4 @@
-"""WfFormat instances (wfcommons.org): recorded runs of scientific workflows, as Jobs of the recorded times."""
+"""WfFormat instances (wfcommons.org): recorded runs of scientific workflows, as Jobs of recorded times."""
 
 import math
 import re
@@ -91,7 +91,8 @@ def _step(
             findings.refuse((*place, "parents", position), f"there is no task '{parent}'")
         else:
             needs.append(ids[parent])
-    seconds, cores = run.get("runtimeInSeconds"), run.get("coreCount", 1)
+    seconds: Any = run.get("runtimeInSeconds")
+    cores: Any = run.get("coreCount", 1)
     if not _is_amount(seconds):
         findings.refuse(place, f"task '{task['id']}' has no recorded run time", "runtimeInSeconds")
         seconds = 0

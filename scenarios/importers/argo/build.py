@@ -1,4 +1,4 @@
-"""From a manifest to a workflow of ours: each template of steps or tasks becomes a workflow that others call."""
+"""From a manifest to a workflow of ours: each template of steps or tasks becomes a workflow to be called."""
 
 import json
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Builder:
         if entry is None:
             return {"steps": []}
         inputs = {name: self._entry_input(name, row, entry) for name, row in entry.inputs().items()}
-        self._limit_pods(settings, spec, entry)
+        self._limit_pods(settings, entry)
         locks = self.leaves.synchronization(
             settings.get("synchronization"), spec / "synchronization", self.scope
         )
@@ -83,7 +83,7 @@ class Builder:
             place.refuse(self.findings, f"input '{name}' of template '{template.name}' is given no value")
         return ""
 
-    def _limit_pods(self, settings: Mapping[str, Any], spec: Place, entry: Template) -> None:
+    def _limit_pods(self, settings: Mapping[str, Any], entry: Template) -> None:
         count = settings.get("parallelism")
         if count is None or (entry.kind == "steps" and Level.is_narrow(self.manifest, entry)):
             return
@@ -137,27 +137,51 @@ class Builder:
         self, step_id: str, template: Template, inputs: Mapping[str, Any], readers: str, status: Any = None
     ) -> dict[str, Any]:
         """Return the step that runs a template with these inputs."""
-        if template.is_leaf:
+        if template.is_leaf and not _tries_for(template):
             scope = Scope(self.findings, inputs, self.scope.arguments, status=status, name=self.scope.name)
             return self.leaves.step(step_id, template, scope, readers)
+        if template.is_leaf:
+            return self._call(step_id, self._bounded(step_id, template, status, readers), inputs, status)
         for key in ("retryStrategy", "activeDeadlineSeconds", "timeout"):
             if template.data.get(key) is not None:
                 (template.place / key).refuse(
                     self.findings, f"{key} of a template of {template.kind} cannot be expressed", key=True
                 )
-        workflow = self._ensure(template, status)
-        step: dict[str, Any] = {"id": step_id, "kind": "subflow", "workflow": workflow}
-        given = {identifier(name): value for name, value in inputs.items()}
-        if status is not None:
-            given["workflow_status"] = status
-        if given:
-            step["parameters"] = given
+        step = self._call(step_id, self._ensure(template, status), inputs, status)
         locks = self.leaves.synchronization(
             template.data.get("synchronization"), template.place / "synchronization", self.scope
         )
         if locks:
             step["locks"] = locks
         return step
+
+    def _call(self, step_id: str, workflow: str, inputs: Mapping[str, Any], status: Any) -> dict[str, Any]:
+        step: dict[str, Any] = {"id": step_id, "kind": "subflow", "workflow": workflow}
+        given = {identifier(name): value for name, value in inputs.items()}
+        if status is not None:
+            given["workflow_status"] = status
+        return {**step, "parameters": given} if given else step
+
+    def _bounded(self, step_id: str, template: Template, status: Any, readers: str) -> str:
+        """Return the name of a workflow of one step, whose retries may take so long and no longer."""
+        name = unique(name_of(f"{template.name}-bounded"), self.inline)
+        place = template.place / "retryStrategy" / "backoff" / "maxDuration"
+        inner = f"{step_id}-tries"
+        step = self.leaves.step(
+            inner, template, self._inside(template, status), readers.replace(step_id, inner)
+        )
+        body: dict[str, Any] = {"timeout": self.leaves.duration(_tries_for(template), place)}
+        outputs = self.leaves.outputs_of(step)
+        if outputs:
+            body["outputs"] = {one: f"${{steps.{inner}.outputs.{one}}}" for one in outputs}
+        self.inline[name] = {**body, "steps": [step]}
+        return name
+
+    def _inside(self, template: Template, status: Any) -> Scope:
+        """Return the scope of a template that has become a workflow: its inputs are variables."""
+        inputs = {one: f"${{{identifier(one)}}}" for one in template.inputs()}
+        known = "${workflow_status}" if status is not None else None
+        return Scope(self.findings, inputs, self.scope.arguments, status=known, name=self.scope.name)
 
     def _ensure(self, template: Template, status: Any) -> str:
         """Return the name of the workflow that a template became; build it the first time."""
@@ -172,10 +196,7 @@ class Builder:
             name = unique(name_of(template.name), self.inline)
             self._names[template.key] = name
             self.inline[name] = {}
-            inputs = {one: f"${{{identifier(one)}}}" for one in template.inputs()}
-            known = "${workflow_status}" if status is not None else None
-            scope = Scope(self.findings, inputs, self.scope.arguments, status=known, name=self.scope.name)
-            self.inline[name] = self._body(template, scope)
+            self.inline[name] = self._body(template, self._inside(template, status))
         return self._names[template.key]
 
     def _body(self, template: Template, scope: Scope) -> dict[str, Any]:
@@ -201,3 +222,9 @@ class Builder:
             value = scope.value(source, place)
             outputs[name] = value if isinstance(value, str) else json.dumps(value)
         return outputs
+
+
+def _tries_for(template: Template) -> Any:
+    """Return how long a template's retries may take in all; None without a limit."""
+    strategy = template.data.get("retryStrategy") or {}
+    return (strategy.get("backoff") or {}).get("maxDuration")

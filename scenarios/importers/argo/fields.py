@@ -11,15 +11,15 @@ from scenarios.importers.argo.places import Place
 from scenarios.importers.imported import Findings
 
 _POD: Final = (
-    "affinity", "automountServiceAccountToken", "dnsConfig", "dnsPolicy", "executor", "hostAliases", "hostNetwork",
-    "imagePullSecrets", "podMetadata", "podPriorityClassName", "podSpecPatch", "priority", "priorityClassName",
-    "schedulerName", "securityContext", "serviceAccountName", "tolerations", "volumes",
+    "affinity", "automountServiceAccountToken", "dnsConfig", "dnsPolicy", "executor", "hostAliases",
+    "hostNetwork", "imagePullSecrets", "podMetadata", "podPriorityClassName", "podSpecPatch", "priority",
+    "priorityClassName", "schedulerName", "securityContext", "serviceAccountName", "tolerations", "volumes",
 )  # fmt: skip
 NO_EFFECT: Final[Mapping[str, tuple[str, ...]]] = {
     "spec": (
-        *_POD, "archiveLogs", "artifactGC", "artifactRepositoryRef", "metrics", "podDisruptionBudget", "podGC",
-        "poddisruptionbudget", "ttlStrategy", "volumeClaimGC", "volumeClaimTemplates", "workflowMetadata",
-        "ttlSecondsAfterFinished",
+        *_POD, "archiveLogs", "artifactGC", "artifactRepositoryRef", "metrics", "podDisruptionBudget",
+        "podGC", "poddisruptionbudget", "ttlSecondsAfterFinished", "ttlStrategy", "volumeClaimGC",
+        "volumeClaimTemplates", "workflowMetadata",
     ),
     "template": (
         *_POD, "annotations", "archiveLocation", "initContainers", "metadata", "metrics", "sidecars",
@@ -32,8 +32,9 @@ USED: Final[Mapping[str, tuple[str, ...]]] = {
         "retryStrategy", "synchronization", "templates", "templateDefaults", "workflowTemplateRef",
     ),
     "template": (
-        "activeDeadlineSeconds", "container", "dag", "failFast", "inputs", "name", "nodeSelector", "outputs",
-        "parallelism", "resource", "retryStrategy", "script", "steps", "suspend", "synchronization", "timeout",
+        "activeDeadlineSeconds", "container", "dag", "failFast", "inputs", "name", "nodeSelector",
+        "outputs", "parallelism", "resource", "retryStrategy", "script", "steps", "suspend",
+        "synchronization", "timeout",
     ),
     "step": (
         "arguments", "continueOn", "dependencies", "depends", "name", "template", "templateRef", "when",
@@ -63,7 +64,7 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def check_fields(findings: Findings, kind: str, place: Place, whose: str) -> None:
-    """Refuse the fields at `place` that cannot be expressed, and note those without effect; empty ones pass."""
+    """Refuse the fields at `place` that cannot be expressed, note those without effect; empty ones pass."""
     data = place.data
     if not isinstance(data, dict):
         place.refuse(findings, f"{whose} is no mapping", "a mapping")

@@ -27,7 +27,7 @@ class Leaves:
         recorded: Mapping[str, Outcome],
         constants: Mapping[str, Any],
     ) -> None:
-        """`declared` by template, `recorded` by step of the entry point, `constants` by workflow parameter."""
+        """`declared` by template, `recorded` by step of the entry point, `constants` by parameter."""
         self.findings = findings
         self.parameters: dict[str, dict[str, Any]] = {}
         self.semaphores: dict[str, int] = {}
@@ -55,8 +55,8 @@ class Leaves:
         duration = (template.data.get("suspend") or {}).get("duration")
         if duration is None:
             self.findings.note(
-                f"step '{step_id}' waits until somebody resumes it: here for the signal '{step_id}', which the "
-                "scenario's workload.signals send"
+                f"step '{step_id}' waits until somebody resumes it: here for the signal '{step_id}', which "
+                "the scenario's workload.signals send"
             )
             return {"id": step_id, "kind": "wait", "signal": step_id, "timeout": NO_TIMEOUT}
         return {"id": step_id, "kind": "wait", "wait": self.duration(duration, template.place / "suspend")}
@@ -164,14 +164,20 @@ class Leaves:
         )
         ends = json.dumps(list(outcome.exit_codes))
         self.findings.note(
-            f"template '{template.name}': {what} is not run; a Job works {works}{assumed}, and ends with exit "
-            f"code {ends[1:-1] if len(outcome.exit_codes) == 1 else 'one of ' + ends}"
+            f"template '{template.name}': {what} is not run; a Job works {works}{assumed}, and ends with "
+            f"exit code {ends[1:-1] if len(outcome.exit_codes) == 1 else 'one of ' + ends}"
         )
         artifacts = [key for key in ("inputs", "outputs") if (template.data.get(key) or {}).get("artifacts")]
         if artifacts:
             self.findings.note(
                 f"template '{template.name}': artifacts of its {' and '.join(artifacts)} are not moved"
             )
+
+    def outputs_of(self, step: Mapping[str, Any]) -> list[str]:
+        """Return the names of what a step of ours gives, if that is declared."""
+        declared = step["parameters"].get("outputs", "").strip("{} ")
+        rows = self.parameters.get(declared, {}).get("default") or []
+        return list(dict.fromkeys(name for row in rows for name in row))
 
     def _timeout(self, template: Template) -> str:
         seconds = template.data.get("activeDeadlineSeconds")
@@ -193,8 +199,9 @@ class Leaves:
         if strategy.get("affinity"):
             self.findings.note(f"template '{template.name}': retryStrategy.affinity: nodes are not avoided")
         if strategy.get("retryPolicy") in ("OnError", "OnTransientError"):
-            self.findings.note(f"template '{template.name}': only errors of the infrastructure are retried, and a "
-                               "Job has none")  # fmt: skip
+            self.findings.note(
+                f"template '{template.name}': it retries errors of the infrastructure only; a Job has none"
+            )
             return {}
         limit = strategy.get("limit")
         attempts = int(limit) + 1 if limit is not None and str(limit).isdecimal() else ATTEMPTS_MAX
@@ -254,7 +261,9 @@ class Leaves:
         if lock not in self.semaphores:
             count = self._declared.get(lock, {}).get("semaphore", self.counts.get(lock))
             if count is None:
-                self.findings.note(f"semaphore {lock}: its count stands in a ConfigMap that is not in the file; 1 is "
-                                   f"assumed (--declare {lock}.semaphore=N, or `semaphores` in the file)")  # fmt: skip
+                self.findings.note(
+                    f"semaphore {lock}: its count stands in a ConfigMap outside the file; 1 is assumed "
+                    f"(--declare {lock}.semaphore=N, or `semaphores` in the file)"
+                )
             self.semaphores[lock] = int(count or 1)
         return lock

@@ -109,8 +109,10 @@ class Level:
         if dag.get("target"):
             (place / "target").refuse(self.findings, "a dag's target cannot be expressed", key=True)
         if "failFast" in dag:
-            self.findings.note(f"template '{self.template.name}': dag.failFast: whatever is ready is run in either "
-                               "case, as Argo 3.x does")  # fmt: skip
+            self.findings.note(
+                f"template '{self.template.name}': dag.failFast: whatever is ready is run, as Argo 3.x does "
+                "in either case"
+            )
         places = [one for group in self.groups for one in group]
         depends = {str(one.data["name"]): self._depends(one) for one in places}
         for one in places:
@@ -300,7 +302,7 @@ class Level:
         else:
             self.recursion = when
             self.findings.note(
-                f"template '{self.template.name}' calls itself: here a loop of at most {RECURSIONS_MAX} rounds"
+                f"template '{self.template.name}' calls itself: a loop of at most {RECURSIONS_MAX} rounds"
             )
 
     def _again(self, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:

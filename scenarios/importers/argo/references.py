@@ -35,8 +35,9 @@ class Scope:
             return [self.value(item, place) for item in text]
         if isinstance(text, dict):
             return {str(key): self.value(item, place) for key, item in text.items()}
-        if not isinstance(text, str):
-            return text
+        return self._text(text, place) if isinstance(text, str) else text
+
+    def _text(self, text: str, place: Place) -> Any:
         if _INTEGER.fullmatch(text):
             return int(text)
         whole = TOKEN.fullmatch(text.strip())
@@ -47,21 +48,17 @@ class Scope:
     def token(self, reference: str, place: Place) -> Any:
         """Return what one reference means."""
         parts = reference.split(".")
-        head = parts[0]
-        if head == "item":
+        if parts[0] == "item":
             return "${" + reference + "}"
+        if parts[0] in ("steps", "tasks") and len(parts) >= 4 and parts[2] == "outputs":
+            return self._output(parts, reference, place)
         if reference.startswith("inputs.parameters."):
             return self._known(self.inputs, ".".join(parts[2:]), reference, place)
         if reference.startswith("workflow.parameters."):
             name = self._known(self.arguments, ".".join(parts[2:]), reference, place)
             return f"{{{{ {name} }}}}"
-        if reference == "workflow.name":
-            return self.name
-        if reference == "workflow.status" and self.status is not None:
-            return self.status
-        if head in ("steps", "tasks") and len(parts) >= 4 and parts[2] == "outputs":
-            return self._output(parts, reference, place)
-        return self._refused(reference, place)
+        own = {"workflow.name": self.name, "workflow.status": self.status}
+        return self._known({key: value for key, value in own.items() if value}, reference, reference, place)
 
     def _output(self, parts: list[str], reference: str, place: Place) -> Any:
         step = parts[1]
