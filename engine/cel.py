@@ -1,8 +1,8 @@
 """Conditions in CEL, the Common Expression Language that Kubernetes users write.
 
-An expression sees ``variables`` and ``steps`` (see `engine.core.conditions`). It cannot reach Python, and
-its cost is limited: its length here, its loops by the library's own budget. Templates (``{{ expression }}``
-inside text) are for whoever compiles files.
+An expression sees ``variables``, ``steps`` and, where something was fetched for it, ``value`` (see
+`engine.core.conditions`). It cannot reach Python, and its cost is limited: its length here, its loops by the
+library's own budget. Templates (``{{ expression }}`` inside text) are for whoever compiles files.
 """
 
 import re
@@ -18,7 +18,7 @@ from engine.core.errors import ConditionError
 _PROGRAMS_MAX: Final = 10_000
 _TEMPLATE_LENGTH_MAX: Final = 20_000
 _TEMPLATE: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_RECORDED: Final = ("variables", "steps")
+_RECORDED: Final = ("variables", "steps", "value")  # the last: what a condition has fetched
 
 
 class CelProgram:
