@@ -13,13 +13,13 @@ _AGAIN: Final = ("ensure", "fetch")  # a step with one of these is started again
 def order_is_kept(seen: Seen) -> Iterator[Violation]:
     """Nothing begins before everything that it needs has ended as it must."""
     for execution_id, steps in seen.spans.items():
-        tree = seen.trees[execution_id]
+        tree, in_sequence = seen.trees[execution_id], not seen.case.limits.parallelise
         for step_id, spans in steps.items():
             forward = [span for span in spans if not span.is_rollback]
             if not forward:
                 continue
             for place in tree.within(tree.place(step_id)):
-                for need in tree.needs(place):
+                for need in tree.needs(place, in_sequence=in_sequence):
                     yield from _need_has_ended(seen, execution_id, forward[0], place, need)
 
 

@@ -10,7 +10,7 @@ from engine.core.commands import Command
 from engine.core.durable_host import DurableHost
 from engine.core.effects import Effect
 from engine.core.errors import ProtocolError, StoreError
-from engine.core.events import Event
+from engine.core.events import EngineRecovered, Event
 from engine.core.facts import ExecutionFacts
 from engine.core.host import Host
 from engine.core.machine import WorkflowEngine
@@ -164,8 +164,10 @@ class Process:
 
     # -- what is seen on the spot
 
-    def _handled(self, now: int, event: Event, _commands: tuple[Command, ...]) -> None:
+    def _handled(self, now: int, event: Event, commands: tuple[Command, ...]) -> None:
         self._events_count += 1
+        if not isinstance(event, EngineRecovered):
+            self._scene.notes.asked(now, commands)
         if self._events_count > EVENTS_MAX:
             message = f"{EVENTS_MAX} events, the last {event!r}"
             raise Restless(message)

@@ -49,13 +49,17 @@ class Tree:
             yield current
             current = self.around(current)[0]
 
-    def needs(self, place: Place) -> Iterator[Place]:
-        """Yield what must have ended before a step of this level begins, as its definition says."""
+    def needs(self, place: Place, *, in_sequence: bool = True) -> Iterator[Place]:
+        """Yield what must have ended before a step of this level begins, as its definition says.
+
+        Without `in_sequence`, children of a sequential group need not wait for the one before.
+        """
         around, level = self.around(place)
         step = place.step
         for position, other in enumerate(level):
             if other.id == step.id:
-                if around is not None and around.step.kind is StepKind.SEQUENTIAL and position:
+                is_ordered = around is not None and around.step.kind is StepKind.SEQUENTIAL
+                if in_sequence and is_ordered and position:
                     yield Place(place.scope, level[position - 1])
                 continue
             leads = any(step.id in branch.steps for branch in other.branches)

@@ -13,7 +13,7 @@ SIGNALS = ("go", "stop")
 DEPLOYMENTS = ("web", "db")
 LOCKS = ("a", "a", "b", "of-${target}", "three", "three")
 SEMAPHORES = {"three": 3}
-LANDED = frozenset("demand")
+LANDED = frozenset({"demand"})
 
 CONDITIONS = (
     "variables.n % 2 == 0",
