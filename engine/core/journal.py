@@ -1,9 +1,11 @@
 """What stands between a host and its durable store: events go in, and are on the disk before they act."""
 
 import json
-from collections.abc import Iterable
-from typing import Final, Protocol
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
+from engine.core.commands import Command
 from engine.core.events import Event
 from engine.core.facts import ExecutionFacts
 from engine.core.machine import WorkflowEngine
@@ -40,6 +42,25 @@ class Journal(Protocol):
         ...
 
 
+class Companion(Protocol):
+    """What watches an engine's events and is to survive with it, such as the history of actions."""
+
+    def note(self, now: int, event: Event, commands: tuple[Command, ...]) -> None:
+        """Take in an event and what the engine asked for because of it."""
+        ...
+
+    def to_json(self) -> Any:
+        """Return all of its state as JSON values."""
+        ...
+
+    def restore(self, rows: Any) -> None:
+        """Take in what `to_json` gave, before anything is noted."""
+        ...
+
+
+NO_COMPANIONS: Final[Mapping[str, Companion]] = MappingProxyType({})
+
+
 class StoreJournal:
     """A journal in an `ExecutionStore`, under a lease.
 
@@ -57,8 +78,12 @@ class StoreJournal:
         saved_position: int | None = None,
         snapshot_every: int = SNAPSHOT_EVERY,
         keep_ended_ns: int | None = None,
+        companions: Mapping[str, Companion] = NO_COMPANIONS,
     ) -> None:
-        """Go on at `position`, the end of the log; there is a sound snapshot at `saved_position`."""
+        """Go on at `position`, the end of the log; there is a sound snapshot at `saved_position`.
+
+        `companions` are saved with each snapshot, by name.
+        """
         self.store = store
         self.lease = lease
         self.position = position
@@ -66,6 +91,7 @@ class StoreJournal:
         self._states: dict[str, str] = {}  # of executions that have not ended, as last written
         self._snapshot_every = snapshot_every
         self._keep_ended_ns = keep_ended_ns
+        self._companions = companions
         self._saved = [] if saved_position is None else [saved_position]  # the last snapshots' positions
         self._due = (position if saved_position is None else saved_position) + snapshot_every
 
@@ -92,7 +118,8 @@ class StoreJournal:
     def save(self, engine: WorkflowEngine) -> None:
         """Save a snapshot now, and drop what is no longer needed."""
         document = take_snapshot(engine)
-        body = json.dumps(document, separators=(",", ":"))
+        beside = {name: one.to_json() for name, one in self._companions.items()}
+        body = json.dumps({**document, "companions": beside}, separators=(",", ":"))
         self.store.save_snapshot(self.lease, self.position, body)
         objects_count = sum(1 for written in document["objects"] if written[0] != "@")
         self._due = self.position + max(self._snapshot_every, objects_count // _OBJECTS_AN_EVENT)
