@@ -13,7 +13,7 @@ from engine.core.effects import Delete, Effect, Evict, Patch, Ref, Resource
 from engine.core.events import AttemptFailed, AttemptSucceeded, ExecutionSubmitted, Remembered
 from engine.core.facts import ExecutionFacts
 from engine.core.history import History
-from engine.core.parameters import compile_value
+from engine.core.parameters import Resolver, UnknownVariable, compile_value
 from scenarios.quantities import amount, cpu_millis
 from scenarios.runspec import EngineSpec
 from simulator.attribution import Link
@@ -145,13 +145,19 @@ class ClusterChecker:
 class EngineChecker:
     """Judges what the engine did with each execution."""
 
-    def __init__(self, store: Store, engine: EngineSpec, workflow: Mapping[str, Any]) -> None:
-        """Judge against the limits of `engine`, and against what `workflow` itself names."""
+    def __init__(
+        self,
+        store: Store,
+        engine: EngineSpec,
+        workflow: Mapping[str, Any],
+        subflows: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Judge against the limits of `engine`, and against what `workflow` and its subflows name."""
         self.violations = dict.fromkeys(CHECKS, 0)
         self._store = store
         self._engine = engine
         self._workflow = workflow
-        self._resolve = compile_value(workflow)
+        self._named = [(text, compile_value(text)) for text in dict.fromkeys(_texts([workflow, *subflows]))]
         self._submitted: dict[str, str] = {}
         self._given: dict[str, dict[str, None]] = {}
         self._scaled: dict[Key, int] = {}
@@ -167,8 +173,8 @@ class EngineChecker:
         """Note what was asked for, before the engine sees it."""
         self.violations["duplicate_ids"] += execution_id in self._submitted
         self._submitted[execution_id] = json.dumps(variables)
-        resolved = self._resolve(variables) if self._resolve is not None else self._workflow
-        self._given[execution_id] = dict.fromkeys((*_texts(variables), *_texts(resolved)))
+        named = [_resolved(text, resolve, variables) for text, resolve in self._named]
+        self._given[execution_id] = dict.fromkeys((*_texts(variables), *_texts(named)))
 
     def acknowledged(self, attempt: Attempt, effect: Effect[Any]) -> None:
         """Judge an acknowledged write: in the name of its execution, on what that was given."""
@@ -216,13 +222,13 @@ class EngineChecker:
         """Nothing begins before its needs have ended, by the engine's own instants."""
         for step in facts.steps.values():
             for number in step.plan.needs:
-                need = facts.plan.steps[number].id
+                need = step.scope.steps[number].id
                 ended = facts.steps[need].ended_ns
                 begun = step.attempts[0].started_ns if step.attempts else step.started_ns
                 self.violations["order_violated"] += begun >= 0 and (ended < 0 or begun < ended)
 
     def _check_history(self, history: History) -> None:
-        """No id is submitted twice; no attempt is heard of before all actions that its step needs have succeeded."""
+        """No id is submitted twice; no attempt is heard of before what its step needs has succeeded."""
         needs = {step["id"]: step.get("needs") or () for step in self._workflow.get("steps") or ()}
         actions = {step["id"] for step in self._workflow.get("steps") or () if step.get("kind") == "action"}
         succeeded: dict[tuple[str, str], None] = {}
@@ -273,6 +279,14 @@ class EngineChecker:
             self.violations["lost_updates"] += abs(
                 before + total - int((found.get("data") or {}).get(name, 0))
             )
+
+
+def _resolved(text: str, resolve: Resolver | None, variables: Mapping[str, Any]) -> Any:
+    """Return a text of a workflow as an execution's variables have it; those of loops and steps stay out."""
+    try:
+        return resolve(variables) if resolve is not None else text
+    except UnknownVariable:
+        return text
 
 
 def _texts(value: Any) -> Iterator[str]:

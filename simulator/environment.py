@@ -34,6 +34,7 @@ from simulator.engine_stations import StationedHost, bind, host_type
 from simulator.outside import Outside
 from simulator.perform import ModelPerformer
 from simulator.sampling import Sampling
+from simulator.signals import Signals
 from simulator.streams import Streams, entity
 
 
@@ -90,7 +91,9 @@ class _Run:
         self._agenda = Agenda()
         self._cluster = Cluster(self._agenda, spec.cluster, spec.engine, self._streams)
         self._cluster_checker = ClusterChecker(self._cluster.store)
-        self._engine_checker = EngineChecker(self._cluster.store, spec.engine, spec.workload.workflow)
+        self._engine_checker = EngineChecker(
+            self._cluster.store, spec.engine, spec.workload.workflow, spec.workload.subflows
+        )
         self._engine = WorkflowEngine(_limits(spec.engine))
         self._rows: list[Row] = []
         self._host = host_type(spec.engine)(
@@ -120,6 +123,7 @@ class _Run:
             self._host.on_handled.append(history.note)
         self._host.on_execution_end += [self._engine_checker.ended, self._ended]
         Driver(self._host, self._agenda)
+        Signals(self._agenda, self._host, spec.workload.signals, self._streams)
         self._capacity = (
             CapacityReports(self._agenda, self._cluster.watch, self._host.feed)
             if spec.engine.capacity_aware
