@@ -11,11 +11,11 @@ from engine.core.identifiers import EndedIds
 from engine.core.limits import Limits
 from engine.core.states import ExecutionState
 
-_QUEUED: Final = ExecutionState.QUEUED
+_PENDING: Final = ExecutionState.PENDING
 
 
 def _is_queued(execution: ExecutionFacts) -> bool:
-    return execution.state is _QUEUED
+    return execution.state is _PENDING
 
 
 class AdmissionMachine:

@@ -6,14 +6,15 @@
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from engine.core.action import ActionContext, ActionCoroutine, ActionSpec
 from engine.core.causes import Cause
 from engine.core.commands import CancelAttempt, StartAttempt
 from engine.core.effects import Effect, Log, Remember
-from engine.core.errors import ActionError, ProtocolError
-from engine.core.events import AttemptFailed, AttemptSucceeded, Event, Failure, Remembered
+from engine.core.errors import ActionError, Cancelled, ProtocolError
+from engine.core.events import AttemptCancelled, AttemptFailed, AttemptSucceeded, Event, Failure, Remembered
 from engine.core.recorder import Recorder, outcome_of
 
 MANAGER_PREFIX: Final = "headroom"
@@ -30,6 +31,8 @@ class Attempt:
         "coroutine",
         "effect",
         "effect_started_ns",
+        "is_cancelling",
+        "is_interrupted",
         "is_over",
         "is_stepping",
         "key",
@@ -57,6 +60,10 @@ class Attempt:
         self.effect_started_ns = started_ns
         self.is_stepping = False
         self.is_over = False
+        self.is_cancelling = False  # it was told to stop
+        self.is_interrupted = (
+            False  # the performer has stopped what it asked for, and nothing was asked since
+        )
         self.answer: tuple[Any, ActionError | None] | None = None
 
 
@@ -72,7 +79,10 @@ class Performer(Protocol):
         ...
 
     def cancel(self, attempt: Attempt) -> None:
-        """Stop what is being performed, answer no more, and close the attempt's spans at this instant."""
+        """Stop what is being performed, answer it no more, and close the attempt's spans at this instant.
+
+        The attempt may go on with other effects, to clean up.
+        """
         ...
 
     def finish(self, attempt: Attempt) -> None:
@@ -136,8 +146,13 @@ class AttemptRunner(ABC):
             return
         manager = f"{MANAGER_PREFIX}/{command.execution_id}/{command.step_id}"
         context = ActionContext(
-            command.execution_id, command.step_id, command.attempt, attempt.memory, manager
+            command.execution_id, command.step_id, command.attempt, attempt.memory, manager, command.outputs
         )
+        run = spec.rollback if command.is_rollback else spec.run
+        if run is None:
+            message = f"{command.action} cannot be undone: {spec.irreversible or 'it has no rollback'}"
+            self._fail(attempt, Failure("NoRollback", message, retryable=False))
+            return
         try:
             parameters = spec.bind(command.parameters)
         except ActionError as error:
@@ -147,12 +162,42 @@ class AttemptRunner(ABC):
         if refusal is not None:
             self._fail(attempt, refusal)
             return
-        attempt.coroutine = spec.run(context, parameters)
+        attempt.coroutine = run(context, parameters)
         self._step(attempt, None, None)
 
     def _cancel(self, command: CancelAttempt) -> None:
-        attempt = self.attempts.pop((command.execution_id, command.step_id, command.attempt))
-        self._end_attempt(attempt, cancelled=True)
+        """Let an attempt clean up; with `is_final`, end it here and now."""
+        key = (command.execution_id, command.step_id, command.attempt)
+        attempt = self.attempts[key]
+        if command.is_final:
+            del self.attempts[key]
+            self._end_attempt(attempt, cancelled=True)
+            return
+        attempt.is_cancelling = True
+        if attempt.is_over:  # it has ended by itself in this very instant: its outcome does not count
+            self._events.append(AttemptCancelled(*key))
+            return
+        attempt.effect = None
+        attempt.is_interrupted = True
+        self.performer.cancel(attempt)
+        if attempt.coroutine is None:
+            self._confirm(attempt)
+        else:
+            self._step(attempt, None, Cancelled("the attempt was told to stop"))
+
+    def _confirm(self, attempt: Attempt) -> None:
+        """Tell the engine that an attempt has stopped."""
+        self._end_attempt(attempt, cancelled=False)
+        self._events.append(AttemptCancelled(*attempt.key))
+
+    def _ends(self, event: AttemptSucceeded | AttemptFailed | AttemptCancelled) -> bool:
+        """Tell whether an outcome still counts; one that a cancellation has overtaken does not."""
+        key = (event.execution_id, event.step_id, event.attempt)
+        attempt = self.attempts.get(key)
+        if attempt is None or attempt.is_cancelling != isinstance(event, AttemptCancelled):
+            return False
+        del self.attempts[key]
+        return True
 
     # -- attempts
 
@@ -189,6 +234,7 @@ class AttemptRunner(ABC):
                     self.on_log(attempt, effect)
                 else:
                     attempt.effect = effect
+                    attempt.is_interrupted = False
                     attempt.effect_started_ns = self._clock()
                     self.performer.perform(attempt, effect)
                     if attempt.answer is None:
@@ -196,9 +242,15 @@ class AttemptRunner(ABC):
                     value, error = attempt.answer
                     attempt.answer = None
         except StopIteration as stop:
-            self._succeed(attempt, stop.value)
+            if attempt.is_cancelling:
+                self._confirm(attempt)
+            else:
+                self._succeed(attempt, stop.value)
         except ActionError as failure:
-            self._fail(attempt, Failure(failure.reason, str(failure), failure.retryable))
+            if attempt.is_cancelling:
+                self._confirm(attempt)
+            else:
+                self._fail(attempt, Failure(failure.reason, str(failure), failure.retryable))
         finally:
             attempt.is_stepping = False
 
@@ -227,7 +279,8 @@ class AttemptRunner(ABC):
         if cancelled:
             self.performer.cancel(attempt)
             if attempt.coroutine is not None:
-                attempt.coroutine.close()
-        else:
+                with suppress(RuntimeError):  # it would clean up some more, and may not
+                    attempt.coroutine.close()
+        elif not attempt.is_interrupted:
             self.performer.finish(attempt)
         self._recorder.note_attempt(attempt)

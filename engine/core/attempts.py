@@ -20,6 +20,7 @@ from engine.core.states import ATTEMPT, STEP, AttemptInput, StepInput
 
 # Bound once: looking a member up on an enum class costs more than a table look-up.
 _START: Final = StepInput.START
+_ROLL_BACK: Final = StepInput.ROLL_BACK
 _ATTEMPT_START: Final = AttemptInput.START
 _ATTEMPT_SUCCEED: Final = AttemptInput.SUCCEED
 _ATTEMPT_FAIL: Final = AttemptInput.FAIL
@@ -38,6 +39,10 @@ class AttemptMachine(GateMachine):
         self, execution: ExecutionFacts, step: StepFacts, outputs: Mapping[str, Any], now: int
     ) -> None:
         """Go on from an attempt that has ended well."""
+
+    @abstractmethod
+    def _retry_or_fail(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
+        """Try again after a failed attempt, or fail the step."""
 
     # -- what an attempt of a step is
 
@@ -68,7 +73,7 @@ class AttemptMachine(GateMachine):
     # -- begin and start
 
     def _begin_attempt(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        attempt = AttemptFacts(len(step.attempts) + 1, now)
+        attempt = AttemptFacts(len(step.attempts) + 1, now, is_rollback=step.undoing)
         step.attempts = (*step.attempts, attempt)
         self._seek(execution, step, attempt, now)
 
@@ -88,7 +93,7 @@ class AttemptMachine(GateMachine):
                 return
         if self._is_gated:
             self._take_token(execution, step, now)
-        step.state = STEP[step.state][_START]
+        step.state = STEP[step.state][_ROLL_BACK if step.undoing else _START]
         attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_START]
         attempt.started_ns = now
         mark_started(execution, step, now)
@@ -130,16 +135,6 @@ class AttemptMachine(GateMachine):
         step.attempts[-1].failure = failure
         self._close_attempt(execution, step, _ATTEMPT_FAIL, now)
         self._retry_or_fail(execution, step, failure, now)
-
-    def _retry_or_fail(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
-        number = step.attempts[-1].number
-        retry = self._retry_of(step)
-        if not failure.retryable or number >= retry.max_attempts:
-            self._fail(execution, step, failure, now)
-            return
-        step.state = move(step, StepInput.BACK_OFF)
-        at_ns = now + retry.delay_after_ns(number)
-        self._deadlines.arm(at_ns, DeadlineKind.BACKOFF_END, execution, step, number)
 
     def _refuse(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
         """Fail a step whose locks or parameters cannot be resolved, before its attempt starts."""

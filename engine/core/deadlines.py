@@ -18,12 +18,21 @@ class DeadlineKind(IntEnum):
     BACKOFF_END = 1
     WAIT_END = 2
     EXECUTION_TIMEOUT = 3
+    GRACE_END = 4  # of an attempt that cleans up
+    OPEN_END = 5  # of a subflow whose workflow has a timeout
 
 
 # instant, order of arming, kind, execution, step (None for an execution's), attempt
 Deadline = tuple[int, int, DeadlineKind, ExecutionFacts, StepFacts | None, int]
 
-_STATE_WANTED: Final = (StepState.RUNNING, StepState.BACKING_OFF, StepState.WAITING)
+_STATES_WANTED: Final = (
+    (StepState.RUNNING, StepState.ROLLING_BACK),
+    (StepState.BACKING_OFF,),
+    (StepState.WAITING,),
+    (),
+    (StepState.CANCELLING,),
+    (StepState.OPEN,),
+)
 _RUNNING: Final = ExecutionState.RUNNING
 _COMPACT_ABOVE: Final = 64
 
@@ -31,8 +40,12 @@ _COMPACT_ABOVE: Final = 64
 def _is_wanted(deadline: Deadline) -> bool:
     step = deadline[4]
     if step is None:
-        return deadline[3].state is _RUNNING
-    return step.state is _STATE_WANTED[deadline[2]] and len(step.attempts) == deadline[5]
+        return deadline[3].due_ns == deadline[0] and deadline[3].state is _RUNNING
+    return (
+        step.due_ns == deadline[0]
+        and step.state in _STATES_WANTED[deadline[2]]
+        and len(step.attempts) == deadline[5]
+    )
 
 
 class Deadlines:
@@ -49,9 +62,22 @@ class Deadlines:
     def arm(
         self, at_ns: int, kind: DeadlineKind, execution: ExecutionFacts, step: StepFacts | None, attempt: int
     ) -> None:
-        """Ask to be woken at `at_ns` unless execution and step have moved on by then."""
+        """Ask to be woken at `at_ns` unless execution and step have moved on by then.
+
+        Each has one deadline at a time: it takes the place of the one before.
+        """
+        if step is None:
+            execution.due_ns = at_ns
+        else:
+            step.due_ns = at_ns
         self._armed_count = order = self._armed_count + 1
         heappush(self._heap, (at_ns, order, kind, execution, step, attempt))
+
+    def disarm(self, owner: ExecutionFacts | StepFacts) -> None:
+        """Take back the deadline of an execution or a step, if it has one."""
+        if owner.due_ns >= 0:
+            owner.due_ns = -1
+            self.mark_stale()
 
     def mark_stale(self) -> None:
         """Note that an armed deadline is no longer wanted; when half of them are not, they are swept out."""

@@ -21,6 +21,7 @@ from engine.core.conditions import Conditions
 from engine.core.effects import Remember
 from engine.core.errors import ActionError, EngineError, HistoryError, StoreError
 from engine.core.events import (
+    AttemptCancelled,
     AttemptFailed,
     AttemptSucceeded,
     DeadlineReached,
@@ -156,6 +157,8 @@ class DurableHost(Host):
         if isinstance(event, DeadlineReached):
             at_ns = self.engine.next_deadline()
             return at_ns is not None and at_ns <= self._clock()
+        if isinstance(event, AttemptCancelled):
+            return self._ends(event)
         if not isinstance(event, (AttemptSucceeded, AttemptFailed, Remembered)):
             return True
         key = (event.execution_id, event.step_id, event.attempt)

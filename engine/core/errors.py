@@ -16,6 +16,7 @@
     `-- ActionError            the world, as an action sees it; `retryable` says whether a retry can help
         |-- TargetMissing      what the action was asked to act on does not exist
         |-- TargetRefused      the action will not touch its target (autoscaled, paused, wrong state)
+        |-- Cancelled          the attempt is to stop: clean up if need be, and let it through
         |-- Unreachable        a server did not answer in time, or could not be connected to
         `-- ApiError           the Kubernetes API answered with an error status
             |-- Forbidden         403  quota or permission
@@ -109,6 +110,13 @@ class TargetRefused(ActionError):
     """The action refuses its target by rule; the message says which rule."""
 
     reason = "TargetRefused"
+    retryable = False
+
+
+class Cancelled(ActionError):
+    """Thrown into an action that is to stop; it may still await effects to clean up, for a while."""
+
+    reason = "Cancelled"
     retryable = False
 
 

@@ -12,7 +12,7 @@ from engine.core.causes import Cause
 from engine.core.definition import StepKind
 from engine.core.events import Failure
 from engine.core.plan import Plan, PlanStep
-from engine.core.states import AttemptState, ExecutionState, StepState
+from engine.core.states import AttemptState, ExecutionInput, ExecutionState, StepInput, StepState
 
 NOTHING: Final[Mapping[str, Any]] = {}  # shared, as most steps have no outputs and remember nothing
 
@@ -28,7 +28,45 @@ class AttemptFacts:
     ended_ns: int = -1
     outcome: AttemptState = AttemptState.PENDING
     failure: Failure | None = None
-    held: Sequence[tuple[Cause, int, int]] = ()  # of its waiting, what was for neither lock nor slot; -1: still
+    is_rollback: bool = False  # undoes the step
+    held: Sequence[
+        tuple[Cause, int, int]
+    ] = ()  # of its waiting, what was for neither lock nor slot; -1: still
+
+
+@dataclass(slots=True)
+class Scope:
+    """Steps that see one another: an execution's own, those of one iteration, or of one run of a subflow.
+
+    The ids of its steps begin with `prefix`: ``loop[3].`` or ``call/``, after that of the scope around it.
+    """
+
+    plan: Plan = field(repr=False, compare=False)
+    variables: Mapping[str, Any]
+    prefix: str = ""
+    owner: "StepFacts | None" = field(default=None, repr=False, compare=False)  # the loop, or the subflow
+    number: int = 0  # of an iteration, from 0
+    steps: "list[StepFacts]" = field(
+        default_factory=list, repr=False, compare=False
+    )  # in order of definition
+    # Book-keeping
+    left_count: int = 0  # steps of its top level that have not ended
+    detours: bool = False  # a step was skipped or failed, a condition came out false, or a way was chosen
+    failures: "list[StepFacts]" = field(default_factory=list, repr=False, compare=False)  # not handled
+    tolerated_count: int = 0
+    values: dict[str, Any] | None = field(default=None, repr=False, compare=False)  # what conditions see
+
+
+@dataclass(slots=True)
+class LoopFacts:
+    """Where a loop stands."""
+
+    items: Sequence[Any]
+    next_number: int = 0
+    outputs: dict[int, Mapping[str, Any]] = field(default_factory=dict)  # of the iterations that have ended
+    last: Scope | None = field(
+        default=None, repr=False, compare=False
+    )  # whose end `break_when` is asked after
 
 
 @dataclass(slots=True)
@@ -37,11 +75,13 @@ class StepFacts:
 
     `ready_ns` is the `ended_ns` of `ready_by`: the id of the need that ended last, of the group for its
     first children (then the group's `started_ns`), or empty for what admission made ready. A skipped step
-    ended when it became ready.
+    ended when it became ready. Ids are whole: ``call/loop[3].child``.
     """
 
     plan: PlanStep = field(repr=False, compare=False)
-    parent: str  # the group it is a child of, or empty
+    scope: Scope = field(repr=False, compare=False)
+    id: str
+    parent: str  # the group, loop or subflow that it is inside of, or empty
     outputs: Mapping[str, Any]
     memory: Mapping[str, Any]  # what its attempts have remembered
     state: StepState = StepState.PENDING
@@ -54,16 +94,19 @@ class StepFacts:
     attempts: Sequence[AttemptFacts] = ()
     # Book-keeping
     waits_for_count: int = 0
-    children_left_count: int = 0
+    children_left_count: int = 0  # of a loop: iterations under way; of a subflow: 1 while it runs
     halted: bool = False  # of a sequential group: a condition came out false, so the rest is skipped
+    overridden: bool = False  # skipped from outside: what needs it runs
+    tries_count: int = 0  # attempts that failed in a row
+    due_ns: int = -1  # its armed deadline
+    until_ns: int = -1  # of a wait: when it is given up
+    then: StepInput | None = None  # what follows once its attempt, or everything inside it, has stopped
+    undoing: bool = False  # its attempts undo it
+    loop: LoopFacts | None = None
+    scopes: list[Scope] | None = None  # of a loop and a subflow: what runs inside
     locks: Sequence[str] = ()  # the names of the locks it wants, in the order in which it takes them
     locks_held_count: int = 0  # how many of them it holds: the first so many
-    asked: int = -1  # which expression is being evaluated; -1: its `when`
-
-    @property
-    def id(self) -> str:
-        """The step's id."""
-        return self.plan.id
+    asked: int = -1  # which expression is being evaluated; below 0: see `engine.core.steps`
 
     @property
     def kind(self) -> StepKind:
@@ -86,25 +129,51 @@ class ExecutionFacts:
     variables: Mapping[str, Any]
     priority: int
     submitted_ns: int
-    state: ExecutionState = ExecutionState.QUEUED
+    state: ExecutionState = ExecutionState.PENDING
     failure: Failure | None = None
     admitted_ns: int = -1
     started_ns: int = -1  # its first step began
     ended_ns: int = -1
     last_step: str = ""  # the step whose end ended it
     progress_gap_ns_max: int = 0  # longest time without an attempt's start or end, or a step's end
-    steps: Mapping[str, StepFacts] = field(
-        default_factory=dict
-    )  # in order of definition; empty before admission
+    # By id: in order of definition, then those of iterations and subflows as they began; empty before admission
+    steps: dict[str, StepFacts] = field(default_factory=dict)
+    pauses: list[tuple[int, int]] = field(default_factory=list)  # from, to; to is -1 while it is paused
+    rollback_failures: list[tuple[str, Failure]] = field(default_factory=list)  # steps that were not undone
     # Book-keeping
     plan: Plan = field(repr=False, compare=False, kw_only=True)
-    steps_by_number: list[StepFacts] = field(default_factory=list, repr=False, compare=False)
-    top_level_left_count: int = 0
+    root: Scope = field(init=False, repr=False, compare=False)
     held_ns: int = -1  # since when its admission has been put off for want of capacity
     parked: Sequence[StepFacts] = ()  # steps that would start, were the execution not paused
-    timeout_armed: bool = False
+    due_ns: int = -1  # its armed timeout
     progress_ns: int = 0  # when the last sign of progress came
-    detours: bool = False  # a step was skipped, a condition came out false, or a decision was taken
-    values: dict[str, Any] | None = field(
-        default=None, repr=False, compare=False
-    )  # what conditions see, once asked
+    pause_wanted: bool = False  # before it was admitted
+    then: ExecutionInput | None = None  # how it ends once nothing of it is left
+    compensates: bool = False  # if it is cancelled
+    stopped_ns: int = -1  # nothing of it was left, and what it had done began to be undone
+    undone: list[str] = field(default_factory=list)  # steps, in the order in which they were undone
+    done: list[StepFacts] = field(
+        default_factory=list, repr=False, compare=False
+    )  # could be undone, in order
+    held: list[tuple[StepFacts, str]] = field(default_factory=list)  # became ready in a pause, and by whom
+    clocks: list["Clock"] = field(default_factory=list, repr=False, compare=False)  # stand still in a pause
+    signals: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)  # came early
+    signals_count: int = 0  # of those
+    waiting: dict[str, list[StepFacts]] = field(
+        default_factory=dict, repr=False, compare=False
+    )  # for signals
+
+    def __post_init__(self) -> None:
+        """Begin with its own scope, whose steps come with its admission."""
+        self.root = Scope(self.plan, self.variables)
+
+
+@dataclass(slots=True)
+class Clock:
+    """A deadline that stands still: how much of it is left, or the instant that it is tied to."""
+
+    kind: int
+    step: StepFacts | None  # None: the execution's own
+    attempts_count: int
+    left_ns: int = -1
+    at_ns: int = -1

@@ -7,7 +7,7 @@ queues up and is worked off in order, all in the same instant.
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from engine.core.action import ActionSpec
 from engine.core.attempt_runner import Attempt, AttemptRunner
@@ -15,6 +15,7 @@ from engine.core.commands import CancelAttempt, Command, EvaluateCondition, Repo
 from engine.core.conditions import Conditions, Program
 from engine.core.errors import ConditionError
 from engine.core.events import (
+    AttemptCancelled,
     AttemptFailed,
     AttemptSucceeded,
     ConditionEvaluated,
@@ -28,6 +29,9 @@ from engine.core.machine import WorkflowEngine
 from engine.core.recorder import Recorder
 from engine.core.records import Row
 from engine.core.sizes import exceeds
+
+
+_OUTCOMES: Final = (AttemptSucceeded, AttemptFailed, AttemptCancelled)
 
 
 class Host(AttemptRunner):
@@ -98,7 +102,7 @@ class Host(AttemptRunner):
                         self._handle(answer)
                 elif events:
                     event = events.popleft()
-                    if not isinstance(event, (AttemptSucceeded, AttemptFailed)) or self._ends(event):
+                    if not isinstance(event, _OUTCOMES) or self._ends(event):
                         self._handle(event)
                 elif resumed:
                     attempt, value, error = resumed.popleft()
@@ -124,10 +128,6 @@ class Host(AttemptRunner):
             watch(now, event, commands)
         for command in commands:
             self._carry_out_by_type[type(command)](command)
-
-    def _ends(self, event: AttemptSucceeded | AttemptFailed) -> bool:
-        """Tell whether an outcome still counts; one that a cancellation has overtaken does not."""
-        return self.attempts.pop((event.execution_id, event.step_id, event.attempt), None) is not None
 
     def _succeed(self, attempt: Attempt, outputs: Mapping[str, Any] | None) -> None:
         """Let an attempt end well, unless what it returns is too large to be kept."""

@@ -10,30 +10,44 @@ from typing import Any, Final
 from engine.core import plan as plans
 from engine.core.admission import StationTotals
 from engine.core.commands import CancelAttempt, Command, ReportExecution
+from engine.core.containers import new_scope
+from engine.core.control import ControlMachine, Intake
 from engine.core.deadlines import DeadlineKind
 from engine.core.definition import Workflow
 from engine.core.errors import DefinitionError, ProtocolError
 from engine.core.event_codec import HISTORY_VERSION
 from engine.core.events import (
+    AttemptCancelled,
     AttemptFailed,
     AttemptSucceeded,
+    CancelRequested,
     CapacityReported,
     ConditionEvaluated,
     DeadlineReached,
+    DrainRequested,
+    EmergencyStopRequested,
+    EngineRecovered,
     Event,
     ExecutionSubmitted,
     Failure,
+    PauseRequested,
     Remembered,
+    ReopenRequested,
+    ResumeRequested,
+    SignalReceived,
+    StepOverridden,
     WorkflowRegistered,
 )
-from engine.core.facts import NOTHING, ExecutionFacts, StepFacts
+from engine.core.facts import ExecutionFacts, StepFacts
 from engine.core.limits import Limits
-from engine.core.states import EXECUTION, AttemptInput, ExecutionInput, StepState
-from engine.core.steps import StepMachine
+from engine.core.states import ENDED_EXECUTIONS, EXECUTION, AttemptInput, ExecutionInput, StepInput, StepState
 
 _RUNNING: Final = StepState.RUNNING
+_ROLLING_BACK: Final = StepState.ROLLING_BACK
+_CANCELLING: Final = StepState.CANCELLING
 _EVALUATING: Final = StepState.EVALUATING
 _SUCCEED: Final = AttemptInput.SUCCEED
+_OPEN: Final = Intake.OPEN
 _LIVE: Final = (
     StepState.EVALUATING,
     StepState.LOCKING,
@@ -41,12 +55,14 @@ _LIVE: Final = (
     StepState.RATED,
     StepState.QUEUED,
     StepState.RUNNING,
+    StepState.CANCELLING,
     StepState.BACKING_OFF,
     StepState.WAITING,
+    StepState.ROLLING_BACK,
 )
 
 
-class WorkflowEngine(StepMachine):
+class WorkflowEngine(ControlMachine):
     """The state machine of many executions. One per engine process; not shared between threads."""
 
     def __init__(self, limits: Limits, version: int = HISTORY_VERSION) -> None:
@@ -64,8 +80,18 @@ class WorkflowEngine(StepMachine):
             AttemptFailed: self._on_attempt_failed,
             ConditionEvaluated: self._on_condition_evaluated,
             Remembered: self._on_remembered,
-            CapacityReported: self._on_capacity_reported,
             DeadlineReached: self._on_deadline_reached,
+            AttemptCancelled: self._on_attempt_cancelled,
+            PauseRequested: self._on_pause_requested,
+            ResumeRequested: self._on_resume_requested,
+            CancelRequested: self._on_cancel_requested,
+            SignalReceived: self._on_signal_received,
+            StepOverridden: self._on_step_overridden,
+            EmergencyStopRequested: self._on_emergency_stop,
+            DrainRequested: self._on_drain_requested,
+            ReopenRequested: self._on_reopen_requested,
+            CapacityReported: self._on_capacity_reported,
+            EngineRecovered: self._on_engine_recovered,
         }
 
     # -- what the world calls
@@ -176,11 +202,20 @@ class WorkflowEngine(StepMachine):
                 raise ProtocolError(message)
             return
         plan = plans.build(
-            workflow, reduce_needs=self.limits.reduce_needs, parallelise=self.limits.parallelise
+            workflow,
+            self._plan,
+            reduce_needs=self.limits.reduce_needs,
+            parallelise=self.limits.parallelise,
         )
-        if len(plan.steps) > self.limits.max_steps_per_workflow:
+        if plan.depth > self.limits.subflow_depth_max:
             message = (
-                f"workflow {workflow.name!r} has {len(plan.steps)} steps; "
+                f"workflow {workflow.name!r} nests {plan.depth} subflows; "
+                f"the engine's limit is {self.limits.subflow_depth_max}"
+            )
+            raise DefinitionError(message)
+        if plan.steps_count > self.limits.max_steps_per_workflow:
+            message = (
+                f"workflow {workflow.name!r} has {plan.steps_count} steps; "
                 f"the engine's limit is {self.limits.max_steps_per_workflow}"
             )
             raise DefinitionError(message)
@@ -189,12 +224,20 @@ class WorkflowEngine(StepMachine):
     def _on_execution_submitted(self, event: ExecutionSubmitted, now: int) -> None:
         plan = self._plan(event.workflow)
         known = self._executions.get(event.execution_id)
-        if event.execution_id in self._ended_ids or (known is not None and EXECUTION[known.state]):
+        if event.execution_id in self._ended_ids or (
+            known is not None and known.state not in ENDED_EXECUTIONS
+        ):
             message = f"execution id {event.execution_id!r} is taken"
             raise ProtocolError(message)
         index = self._submitted_count
         execution = ExecutionFacts(
-            event.execution_id, index, event.workflow, event.variables, event.priority, now, plan=plan
+            event.execution_id,
+            index,
+            event.workflow,
+            event.variables,
+            event.priority,
+            now,
+            plan=plan,
         )
         execution.progress_ns = now
         self._executions[event.execution_id] = execution
@@ -211,13 +254,13 @@ class WorkflowEngine(StepMachine):
 
     def _on_attempt_succeeded(self, event: AttemptSucceeded, now: int) -> None:
         execution, step = self._running(event)
-        self._deadlines.mark_stale()
+        self._deadlines.disarm(step)
         self._close_attempt(execution, step, _SUCCEED, now, event.outputs)
         self._after_success(execution, step, event.outputs, now)
 
     def _on_attempt_failed(self, event: AttemptFailed, now: int) -> None:
         execution, step = self._running(event)
-        self._deadlines.mark_stale()
+        self._deadlines.disarm(step)
         self._attempt_failed(execution, step, event.failure, now)
 
     def _on_condition_evaluated(self, event: ConditionEvaluated, now: int) -> None:
@@ -233,7 +276,7 @@ class WorkflowEngine(StepMachine):
             self._answer(execution, step, now, outcome=event.outcome)
 
     def _on_remembered(self, event: Remembered, _now: int) -> None:
-        _, step = self._running(event)
+        _, step = self._running(event, is_cleaning_up=True)
         step.memory = {**step.memory, event.key: event.value}
 
     def _on_deadline_reached(self, _event: DeadlineReached, now: int) -> None:
@@ -251,21 +294,30 @@ class WorkflowEngine(StepMachine):
         self, kind: DeadlineKind, execution: ExecutionFacts, step: StepFacts | None, now: int
     ) -> None:
         if step is None:
-            execution.timeout_armed = False
-            last_step = next(step.id for step in execution.steps_by_number if step.state in _LIVE)
+            execution.due_ns = -1
+            live = (step.id for step in execution.steps.values() if step.state in _LIVE)
+            execution.last_step = next(live, "")
             message = f"not ended after {_seconds(now - execution.admitted_ns)}"
-            self._fail_execution(
-                execution, last_step, Failure("ExecutionTimeout", message, retryable=False), now
-            )
-        elif kind is DeadlineKind.WAIT_END:
-            self._complete(execution, step, {}, now)
+            failure = Failure("ExecutionTimeout", message, retryable=False)
+            self._stop_execution(execution, ExecutionInput.FAIL, failure, now)
+            return
+        step.due_ns = -1
+        if kind is DeadlineKind.WAIT_END:
+            self._on_wait_end(execution, step, now)
         elif kind is DeadlineKind.BACKOFF_END:
             self._begin_attempt(execution, step, now)
+        elif kind is DeadlineKind.GRACE_END:
+            number = step.attempts[-1].number
+            self._commands.append(CancelAttempt(execution.execution_id, step.id, number, is_final=True))
+            self._after_cancel(execution, step, now)
+        elif kind is DeadlineKind.OPEN_END:
+            message = f"not ended after {_seconds(now - step.started_ns)}"
+            self._fail_container(execution, step, Failure("SubflowTimeout", message, retryable=False), now)
         else:
             attempt = step.attempts[-1]
-            self._commands.append(CancelAttempt(execution.execution_id, step.id, attempt.number))
             message = f"attempt {attempt.number} not ended after {_seconds(now - attempt.started_ns)}"
-            self._attempt_failed(execution, step, Failure("Timeout", message, retryable=True), now)
+            attempt.failure = Failure("Timeout", message, retryable=True)
+            self._cancel_attempt(execution, step, StepInput.FAIL, now)
 
     # -- consequences
 
@@ -278,7 +330,13 @@ class WorkflowEngine(StepMachine):
                 self._make_ready(execution, step, ready_by, now)
             elif (self._granted or self._landed) and self._hand_over(now):
                 pass
-            elif self.queued_count and (admitted := self._next_admission(now)) is not None:
+            elif self._rolling:
+                self._undo_next(self._rolling.popleft(), now)
+            elif (
+                self.queued_count
+                and self.intake is _OPEN
+                and (admitted := self._next_admission(now)) is not None
+            ):
                 self._admit(admitted, now)
             elif not self._dispatch(now):
                 return
@@ -288,20 +346,15 @@ class WorkflowEngine(StepMachine):
         execution.state = EXECUTION[execution.state][ExecutionInput.ADMIT]
         execution.admitted_ns = now
         self._admission.take(now - execution.submitted_ns, now)
-        steps = [StepFacts(planned, planned.parent_id, NOTHING, NOTHING) for planned in plan.steps]
-        for step in steps:
-            step.waits_for_count = step.plan.waits_for_count
-            step.children_left_count = step.plan.children_count
-        execution.steps_by_number = steps
-        execution.steps = {step.plan.id: step for step in steps}
-        execution.top_level_left_count = plan.top_level_count
+        steps = new_scope(execution, plan, execution.variables).steps
         timeout_ns = plan.workflow.timeout_ns
         if timeout_ns is None:
             timeout_ns = self.limits.execution_timeout_ns
         if timeout_ns is not None:
-            execution.timeout_armed = True
             self._deadlines.arm(now + timeout_ns, DeadlineKind.EXECUTION_TIMEOUT, execution, None, 0)
         self._ready.extend((execution, steps[root], "") for root in plan.roots)
+        if execution.pause_wanted:
+            self._pause(execution, now)
 
     # -- look-ups
 
@@ -321,14 +374,16 @@ class WorkflowEngine(StepMachine):
         return execution, step
 
     def _running(
-        self, event: AttemptSucceeded | AttemptFailed | Remembered
+        self, event: AttemptSucceeded | AttemptFailed | Remembered, *, is_cleaning_up: bool = False
     ) -> tuple[ExecutionFacts, StepFacts]:
         """Return whom an event of an attempt is about; the attempt must be the one that runs."""
         execution = self._executions.get(event.execution_id)
         step = execution.steps.get(event.step_id) if execution is not None else None
         if execution is None or step is None:
             execution, step = self._step(event.execution_id, event.step_id)  # raises, saying which is unknown
-        if step.state is not _RUNNING or len(step.attempts) != event.attempt:
+        state = step.state
+        runs = state is _RUNNING or state is _ROLLING_BACK or (is_cleaning_up and state is _CANCELLING)
+        if not runs or len(step.attempts) != event.attempt:
             message = (
                 f"attempt {event.attempt} of step {event.step_id!r} of {event.execution_id!r} does not run; "
                 f"the step is {step.state} after {len(step.attempts)} attempts"

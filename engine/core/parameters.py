@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from engine.core.errors import EngineError
 
+RESERVED: Final = ("steps", "outputs", "memory")  # what ${...} finds before any variable
 _REFERENCE: Final = re.compile(r"\$\{([^{}]*)\}")
 Variables = Mapping[str, Any]
 Resolver = Callable[[Variables], Any]
@@ -58,6 +59,15 @@ def _compile_text(text: str) -> Resolver | None:
         return "".join(written)
 
     return interpolate
+
+
+def refers(value: Any) -> bool:
+    """Tell whether `value` refers to anything but variables: to steps, outputs or memory."""
+    if isinstance(value, str):
+        return any(path.partition(".")[0] in RESERVED for path in _REFERENCE.findall(value))
+    if isinstance(value, Mapping):
+        return any(refers(inner) for inner in value.values())
+    return isinstance(value, (list, tuple)) and any(refers(inner) for inner in value)
 
 
 def look_up(variables: Variables, path: tuple[str, ...]) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.core.conditions import EXPRESSION_LENGTH_MAX
 from engine.core.errors import DefinitionError
 from engine.core.instants import InvalidInstant, parse_instant
+from engine.core.parameters import RESERVED
 
 if TYPE_CHECKING:  # definition.py calls this module while it builds
     from engine.core.definition import RetryPolicy, Rollback, Step
@@ -13,7 +14,6 @@ if TYPE_CHECKING:  # definition.py calls this module while it builds
 ATTEMPTS_MAX: Final = 100
 ITERATIONS_MAX: Final = 10_000
 DURATION_NS_MAX: Final = 366 * 24 * 3_600 * 1_000_000_000
-RESERVED: Final = ("steps", "outputs", "memory")  # what ${...} finds before any variable
 _DEMANDS: Final = ("cpu_m", "memory_b", "pods")
 _BACKOFF_MAX: Final = 100.0
 _NAME_LENGTH_MAX: Final = 253

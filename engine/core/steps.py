@@ -1,45 +1,37 @@
 """The life of steps: from ready to ended, with every consequence inside the same instant.
 
-`WorkflowEngine` (`engine.core.machine`) adds what comes from outside: events, admission and deadlines. Both
+What a failure does is in `engine.core.failures`, what loops, subflows and waits do in files of their own;
+`WorkflowEngine` (`engine.core.machine`) adds what comes from outside: events, admission and deadlines. All
 only ever change a state by looking its table up (`engine.core.states`).
 """
 
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from engine.core.attempts import AttemptMachine
-from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution, StartAttempt
-from engine.core.deadlines import DeadlineKind
+from engine.core.commands import EvaluateCondition
 from engine.core.definition import StepKind
 from engine.core.events import Failure
-from engine.core.facts import ExecutionFacts, StepFacts
+from engine.core.facts import NOTHING, ExecutionFacts, Scope, StepFacts
 from engine.core.limits import Limits
 from engine.core.moves import mark_progress, mark_started, move
-from engine.core.routing import is_passed_over, value_of, values_of
-from engine.core.states import (
-    ATTEMPT,
-    EXECUTION,
-    STEP,
-    AttemptInput,
-    ExecutionInput,
-    StepInput,
-    StepState,
-)
+from engine.core.parameters import UnknownVariable
+from engine.core.routing import Way, exported, value_of, values_after, values_of, way_of
+from engine.core.states import STEP, ExecutionState, StepInput, StepState
 
 # Bound once: looking a member up on an enum class costs more than a table look-up.
 _PENDING: Final = StepState.PENDING
 _COMPLETE: Final = StepInput.COMPLETE
-_ATTEMPT_CANCEL: Final = AttemptInput.CANCEL
+_ACTION: Final = StepKind.ACTION
 _CONDITION: Final = StepKind.CONDITION
+_PAUSED: Final = ExecutionState.PAUSED
 
-_ARMED: Final = (
-    StepState.RUNNING,
-    StepState.BACKING_OFF,
-    StepState.WAITING,
-)  # states with a deadline of their own
-
-_WAITING_TO_START: Final = (StepState.LOCKING, StepState.JOINED, StepState.RATED, StepState.QUEUED)
+# What is asked, where it is not the number of an expression.
+ASKED_WHEN: Final = -1
+ASKED_ENSURE: Final = -2
+ASKED_BREAK: Final = -3
 
 
 class StepMachine(AttemptMachine):
@@ -54,56 +46,122 @@ class StepMachine(AttemptMachine):
             StepKind.CONDITION: self._begin_condition,
             StepKind.DECISION: self._begin_decision,
             StepKind.WAIT: self._begin_wait,
-            StepKind.PARALLEL: self._begin_group,
-            StepKind.SEQUENTIAL: self._begin_group,
+            StepKind.PARALLEL: self._begin_container,
+            StepKind.SEQUENTIAL: self._begin_container,
+            StepKind.LOOP: self._begin_container,
+            StepKind.SUBFLOW: self._begin_container,
         }
+
+    @abstractmethod
+    def _begin_wait(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+        """Let a wait begin."""
+
+    @abstractmethod
+    def _begin_container(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+        """Let a group, a loop or a subflow take its locks, and begin."""
+
+    @abstractmethod
+    def _answer_fetched(self, execution: ExecutionFacts, step: StepFacts, now: int, *, outcome: bool) -> None:
+        """Go on from the outcome of the condition that was fetched for."""
+
+    @abstractmethod
+    def _answer_break(self, execution: ExecutionFacts, step: StepFacts, now: int, *, outcome: bool) -> None:
+        """Go on with a loop, or end it."""
+
+    @abstractmethod
+    def _undo_ended(
+        self, execution: ExecutionFacts, step: StepFacts, failure: Failure | None, now: int
+    ) -> None:
+        """Go on from the end of a rollback, good or bad."""
+
+    @abstractmethod
+    def _end_container(self, execution: ExecutionFacts, container: StepFacts, now: int) -> bool:
+        """End what has nothing left inside; return whether it ended and is to be followed by the caller."""
+
+    @abstractmethod
+    def _end_scope(self, execution: ExecutionFacts, scope: Scope, last: StepFacts, now: int) -> None:
+        """Go on from a scope whose last step has ended."""
 
     # -- ready
 
     def _make_ready(self, execution: ExecutionFacts, step: StepFacts, ready_by: str, now: int) -> None:
-        if step.state is not _PENDING:  # its execution has failed since
+        if step.state is not _PENDING:  # it has been stopped since
+            return
+        if execution.state is _PAUSED:
+            execution.held.append((step, ready_by))
             return
         step.ready_ns = now
         step.ready_by = ready_by
-        if execution.detours and is_passed_over(execution, step):
-            self._skip(execution, step, now)
-        elif step.plan.when:
-            self._ask(execution, step, -1, step.plan.when)
+        if step.scope.detours:
+            way = way_of(step)
+            if way is not Way.RUN:
+                self._pass_over(execution, step, way, now)
+                return
+        if step.plan.when:
+            self._ask(execution, step, ASKED_WHEN, step.plan.when, values_of(step.scope))
         else:
             self._begin_by_kind[step.plan.kind](execution, step, now)
 
-    def _ask(self, execution: ExecutionFacts, step: StepFacts, asked: int, expression: str) -> None:
+    def _ask(
+        self,
+        execution: ExecutionFacts,
+        step: StepFacts,
+        asked: int,
+        expression: str,
+        values: Mapping[str, Any],
+    ) -> None:
         step.state = move(step, StepInput.ASK)
         step.asked = asked
-        values = execution.values
-        if values is None:
-            values = execution.values = values_of(execution)
+        self._commands.append(EvaluateCondition(execution.execution_id, step.id, expression, values))
+
+    def _ask_again(self, execution: ExecutionFacts, step: StepFacts) -> None:
+        """Ask once more what the world had not answered when it ended."""
+        definition, asked = step.plan.definition, step.asked
+        values = values_of(step.scope)
+        if asked == ASKED_WHEN:
+            expression = definition.when
+        elif asked == ASKED_ENSURE:
+            expression, values = definition.ensure, values_after(step)
+        elif asked == ASKED_BREAK:
+            last = step.loop.last if step.loop else None
+            expression = definition.break_when
+            values = values_of(last) if last is not None else values
+        else:
+            expression = step.plan.expressions[asked]
+            if definition.fetch:
+                values = {**values, "value": step.outputs}
         self._commands.append(EvaluateCondition(execution.execution_id, step.id, expression, values))
 
     def _answer(self, execution: ExecutionFacts, step: StepFacts, now: int, *, outcome: bool) -> None:
         """Go on from the outcome of the expression that was asked."""
         plan = step.plan
-        if step.asked < 0:
+        asked = step.asked
+        if asked == ASKED_WHEN:
             if outcome:
                 self._begin_by_kind[plan.kind](execution, step, now)
             else:
-                self._skip(execution, step, now)
+                self._pass_over(execution, step, Way.SKIP, now)
+        elif asked == ASKED_ENSURE:
+            self._answer_ensure(execution, step, now, outcome=outcome)
+        elif asked == ASKED_BREAK:
+            self._answer_break(execution, step, now, outcome=outcome)
+        elif plan.definition.fetch:
+            self._answer_fetched(execution, step, now, outcome=outcome)
         elif plan.kind is _CONDITION:
-            if not outcome:
-                execution.detours = True
-                if plan.in_sequence:
-                    execution.steps_by_number[plan.parent].halted = True
-            self._complete(execution, step, {"outcome": outcome}, now)
+            self._conclude(execution, step, {"outcome": outcome}, now)
         elif outcome:
-            self._take_branch(execution, step, step.asked, now)
+            self._take_branch(execution, step, asked, now)
         else:
-            self._try_branch(execution, step, step.asked + 1, now)
+            self._try_branch(execution, step, asked + 1, now)
 
     # -- begin, by kind
 
     def _begin_condition(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
+        if step.plan.definition.fetch:
+            self._begin_attempt(execution, step, now)
+            return
         mark_started(execution, step, now)
-        self._ask(execution, step, 0, step.plan.expressions[0])
+        self._ask(execution, step, 0, step.plan.expressions[0], values_of(step.scope))
 
     def _begin_decision(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
         mark_started(execution, step, now)
@@ -114,38 +172,84 @@ class StepMachine(AttemptMachine):
         if number == len(expressions):
             self._take_branch(execution, step, -1, now)
         elif expressions[number]:
-            self._ask(execution, step, number, expressions[number])
+            self._ask(execution, step, number, expressions[number], values_of(step.scope))
         else:
             self._take_branch(execution, step, number, now)
 
     def _take_branch(self, execution: ExecutionFacts, step: StepFacts, number: int, now: int) -> None:
-        execution.detours = True
-        self._complete(execution, step, {"branch": number}, now)
+        step.scope.detours = True
+        self._finish(execution, step, {"branch": number}, now)
 
-    def _begin_wait(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        mark_started(execution, step, now)
-        step.state = move(step, StepInput.WAIT)
-        self._deadlines.arm(now + step.plan.wait_ns, DeadlineKind.WAIT_END, execution, step, 0)
-
-    def _begin_group(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        if self._take_locks(execution, step, now):
-            self._on_locked(execution, step, now)
-
-    def _on_locked(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        mark_started(execution, step, now)
-        step.state = move(step, StepInput.OPEN)
-        steps = execution.steps_by_number
-        self._ready.extend((execution, steps[root], step.id) for root in step.plan.roots)
+    def _conclude(
+        self, execution: ExecutionFacts, step: StepFacts, outputs: Mapping[str, Any], now: int
+    ) -> None:
+        """Complete a condition with its outcome."""
+        if not outputs["outcome"]:
+            step.scope.detours = True
+            if step.plan.in_sequence:
+                step.scope.steps[step.plan.parent].halted = True
+        self._finish(execution, step, outputs, now)
 
     # -- end
-
-    def _enclosing(self, execution: ExecutionFacts, step: StepFacts) -> StepFacts | None:
-        return execution.steps_by_number[step.plan.parent] if step.plan.parent >= 0 else None
 
     def _after_success(
         self, execution: ExecutionFacts, step: StepFacts, outputs: Mapping[str, Any], now: int
     ) -> None:
+        """Go on from an attempt that has ended well."""
+        plan = step.plan
+        if step.undoing:
+            self._undo_ended(execution, step, None, now)
+        elif plan.definition.fetch:
+            step.tries_count = 0
+            step.outputs = outputs
+            values = {**values_of(step.scope), "value": outputs}
+            self._ask(execution, step, 0, plan.expressions[0], values)
+        elif plan.has_epilogue:
+            self._finish(execution, step, outputs, now)
+        else:
+            self._complete(execution, step, outputs, now)
+
+    def _finish(
+        self, execution: ExecutionFacts, step: StepFacts, outputs: Mapping[str, Any], now: int
+    ) -> None:
+        """Complete a step whose work is done, unless its post-condition has to be asked for first."""
+        if step.plan.has_epilogue:
+            step.outputs = outputs
+            ensure = step.plan.definition.ensure
+            if ensure:
+                self._ask(execution, step, ASKED_ENSURE, ensure, values_after(step))
+                return
+            if not self._export(execution, step, now):
+                return
         self._complete(execution, step, outputs, now)
+
+    def _answer_ensure(self, execution: ExecutionFacts, step: StepFacts, now: int, *, outcome: bool) -> None:
+        if outcome:
+            if self._export(execution, step, now):
+                self._complete(execution, step, step.outputs, now)
+            return
+        message = f"{step.plan.definition.ensure!r} does not hold after the step"
+        failure = Failure("PostConditionFailed", message, retryable=True)
+        if step.plan.kind is _ACTION:
+            step.outputs = NOTHING
+            step.attempts[-1].failure = failure
+            self._retry_or_fail(execution, step, failure, now)
+        else:
+            self._fail(execution, step, failure, now)
+
+    def _export(self, execution: ExecutionFacts, step: StepFacts, now: int) -> bool:
+        """Write what a step exports to the variables around it; return whether it could be."""
+        try:
+            found = exported(step, step.outputs)
+        except UnknownVariable as error:
+            self._fail(execution, step, Failure("ExportMissing", str(error), retryable=False), now)
+            return False
+        if found:
+            scope = step.scope
+            scope.variables = {**scope.variables, **found}
+            if scope.values is not None:
+                scope.values["variables"] = scope.variables
+        return True
 
     def _complete(
         self, execution: ExecutionFacts, step: StepFacts, outputs: Mapping[str, Any], now: int
@@ -155,135 +259,61 @@ class StepMachine(AttemptMachine):
         step.ended_ns = now
         if step.locks:
             self._release_locks(step)
+        plan = step.plan
+        if plan.rollback is not None:
+            execution.done.append(step)
+        if plan.on_failure or plan.on_success:
+            step.scope.detours = True
         self._follow(execution, step, now)
 
-    def _skip(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        execution.detours = True
-        step.state = move(step, StepInput.SKIP)
+    def _pass_over(self, execution: ExecutionFacts, step: StepFacts, way: Way, now: int) -> None:
+        """Skip or omit a step that is not to run, and everything inside it."""
+        put = StepInput.SKIP if way is Way.SKIP else StepInput.OMIT
+        step.scope.detours = True
+        step.state = move(step, put)
         step.ended_ns = now
-        for number in step.plan.descendants:
-            inner = execution.steps_by_number[number]
-            inner.state = move(inner, StepInput.SKIP)
-            inner.ended_ns = now
-            if execution.values is not None:
-                execution.values["steps"][inner.id] = value_of(inner)
+        self._pass_over_inside(step, put, now)
         self._follow(execution, step, now)
+
+    def _pass_over_inside(self, group: StepFacts, put: StepInput, ended_ns: int) -> None:
+        scope = group.scope
+        for number in group.plan.descendants:
+            inner = scope.steps[number]
+            inner.state = move(inner, put)
+            inner.ended_ns = ended_ns
+            if scope.values is not None:
+                scope.values["steps"][inner.plan.id] = value_of(inner)
 
     def _follow(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
-        """Make ready what waited for a step that ended well, and end the groups it was the last child of."""
+        """Make ready what waited for a step that has ended, and end what it was the last inside of."""
         mark_progress(execution, now)
-        steps = execution.steps_by_number
+        scope = step.scope
+        steps = scope.steps
         while True:
             plan = step.plan
-            if execution.values is not None:
-                execution.values["steps"][plan.id] = value_of(step)
+            if scope.values is not None:
+                scope.values["steps"][plan.id] = value_of(step)
             for number in plan.dependents:
                 dependent = steps[number]
                 dependent.waits_for_count -= 1
                 if not dependent.waits_for_count:
-                    self._ready.append((execution, dependent, plan.id))
+                    self._ready.append((execution, dependent, step.id))
             if plan.parent < 0:
-                execution.top_level_left_count -= 1
-                if not execution.top_level_left_count:
-                    self._end_execution(execution, ExecutionInput.COMPLETE, plan.id, None, now)
+                scope.left_count -= 1
+                if not scope.left_count:
+                    self._end_scope(execution, scope, step, now)
                 return
             group = steps[plan.parent]
             group.children_left_count -= 1
             if group.children_left_count:
                 return
-            group.state = move(group, _COMPLETE)
-            group.ended_ns = now
-            group.ended_by = plan.id
-            if group.locks:
-                self._release_locks(group)
+            if not group.ended_by or now > steps_ended_ns(execution, group):
+                group.ended_by = step.id
+            if not self._end_container(execution, group, now):
+                return
             step = group
 
-    def _fail(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
-        """End a step for good, and with it its groups and its execution."""
-        last_step = step.id
-        step.state = move(step, StepInput.FAIL)
-        step.failure = failure
-        step.ended_ns = now
-        if step.locks:
-            self._release_locks(step)
-        while step.plan.parent >= 0:
-            group = execution.steps_by_number[step.plan.parent]
-            group.state = move(group, StepInput.FAIL)
-            group.failure = failure
-            group.ended_ns = now
-            group.ended_by = step.id
-            if group.locks:
-                self._release_locks(group)
-            step = group
-        self._fail_execution(execution, last_step, failure, now)
 
-    def _fail_execution(self, execution: ExecutionFacts, last_step: str, failure: Failure, now: int) -> None:
-        mark_progress(execution, now)
-        withdrawn = self._withdraw(execution)
-        for step in execution.steps_by_number:
-            if STEP[step.state]:
-                self._stop(execution, step, now, is_known=step.id not in withdrawn)
-        self._end_execution(execution, ExecutionInput.FAIL, last_step, failure, now)
-
-    def _withdraw(self, execution: ExecutionFacts) -> list[str]:
-        """Take back what this very event has asked for an execution; return the steps that it was for.
-
-        The world has not been told yet: it need not start what it would have to cancel at once.
-        """
-        withdrawn: list[str] = []
-        kept: list[Command] = []
-        for command in self._commands:
-            if command.execution_id == execution.execution_id and isinstance(
-                command, (StartAttempt, EvaluateCondition)
-            ):
-                withdrawn.append(command.step_id)
-            else:
-                kept.append(command)
-        self._commands = kept
-        return withdrawn
-
-    def _stop(self, execution: ExecutionFacts, step: StepFacts, now: int, *, is_known: bool) -> None:
-        """End a step whose execution has failed: cancel it if it is under way, omit it if not.
-
-        `is_known` tells whether the world was told to start its attempt.
-        """
-        state = step.state
-        attempt = step.attempts[-1] if step.attempts else None
-        if state in _ARMED:
-            self._deadlines.mark_stale()
-        if attempt is not None and ATTEMPT[attempt.outcome]:
-            if state is StepState.RUNNING:
-                if is_known:
-                    self._commands.append(CancelAttempt(execution.execution_id, step.id, attempt.number))
-                self._close_attempt(execution, step, _ATTEMPT_CANCEL, now)
-            else:
-                attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_CANCEL]
-                attempt.ended_ns = now
-        if state in _WAITING_TO_START:
-            self._leave(execution, step, now)
-        under_way = (
-            state in _ARMED or state is StepState.OPEN or (state in _WAITING_TO_START and step.started_ns >= 0)
-        )
-        step.state = move(step, StepInput.CANCEL if under_way else StepInput.OMIT)
-        if state is not _PENDING:
-            step.ended_ns = now
-        if step.locks:
-            self._release_locks(step)
-
-    def _end_execution(
-        self,
-        execution: ExecutionFacts,
-        put: ExecutionInput,
-        last_step: str,
-        failure: Failure | None,
-        now: int,
-    ) -> None:
-        execution.state = EXECUTION[execution.state][put]
-        execution.last_step = last_step
-        execution.failure = failure
-        execution.ended_ns = now
-        self._admission.release(now)
-        self._ended_ids.add(execution.execution_id)
-        if execution.timeout_armed:
-            self._deadlines.mark_stale()
-        self._commands.append(ReportExecution(execution.execution_id))
+def steps_ended_ns(execution: ExecutionFacts, container: StepFacts) -> int:
+    """Return when the step that a container's end is put down to has ended."""
+    return execution.steps[container.ended_by].ended_ns

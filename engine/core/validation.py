@@ -43,7 +43,6 @@ def validate(workflow: "Workflow") -> None:
                 raise DefinitionError(f"{place}: expected an id of the form {_ID.pattern}")
             check_step(step, defaults, place)
             _check_lock_order(step, held, place)
-            _check_runnable(step, place)
             if step.workflow == workflow.name:
                 raise DefinitionError(f"{place}: workflow {step.workflow!r} would run inside itself")
         order = dependencies(level)
@@ -130,22 +129,6 @@ def _check_needs(level: Sequence["Step"], order: Mapping[str, Sequence[str]], wh
     cycle = _cycle(ids, order)
     if cycle:
         raise DefinitionError(f"{where}: a cycle in needs: {' -> '.join(cycle)}")
-
-
-def _check_runnable(step: "Step", where: str) -> None:
-    fields = (
-        "fetch",
-        "until",
-        "signal",
-        "ensure",
-        "exports",
-        "rollback",
-        "on_success",
-        "on_failure",
-    )
-    given = [name for name in (*fields, "continue_on_failure") if getattr(step, name)]
-    if given or step.kind in ("loop", "subflow"):
-        raise DefinitionError(f"{where}: {', '.join(given) or step.kind} cannot be run")
 
 
 def _cycle(ids: Iterable[str], order: Mapping[str, Sequence[str]]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution, StartAttempt
 from engine.core.definition import RetryPolicy, Step, StepKind, Workflow
 from engine.core.events import (
+    AttemptCancelled,
     AttemptFailed,
     AttemptSucceeded,
     ConditionEvaluated,
@@ -61,6 +62,8 @@ class Rig:
         self.running: list[tuple[str, str, int]] = []  # attempts, in order of start
         self.started: list[StartAttempt] = []
         self.cancelled: list[CancelAttempt] = []
+        self.cleans_up: list[str] = []  # steps whose attempts do not stop at once
+        self.stopping: list[tuple[str, str, int]] = []
         self.reported: list[str] = []
         self.asked: list[EvaluateCondition] = []
         self._evaluate = evaluate
@@ -75,6 +78,10 @@ class Rig:
         for command in commands:
             if isinstance(command, EvaluateCondition):
                 self._answer(command)
+            elif isinstance(command, CancelAttempt) and not command.is_final:
+                self.stopping.append((command.execution_id, command.step_id, command.attempt))
+                if command.step_id not in self.cleans_up:
+                    self.stop(command.step_id, command.execution_id)
 
     def submit(self, execution_id: str = "x", priority: int = 0, **variables: Any) -> None:
         self.tell(ExecutionSubmitted(execution_id, "w", variables, priority))
@@ -109,6 +116,13 @@ class Rig:
     def running_steps(self) -> list[str]:
         return [step_id for _, step_id, _ in self.running]
 
+    def stop(self, step_id: str, execution_id: str = "x", *, after_ns: int = 0) -> None:
+        """Let an attempt that was told to stop have stopped."""
+        self.now += after_ns
+        key = next(key for key in self.stopping if key[:2] == (execution_id, step_id))
+        self.stopping.remove(key)
+        self.tell(AttemptCancelled(*key))
+
     def _pop(self, execution_id: str, step_id: str) -> tuple[str, str, int]:
         key = next(key for key in self.running if key[:2] == (execution_id, step_id))
         self.running.remove(key)
@@ -120,6 +134,9 @@ class Rig:
             self.running.append((command.execution_id, command.step_id, command.attempt))
         elif isinstance(command, CancelAttempt):
             self.cancelled.append(command)
+            if command.is_final and self.engine.version > 1:
+                self.stopping.remove((command.execution_id, command.step_id, command.attempt))
+                return
             self.running.remove((command.execution_id, command.step_id, command.attempt))
         elif isinstance(command, ReportExecution):
             self.reported.append(command.execution_id)

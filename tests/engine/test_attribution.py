@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.attribution import Span, contiguous, execution_rows
+from engine.core.attribution import Span, execution_rows
 from engine.core.causes import Cause
 from engine.core.definition import Step, StepKind
 from engine.core.errors import ProtocolError
+from engine.core.ledger import contiguous
 from tests.engine.rig import HOPELESS, SECOND_NS, Rig, act, group, retrying
 from tests.oracles.heap_agenda import HeapAgenda
 from tests.oracles.world import run

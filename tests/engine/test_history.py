@@ -48,7 +48,7 @@ def test_every_event_is_written_and_read_back() -> None:
             seen.add(type(event).__name__)
             row = json.loads(json.dumps(event_to_json(event)))
             assert event_from_json(row) == event
-    assert len(seen) == 7
+    assert len(seen) == 8
 
 
 def test_lines_and_back_is_the_same_history() -> None:

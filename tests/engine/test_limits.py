@@ -33,7 +33,7 @@ def test_a_full_queue_refuses() -> None:
     facts = rig.execution("three")
     assert facts.failure is not None
     assert (facts.state, facts.failure.reason, rig.reported) == ("failed", "QueueFull", ["three"])
-    assert rig.execution("two").state == "queued"
+    assert rig.execution("two").state == "pending"
 
 
 def test_step_slots_limit_attempts_over_all_executions() -> None:

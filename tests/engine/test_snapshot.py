@@ -86,7 +86,7 @@ def test_what_is_shared_stays_shared() -> None:
     """The facts in queues, deadlines and look-ups are the same objects, not copies."""
     engine = again(busy(Limits()))
     execution = engine.execution("x")
-    assert execution.steps["a"] is execution.steps_by_number[0]
+    assert execution.steps["a"] is execution.root.steps[0]
     assert execution.plan.workflow is engine.workflow("w")
 
 
