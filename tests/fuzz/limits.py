@@ -43,7 +43,8 @@ def _rates(seen: Seen) -> Iterator[Violation]:
                 note.attempt,
             ): note.at_ns  # again, if a crash undid it
             for note in seen.notes
-            if note.what == "asked" and note.command is not None and note.command.action == action
+            if note.what == "asked" and note.command is not None and not note.command.is_rollback
+            if note.command.action == action
         }
         instants = sorted(asked.values())
         for start, began_ns in enumerate(instants):

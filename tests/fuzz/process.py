@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from engine.actions import CATALOGUE
+from engine.actions.conditions import CONDITIONS
 from engine.cel import CelConditions
 from engine.core.attempt_runner import Attempt
 from engine.core.commands import Command
@@ -26,7 +27,8 @@ from tests.fuzz.scene import Scene
 SECOND_NS: Final = 1_000_000_000
 EVENTS_MAX: Final = 20_000
 ENGINE: Final = "fuzz"
-_CONDITIONS: Final = CelConditions()
+_ACTIONS: Final = {**CATALOGUE, **CONDITIONS}
+_CEL: Final = CelConditions()
 
 
 class Restless(Exception):
@@ -106,7 +108,7 @@ class Process:
         scene, spec = self._scene, self._scene.case.engine
         engine, rows = WorkflowEngine(scene.case.limits), scene.notes.rows.append
         host = host_type(spec)(
-            engine, CATALOGUE, _CONDITIONS, lambda: scene.agenda.now, rows, detail=True
+            engine, _ACTIONS, _CEL, lambda: scene.agenda.now, rows, detail=True
         )  # fmt: skip
         host.on_handled.append(lambda now, event, _commands: scene.notes.durable(now, event))
         performer = self._bind(host, bind(host, spec, scene.streams))
@@ -122,7 +124,7 @@ class Process:
             self.die()
             return
         host = MortalHost(
-            recovered.engine, CATALOGUE, _CONDITIONS, lambda: scene.agenda.now, scene.notes.rows.append,
+            recovered.engine, _ACTIONS, _CEL, lambda: scene.agenda.now, scene.notes.rows.append,
             journal=recovered.journal, detail=True,
         )  # fmt: skip
         host.die = self.die

@@ -18,10 +18,7 @@ class Span(NamedTuple):
     begin: int
     end: int
     note: Note  # of its begin
-
-    @property
-    def is_rollback(self) -> bool:
-        return self.note.command is not None and self.note.command.is_rollback
+    is_rollback: bool
 
 
 class Violation(NamedTuple):
@@ -69,8 +66,9 @@ def look(world: World) -> Seen:
 
     def close(key: tuple[str, str, int], end: int) -> None:
         begin = running.pop(key)
-        steps = seen.spans.setdefault(key[0], {})
-        steps.setdefault(key[1], []).append(Span(begin, end, seen.notes[begin]))
+        note = seen.notes[begin]
+        spans = seen.spans.setdefault(key[0], {}).setdefault(key[1], [])
+        spans.append(Span(begin, end, note, _undoes(seen, note)))
 
     for place, note in enumerate(seen.notes):
         key = (note.execution_id, note.step_id, note.attempt)
@@ -92,6 +90,12 @@ def look(world: World) -> Seen:
     for left in list(running):
         close(left, len(seen.notes))
     return seen
+
+
+def _undoes(seen: Seen, note: Note) -> bool:
+    """Tell whether an attempt is a rollback: the step's own, or of another action than the step's."""
+    command, step = note.command, seen.trees[note.execution_id].place(note.step_id).step
+    return command is not None and (command.is_rollback or command.action not in (step.action, step.fetch))
 
 
 def _take_event(seen: Seen, place: int, note: Note, workflows: Mapping[str, Workflow]) -> None:

@@ -170,7 +170,7 @@ def _mixing(patch: pytest.MonkeyPatch) -> None:
         first.append(execution.variables)
         return first[0]
 
-    patch.setattr(LockMachine, "_variables", variables)
+    patch.setattr(WorkflowEngine, "_variables", variables)
 
 
 def _deaf_to_cancels(patch: pytest.MonkeyPatch) -> None:

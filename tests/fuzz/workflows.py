@@ -13,7 +13,10 @@ SIGNALS = ("go", "stop")
 DEPLOYMENTS = ("web", "db")
 LOCKS = ("a", "a", "b", "of-${target}", "three", "three")
 SEMAPHORES = {"three": 3}
-LANDED = frozenset({"demand"})
+LANDED = frozenset({
+    "demand", "policies", "compensate", "subflow", "paths", "loop", "fetch", "signal", "until", "rollback",
+    "ensure", "control",
+})  # fmt: skip
 
 CONDITIONS = (
     "variables.n % 2 == 0",
@@ -58,7 +61,7 @@ class Workflows:
         if "policies" in LANDED:
             fields["on_step_failure"] = draw.choice(["fail-fast", "fail-fast", "continue", "tolerate"])
             if fields["on_step_failure"] == "tolerate":
-                fields["failures_max"] = draw.randint(0, 2)
+                fields["failures_max"] = draw.randint(1, 2)
         if "compensate" in LANDED:
             fields["compensate"] = rarely(draw, one_in=3)
         if "subflow" in LANDED and rarely(draw, one_in=2):
@@ -212,7 +215,7 @@ class Workflows:
         if locks and rarely(draw, one_in=6):
             fields["locks"] = tuple(dict.fromkeys(draw.choices(locks, k=2)))
         if "rollback" in LANDED and rarely(draw, one_in=3):
-            fields["rollback"] = self._rollback()
+            fields["rollback"] = self._rollback(action)
         if "ensure" in LANDED and rarely(draw, one_in=10):
             fields["ensure"] = draw.choice(CONDITIONS)
         if "demand" in LANDED and rarely(draw, one_in=6):
@@ -226,9 +229,9 @@ class Workflows:
     def _timeout(self) -> dict[str, Any]:
         return {"timeout_ns": self._draw.randint(2, 30) * SECOND_NS} if rarely(self._draw, one_in=3) else {}
 
-    def _rollback(self) -> Rollback:
+    def _rollback(self, action: str) -> Rollback:
         draw = self._draw
-        if draw.random() < 0.5:
+        if action == "log" or draw.random() < 0.5:
             return Rollback(retry=self._retry())
         return Rollback("log", {"message": "undone for ${mine}"}, self._retry(), 10 * SECOND_NS)
 
