@@ -182,9 +182,8 @@ class EngineChecker:
         given = self._given.get(command.execution_id, {})
         if isinstance(effect, Evict):
             self.violations["budget_violated"] += self._unspent(effect.ref)
-        if isinstance(effect, Delete | Evict):  # a pod is given by its own name or its Deployment's
-            name = effect.ref.name
-            self.violations["leaked_writes"] += name not in given and name.rsplit("-", 2)[0] not in given
+        if isinstance(effect, Delete | Evict):
+            self.violations["leaked_writes"] += not self._is_given(effect.ref, given)
         if not isinstance(effect, Patch):
             return
         ref = effect.ref
@@ -196,6 +195,13 @@ class EngineChecker:
             key, increment = command.parameters["key"], command.parameters.get("increment", 1)
             step = (command.execution_id, command.step_id)
             self._counted[step] = _Increment((ref.namespace, ref.name), key, increment)
+
+    def _is_given(self, ref: Ref, given: Mapping[str, None]) -> bool:
+        """Say whether something was given by its own name, its Deployment's, or the node that it is on."""
+        if ref.name in given or ref.name.rsplit("-", 2)[0] in given or ref.name.rpartition("-")[0] in given:
+            return True
+        pod = self._store.objects.get("Pod", {}).get((ref.namespace, ref.name))
+        return pod is not None and pod["spec"].get("nodeName") in given
 
     def _unspent(self, ref: Ref) -> bool:
         """Say whether the eviction that was written last took a ready pod and left a budget as it was."""
