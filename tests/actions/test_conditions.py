@@ -22,7 +22,7 @@ CONTEXT = ActionContext("run-1", "step-1", 1, {}, "headroom/run-1/step-1")
 def fetch(world: World, source: str, /, **parameters: Any) -> Any:
     """Run a condition source to its end and return its value."""
     spec = CONDITIONS[source]
-    return drive(world, spec.run(CONTEXT, spec.bind(parameters)))["value"]
+    return drive(world, spec.run(CONTEXT, spec.bind(parameters)))
 
 
 @pytest.fixture
@@ -39,12 +39,14 @@ def world() -> World:
 def test_samples_become_one_number(world: World, aggregation: str, expected: float) -> None:
     values = (1.0, float("nan"), 2.0, float("inf"), 3.0)
     world.outside.samples["m"] = [Sample({}, value) for value in values]
-    assert fetch(world, "metric", query="m", aggregation=aggregation) == expected
+    value = fetch(world, "metric", query="m", aggregation=aggregation)
+    assert value == {"number": expected, "samples_count": 3}
+    assert isinstance(value["number"], float)
 
 
 def test_no_sample_is_an_answer_where_one_is_declared_and_else_a_failure_to_retry(world: World) -> None:
-    assert fetch(world, "metric", query="m", aggregation="count") == 0
-    assert fetch(world, "metric", query="m", default=7) == 7
+    assert fetch(world, "metric", query="m", aggregation="count")["number"] == 0
+    assert fetch(world, "metric", query="m", default=7)["number"] == 7
     with pytest.raises(ActionError) as caught:
         fetch(world, "metric", query="m")
     assert (caught.value.reason, caught.value.retryable) == ("NoData", True)
@@ -56,7 +58,7 @@ def test_which_of_several_samples_is_never_left_to_chance(world: World) -> None:
         fetch(world, "metric", query="m")
     assert not caught.value.retryable
     world.outside.samples["m"].pop()
-    assert fetch(world, "metric", query="m") == 1.0
+    assert fetch(world, "metric", query="m")["number"] == 1.0
 
 
 def test_an_object_by_path_by_fields_and_whole(world: World) -> None:

@@ -229,5 +229,5 @@ def test_messages_calls_and_values_in_both_worlds(world: World) -> None:
     assert called["status"] == 200
     assert [key for key, _ in world.received()] == [told["key"], told["key"]], "one writer, one key"
     assert world.received()[1][1] == '{"a":1}'
-    assert perform(world, CONDITIONS["metric"], {}, query=REPLICAS, aggregation="sum")["value"] == 8.0
-    assert perform(world, CONDITIONS["time"], {}, windows=["00:00-24:00"])["value"]["in_window"]
+    assert perform(world, CONDITIONS["metric"], {}, query=REPLICAS, aggregation="sum")["number"] == 8.0
+    assert perform(world, CONDITIONS["time"], {}, windows=["00:00-24:00"])["in_window"]

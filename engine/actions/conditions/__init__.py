@@ -1,4 +1,4 @@
-"""Where conditions and waits get values from: coroutines like actions, whose output is {"value": ...}."""
+"""Where conditions and waits get values from: coroutines like actions, whose outputs are the `value`."""
 
 from collections.abc import Mapping
 from typing import Final

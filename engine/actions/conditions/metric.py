@@ -26,7 +26,7 @@ class NoData(ActionError):
 
 
 async def metric(context: ActionContext, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the samples of `query` as one number, by `aggregation`.
+    """Give the samples of `query` as one `number`, by `aggregation`, and how many there were.
 
     Samples that are not finite are left out. No sample: `default` if there is one, 0 for a count, else
     `NoData`, which can be retried. More than one sample where `only` is asked: `InvalidParameters`, since
@@ -47,12 +47,12 @@ async def metric(context: ActionContext, parameters: Mapping[str, Any]) -> Mappi
             "choose another aggregation"
         )
     if values or aggregation == "count":
-        value: float = _AGGREGATIONS[aggregation](values)
+        number = float(_AGGREGATIONS[aggregation](values))
     elif parameters["default"] is not None:
-        value = parameters["default"]
+        number = float(parameters["default"])
     else:
         raise NoData(f"no sample matches {query!r}")
-    return {"value": value, "samples_count": len(values)}
+    return {"number": number, "samples_count": len(values)}
 
 
 SPEC = ActionSpec(

@@ -36,10 +36,10 @@ async def resource(context: ActionContext, parameters: Mapping[str, Any]) -> Map
     try:
         found = await Get(Ref(parameters["kind"], parameters["name"], parameters["namespace"]))
     except NotFound:
-        return {"value": {"exists": False}}
+        return {"exists": False}
     if paths:
-        return {"value": {**{name: at(found, path) for name, path in paths.items()}, "exists": True}}
-    return {"value": {"exists": True, "object": _whole(found)}}
+        return {**{name: at(found, path) for name, path in paths.items()}, "exists": True}
+    return {"exists": True, "object": _whole(found)}
 
 
 def _paths(parameters: Mapping[str, Any]) -> Mapping[str, str]:

@@ -53,7 +53,7 @@ async def time(context: ActionContext, parameters: Mapping[str, Any]) -> Mapping
         f"{present['year']:04}-{present['month']:02}-{present['day']:02}T"
         f"{present['hour']:02}:{present['minute']:02}:{present['second']:02}{parameters['utc_offset']}"
     )
-    return {"value": {**present, "text": text, "in_window": in_window}}
+    return {**present, "text": text, "in_window": in_window}
 
 
 def calendar(unix_s: int) -> dict[str, int]:
