@@ -13,7 +13,6 @@ from engine.core.attribution import execution_rows
 from engine.core.deadlines import DeadlineKind, Deadlines
 from engine.core.events import AttemptSucceeded, EngineRecovered, Failure, Remembered
 from engine.core.facts import ExecutionFacts
-from engine.core.locking import LockMachine
 from engine.core.locks import Locks
 from engine.core.machine import WorkflowEngine
 from engine.core.rates import Bucket
