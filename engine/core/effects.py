@@ -207,6 +207,11 @@ class PostAlert(Effect[None]):
     annotations: Labels
     lasts_ns: int
 
+    @property
+    def about(self) -> str:
+        """The alert's name."""
+        return self.labels.get("alertname", "")
+
 
 @dataclass(frozen=True, slots=True)
 class ListSilences(Effect[Sequence[Resource]]):
@@ -221,6 +226,11 @@ class CreateSilence(Effect[str]):
     lasts_ns: int
     created_by: str
     comment: str
+
+    @property
+    def about(self) -> str:
+        """What must match."""
+        return ", ".join(f"{matcher.name}={matcher.value}" for matcher in self.matchers)
 
 
 @dataclass(frozen=True, slots=True)

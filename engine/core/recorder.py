@@ -110,7 +110,7 @@ def target_of(effect: Effect[Any]) -> str:
     if isinstance(effect, Create):
         metadata = effect.resource.get("metadata", {})
         return f"{effect.resource.get('kind', '')} {metadata.get('namespace', '')}/{metadata.get('name', '')}"
-    for name in ("query", "channel", "silence_id", "origin"):
+    for name in ("query", "channel", "silence_id", "origin", "about"):
         text = getattr(effect, name, "")
         if text:
             return str(text)

@@ -116,6 +116,17 @@ def test_a_run_charges_every_nanosecond_and_repeats_itself() -> None:
         assert set(run_row(result)["checks"].values()) == {0}, action
 
 
+def test_rows_tell_what_each_effect_was_about() -> None:
+    for action, parameters, expected in (
+        ("silence_alert", {"name": "X", "labels": {"a": "b"}}, ["a=b, alertname=X"]),
+        ("create_alert", {"name": "X"}, ["", "X"]),
+        ("webhook", {"url": "https://h.example.com/secret?token=t"}, ["https://h.example.com"]),
+        ("notification", {"channel": "ops", "message": "m"}, ["ops"]),
+    ):
+        result = simulate(run_spec(acting(action, **parameters), load=1, detail=True))
+        assert [row["target"] for row in of_type(result, "effect")] == expected
+
+
 def test_a_server_that_fails_by_chance_is_tried_again_with_other_dice() -> None:
     step = Step(
         "s", action="notification", parameters={"channel": "ops", "message": "m"}, retry=RetryPolicy(20)
