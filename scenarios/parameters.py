@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from scenarios.parameter import Parameter
+from scenarios.upkeep_parameters import UPKEEP
 
 __all__ = ["CATALOGUE", "Parameter", "defaults"]
 
@@ -429,7 +430,9 @@ _ENTRIES: Final = (
     ),
 )
 
-CATALOGUE: Final[Mapping[str, Parameter]] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+CATALOGUE: Final[Mapping[str, Parameter]] = MappingProxyType(
+    {entry.name: entry for entry in (*_ENTRIES, *UPKEEP)}
+)
 
 
 def defaults() -> dict[str, Any]:

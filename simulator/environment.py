@@ -149,6 +149,7 @@ class _Run:
             self._host.feed(WorkflowRegistered(Workflow.from_json(subflow)))
         self._host.feed(WorkflowRegistered(workflow))
         self._agenda.after(spec.horizon_ns, self._stop)
+        self._cluster.start()
         self._outside.start(spec.workload.workflow)
         if spec.detail:
             self._sampling.every_second()

@@ -48,6 +48,20 @@ class Stream:
         value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
         return (((value ^ (value >> 31)) >> 11) + 0.5) * _UNIT
 
+    def sampled(self, sampler: Sampler) -> Callable[[int], int]:
+        """Return what gives `sampler(self.uniform(key))` for a key in one call: requests ask very often."""
+        if isinstance(sampler, Constant):
+            return lambda _key: sampler.ns
+        base = self._base
+
+        def sample(key: int) -> int:
+            value = ((base ^ key) + _GOLDEN) & _MASK
+            value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+            value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+            return sampler((((value ^ (value >> 31)) >> 11) + 0.5) * _UNIT)
+
+        return sample
+
 
 class Streams:
     """All streams of one run."""

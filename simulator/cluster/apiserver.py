@@ -6,6 +6,7 @@ on arrival and a call costs one agenda entry (two if the bucket makes it wait).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from engine.core.causes import Cause
@@ -76,22 +77,18 @@ class Level:
 class ServiceTimes:
     """How long the server works on a request, keyed by who asks for what."""
 
-    __slots__ = ("_per_object_ns", "_read", "_stream", "_write")
+    __slots__ = ("_per_object_ns", "_read", "write")
 
     def __init__(self, stream: Stream, read: Sampler, write: Sampler, per_object_ns: int) -> None:
         """Use one distribution for reads, one for writes, and a constant per object listed."""
-        self._stream = stream
-        self._read = read
-        self._write = write
+        self._read = stream.sampled(read)
         self._per_object_ns = per_object_ns
+        self.write = stream.sampled(write)
+        """Of a write, its etcd commit included, by its key."""
 
     def read(self, key: int, objects: int = 0) -> int:
         """Return the service time of a read that lists `objects` objects."""
-        return self._read(self._stream.uniform(key)) + objects * self._per_object_ns
-
-    def write(self, key: int) -> int:
-        """Return the service time of a write, its etcd commit included."""
-        return self._write(self._stream.uniform(key))
+        return self._read(key) + objects * self._per_object_ns
 
 
 class Client:
@@ -125,6 +122,23 @@ class Client:
     def write(self, operation: Operation, key: int, link: Link) -> Call:
         """Send a write."""
         return self._send(operation, self.times.write(key), link)
+
+    def unattended(self, key: int, served: Callable[[int], None], *, writes: bool = True) -> None:
+        """Send a request that changes nothing the model reads.
+
+        `served` is told the instant of its end once the server has it. Nobody acts on the answer, so it costs
+        no agenda entry, unless the bucket makes it wait.
+        """
+        now = self._agenda.now
+        service_ns = self.times.write(key) if writes else self.times.read(key)
+        start = self.bucket.reserve(now)
+        if start > now:
+            self._agenda.after(start - now, partial(self._serve, service_ns, served))
+        else:
+            served(self._level.seats.reserve(now, service_ns) + service_ns)
+
+    def _serve(self, service_ns: int, served: Callable[[int], None], _entry: Any) -> None:
+        served(self._level.seats.reserve(self._agenda.now, service_ns) + service_ns)
 
     def _send(self, operation: Operation, service_ns: int, link: Link) -> Call:
         call = Call(self._level, operation, service_ns, link)

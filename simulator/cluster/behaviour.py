@@ -30,6 +30,12 @@ class Probe:
     period_ns: int
     successes: int
 
+    def failures(self, started: int, startup_ns: int, seen: int) -> range:
+        """Return when the pod is probed before the application is ready."""
+        first = started + self.initial_delay_ns
+        first += max(0, -(-(seen - first) // self.period_ns)) * self.period_ns
+        return range(first, started + startup_ns, self.period_ns)
+
     def first_success(self, started: int, startup_ns: int, seen: int) -> int:
         """Return when the pod is found ready: the first probe at or after both the application and PLEG are.
 

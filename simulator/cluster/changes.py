@@ -16,6 +16,7 @@ GOING: Final = 8  # it has been asked to go
 READY: Final = 16  # its Ready condition has become true, or no longer is
 ENDED: Final = 32  # its phase has become a final one
 OWNED: Final = 64  # its labels or its owners
+STARTED: Final = 128  # it has become Running
 
 
 def changes_of(kind: str, before: Resource | None, after: Resource | None) -> int:
@@ -39,4 +40,19 @@ def changes_of(kind: str, before: Resource | None, after: Resource | None) -> in
             changes += READY
         if has_ended(before) != has_ended(after):
             changes += ENDED
+        elif _runs(after) and not _runs(before):
+            changes += STARTED
     return changes
+
+
+def controller_kind(resource: Resource) -> str:
+    """Return the kind of an object's controlling owner, or an empty text."""
+    for owner in resource["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            kind: str = owner["kind"]
+            return kind
+    return ""
+
+
+def _runs(pod: Resource) -> bool:
+    return (pod.get("status") or {}).get("phase") == "Running"

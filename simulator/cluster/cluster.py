@@ -18,17 +18,22 @@ from simulator.cluster.daemonset import DaemonSetController
 from simulator.cluster.demands import Demands
 from simulator.cluster.deployment import DeploymentController
 from simulator.cluster.disruption import DisruptionController
+from simulator.cluster.endpoints import Endpoints
+from simulator.cluster.events import EventRecorder
 from simulator.cluster.garbage import GarbageCollector
+from simulator.cluster.heartbeats import Heartbeats
 from simulator.cluster.images import Images
 from simulator.cluster.job import JobController
 from simulator.cluster.kubelet import Kubelet, KubeletSettings
 from simulator.cluster.objects import condition_of, has_ended, is_terminating
 from simulator.cluster.quota import Quotas
+from simulator.cluster.quotastatus import QuotaStatus
 from simulator.cluster.replicaset import ReplicaSetController
 from simulator.cluster.resize import Resizes
 from simulator.cluster.scheduler import Scheduler
 from simulator.cluster.statefulset import StatefulSetController
 from simulator.cluster.store import Store
+from simulator.cluster.upkeep import Upkeep
 from simulator.cluster.volumes import StorageController
 from simulator.cluster.watch import Watch
 from simulator.cluster.workqueue import Sync, WorkQueue
@@ -80,6 +85,7 @@ class Cluster:
         self._times = self._service_times()
         self._levels: dict[str, Level] = {}
         self.quotas = Quotas(self.store, self.demands)
+        self._heartbeats = self._build_heartbeats()
         self.engine_client = self._client(
             "engine", "workload-low", engine.client_qps, engine.client_burst, Cause.CLIENT_THROTTLE
         )
@@ -89,6 +95,9 @@ class Cluster:
         )  # fmt: skip
         self._build_controllers(manager)
         self._build_set_controllers(manager)
+        Endpoints(self.watch, self._upkeep("endpointslice-controller"), self._upkeep("endpoint-controller"))
+        admission = self._client("apiserver", "exempt", None, 1, Cause.API_SERVICE)
+        QuotaStatus(self.watch, admission, self._upkeep("resourcequota-controller"))
         self.storage = self._build_storage()
         self.scheduler = self._build_scheduler()
         self._behaviours = Behaviours(
@@ -109,6 +118,22 @@ class Cluster:
     ) -> Resource:
         """Carry out a client's patch, with what the API server checks of it."""
         return patch(self.store, self.quotas, ref, changes, link, version, subresource)
+
+    def start(self) -> None:
+        """Begin what goes on for ever: leases, and the status of nodes."""
+        self._heartbeats.start()
+
+    def _build_heartbeats(self) -> Heartbeats:
+        heartbeats = Heartbeats(self._agenda, self._streams.stream("heartbeat"))
+        client = self._client("leader-election", "leader-election", None, 1, Cause.CONTROLLER_THROTTLE)
+        for name in ("kube-controller-manager", "kube-scheduler"):
+            heartbeats.every(self._constant_ns("leader_election.retry_period"), client, name)
+        return heartbeats
+
+    def _recorder(self, client: Client, *, filtered: bool = True) -> EventRecorder:
+        """Return a broadcaster of cluster events; the newer one (events.k8s.io) filters nothing."""
+        burst, refill_ns = int(self._number("events.burst")), self._constant_ns("events.refill")
+        return EventRecorder(self._agenda, client, burst, refill_ns if filtered else 0)
 
     def _number(self, name: str) -> float:
         value: float = self._parameters[name]
@@ -133,7 +158,8 @@ class Cluster:
 
     def _client(self, name: str, level: str, qps: float | None, burst: int, throttle: Cause) -> Client:
         if level not in self._levels:
-            self._levels[level] = Level(self._agenda, level, int(self._number(f"apiserver.seats.{level}")))
+            seats = 0 if level == "exempt" else int(self._number(f"apiserver.seats.{level}"))
+            self._levels[level] = Level(self._agenda, level, seats)
             self.stations.append(self._levels[level].seats)
         bucket = TokenBucket(f"client.{name}", qps, burst)
         client = Client(self._levels[level], self._times, bucket, throttle)
@@ -148,6 +174,8 @@ class Cluster:
         self.deployments = DeploymentController(store, watch, client, self.timestamp)
         self.jobs = JobController(store, watch, client)
         self.disruption = DisruptionController(store, watch, client)
+        for controller in (self.replicasets, self.deployments, self.jobs):
+            controller.events = self._recorder(client)
         self.replicasets.queue = self._queue("replicaset", self.replicasets.sync)
         self.deployments.queue = self._queue("deployment", self.deployments.sync)
         self.jobs.queue = self._queue("job", self.jobs.sync)
@@ -163,6 +191,18 @@ class Cluster:
         self.statefulsets.queue = self._queue("statefulset", self.statefulsets.sync)
         self.daemonsets.queue = self._queue("daemonset", self.daemonsets.sync)
         self.garbage.queue = self._queue("garbage-collector", self.garbage.sync)
+
+    def _upkeep(self, name: str) -> Upkeep:
+        """Return a controller that is modelled as load only, with a client of its own (clientbuilder.go)."""
+        return Upkeep(
+            name, self._agenda, self._controller_client(name), self._constant_ns("controller_manager.sync")
+        )
+
+    def _controller_client(self, name: str) -> Client:
+        return self._client(
+            name, "workload-high", self._number("controller_manager.qps"),
+            int(self._number("controller_manager.burst")), Cause.CONTROLLER_THROTTLE,
+        )  # fmt: skip
 
     def _build_storage(self) -> StorageController:
         qps, burst = self._number("storage.qps"), int(self._number("storage.burst"))
@@ -198,6 +238,7 @@ class Cluster:
             (self._constant_ns("scheduler.backoff.initial"), self._constant_ns("scheduler.backoff.max")),
             self.timestamp,
         )
+        scheduler.events = self._recorder(client, filtered=False)
         self.stations.append(scheduler.meter)
         return scheduler
 
@@ -210,6 +251,12 @@ class Cluster:
             self._node_changed(None, node, beginning)
         for key in sorted(self.watch.cache.get("Pod", {})):
             self._adopt(self.watch.cache["Pod"][key], beginning)
+        autoscaler = self._controller_client("horizontal-pod-autoscaler")
+        period_ns = self._constant_ns("autoscaler.sync_period")
+        for key in self.watch.cache.get("HorizontalPodAutoscaler", {}):
+            # Its scale, two metrics, then its status (k/k pkg/controller/podautoscaler/horizontal.go).
+            name = "/".join(key)
+            self._heartbeats.every(period_ns, autoscaler, name, requests=4)
         self.scheduler.load(beginning)
         self.replicasets.load(beginning)
         self.deployments.load()
@@ -258,8 +305,17 @@ class Cluster:
             self.timestamp,
         )
         kubelet.mount = self.storage.mount
+        kubelet.events = self._recorder(self._event_client(name))
         self.stations.append(kubelet.starts)
         self.kubelets[name] = kubelet
+        # A client of its own, without a limit (cmd/kubelet/app/server.go heartbeatClientConfig).
+        heart = self._client(f"heartbeat.{name}", "node-high", None, 1, Cause.CONTAINER_START)
+        self._heartbeats.every(self._constant_ns("kubelet.lease_period"), heart, f"lease/{name}")
+        self._heartbeats.every(self._constant_ns("kubelet.node_status_period"), heart, f"status/{name}")
+
+    def _event_client(self, node: str) -> Client:
+        qps, burst = self._number("kubelet.event_qps"), int(self._number("kubelet.event_burst"))
+        return self._client(f"kubelet-events.{node}", "system", qps, burst, Cause.CONTAINER_START)
 
     def _images(self, node: str) -> Images:
         images = Images(

@@ -44,7 +44,7 @@ class DaemonSetController:
         self._failed: dict[Key, bool] = {}
         watch.subscribe(("DaemonSet",), self._set_changed)
         watch.subscribe(("Node",), self._node_changed)
-        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED)
+        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED, "DaemonSet")
 
     def load(self, link: Link) -> None:
         """Take in the nodes, the sets and their pods that exist before time 0."""

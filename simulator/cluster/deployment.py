@@ -12,6 +12,7 @@ from engine.core.errors import Conflict, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Call, Client
 from simulator.cluster.changes import GONE
+from simulator.cluster.events import EventRecorder
 from simulator.cluster.objects import has_ended, key_of, owner_of, with_condition
 from simulator.cluster.offspring import new_replicaset
 from simulator.cluster.revisions import REVISION, Revisions, same_template
@@ -35,6 +36,7 @@ class DeploymentController:
     def __init__(self, store: Store, watch: Watch, client: Client, timestamp: Callable[[], str]) -> None:
         """`timestamp` renders the virtual clock for condition times."""
         self.queue: WorkQueue
+        self.events: EventRecorder
         self._store = store
         self._watch = watch
         self._client = client
@@ -193,6 +195,8 @@ class DeploymentController:
         )
         yield call
         self._owned.setdefault(key, {})[replicaset["metadata"]["name"]] = None
+        if replicas:
+            self._tell_of_scaling(replicaset)
         return (yield from self._set_revision(deployment, revision, call.link))
 
     def _create_once(self, replicaset: Resource, link: Link) -> None:
@@ -223,7 +227,17 @@ class DeploymentController:
 
     def _scale(self, replicaset: Resource, replicas: int, desired: int, link: Link) -> Steps:
         changes = {"spec": {"replicas": replicas}, "metadata": {"annotations": {DESIRED: str(desired)}}}
-        return (yield from self._write(replicaset, changes, link)).link
+        link = (yield from self._write(replicaset, changes, link)).link
+        if replicas != replicaset["spec"]["replicas"]:
+            self._tell_of_scaling(replicaset)
+        return link
+
+    def _tell_of_scaling(self, replicaset: Resource) -> None:
+        """Record a cluster event: ScalingReplicaSet, about the Deployment."""
+        about = owner_of(replicaset, "Deployment")
+        if about is not None:
+            name = f"event/{about[0]}/{replicaset['metadata']['name']}"
+            self.events.record(about, self._client.repeated(name))
 
     def _forget_old(self, key: Key, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
         """Delete the oldest of the ReplicaSets that are empty and beyond the history limit."""

@@ -8,6 +8,7 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
+from simulator.cluster.events import EventRecorder
 from simulator.cluster.objects import condition_of, is_active, key_of, owner_of
 from simulator.cluster.offspring import new_pod
 from simulator.cluster.store import Key, Store
@@ -27,6 +28,7 @@ class JobController:
     def __init__(self, store: Store, watch: Watch, client: Client) -> None:
         """Follow jobs and their pods."""
         self.queue: WorkQueue
+        self.events: EventRecorder
         self._store = store
         self._watch = watch
         self._client = client
@@ -36,7 +38,7 @@ class JobController:
         self._failures: dict[Key, int] = {}
         self._held_until: dict[Key, int] = {}
         watch.subscribe(("Job",), self._job_changed)
-        watch.subscribe(("Pod",), self._pod_changed)
+        watch.subscribe(("Pod",), self._pod_changed, owner="Job")
 
     def load(self, link: Link) -> None:
         """Take in the jobs and their pods that exist before time 0."""
@@ -92,6 +94,7 @@ class JobController:
         while not held and active < wanted:
             call = self._create(key, job, link)
             yield call
+            self.events.record(key, entity(f"event/{key[0]}/{key[1]}") + self._created[key])
             link = call.link
             active += 1
             if call.error is not None:

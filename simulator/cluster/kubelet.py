@@ -16,8 +16,9 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import ApiError
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend
-from simulator.cluster.apiserver import Client
+from simulator.cluster.apiserver import Call, Client
 from simulator.cluster.behaviour import Behaviours, Life
+from simulator.cluster.events import EventRecorder
 from simulator.cluster.images import Images
 from simulator.cluster.objects import has_ended, is_terminating, key_of
 from simulator.cluster.podstatus import ended_status, running_status
@@ -30,6 +31,10 @@ from simulator.tasks import Story, Task, Waitable
 # entry; then 10 s doubling to 300 s (k/k pkg/kubelet/kuberuntime doBackOff, kubelet.go MaxContainerBackOff).
 CRASH_BACKOFF_NS = 10_000_000_000
 CRASH_BACKOFF_NS_MAX = 300_000_000_000
+# What a kubelet asks for about one pod, once each; the get before a status's patch has the number after it.
+_TOKEN, _REMOVE, _RUNNING, _READY, _OVER, _FAILED, _STOPPED = 1, 2, 10, 20, 30, 40, 50
+# Its cluster events, one a container each: k containers use the numbers from 100 to 100 + 5 k.
+_PULLED, _CREATED, _STARTED, _KILLING, _BACK_OFF, _KINDS = 100, 101, 102, 103, 104, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class Kubelet:
         self._settings = settings
         self._behaviours = behaviours
         self._timestamp = timestamp
+        self.events: EventRecorder
         self.mount: Callable[[Resource], Any] = _mounted  # what is waited for before volumes are there
         self._pods: dict[Key, _Pod] = {}
         self._pleg_phase = round(settings.pleg_period_ns * settings.stream.uniform(entity(f"pleg/{node}")))
@@ -118,15 +124,16 @@ class Kubelet:
         if mount is not None:
             yield mount
             link = mount.link
+        link = yield from self._set_up_volumes(pod, name, link)
         while True:
-            setup = settings.volume_setup(settings.stream.uniform(name)) if not restarts else 0
-            if setup:
-                yield setup
             now = self._agenda.now
+            self._tell_of(pod, _PULLED)
             service = settings.container_start(settings.stream.uniform(name, restarts))
             began = self.starts.reserve(now, service)
             yield began + service - now
             known.started = True
+            self._tell_of(pod, _CREATED)
+            self._tell_of(pod, _STARTED)
             started = self._agenda.now
             link = extend(link, Cause.CONTAINER_START, started)
             crashed = life.crashes_after(name, restarts)
@@ -141,9 +148,29 @@ class Kubelet:
             link = extend(link, Cause.READINESS, self._agenda.now)  # it was awaited, and crashed instead
             backoff = crash_backoff_ns(restarts)
             if backoff:
+                self._tell_of(pod, _BACK_OFF)
                 link = extend(link, Cause.CRASH_BACKOFF, self._agenda.now + backoff)
                 yield backoff
             restarts += 1
+
+    def _set_up_volumes(self, pod: Resource, name: int, link: Link) -> Generator["int | Waitable", Any, Link]:
+        """Mount the volumes, the token of the pod's service account among them: each pod gets its own."""
+        setup = self._settings.volume_setup(self._settings.stream.uniform(name))
+        mounted = self._agenda.now + setup
+        if pod["spec"].get("automountServiceAccountToken", True):
+            call = self._client.write(_nothing, self._key(_TOKEN, pod), link)
+            yield call
+            if self._agenda.now >= mounted:  # else the volumes were what took so long
+                return call.link
+        yield mounted - self._agenda.now
+        return link
+
+    def _tell_of(self, pod: Resource, what: int) -> None:
+        """Record a cluster event about each of the pod's containers."""
+        about, key = key_of(pod), self._key(what, pod)
+        for _ in pod["spec"]["containers"]:
+            self.events.record(about, key)
+            key += _KINDS
 
     def _live(
         self, pod: Resource, life: Life, started: int, restarts: int, link: Link
@@ -154,8 +181,7 @@ class Kubelet:
         ready = life.probe is None or life.run_ns is not None
         status = partial(running_status, now=self._timestamp(), ready=ready, restarts=restarts)
         running = extend(link, Cause.CONTAINER_START, seen)
-        call = self._client.write(partial(self._report, pod, status), self._key("running", pod), running)
-        yield call
+        call = yield from self._write_status(pod, status, self._key(_RUNNING, pod), running)
         if life.run_ns is not None:
             yield from self._run_out(pod, life, started, call.link)
         elif life.probe is not None:
@@ -166,10 +192,14 @@ class Kubelet:
             elif seen > started + max(life.startup_ns, life.probe.initial_delay_ns):
                 link = running
             link = extend(link, Cause.READINESS, probed)
+            for failed in life.probe.failures(started, life.startup_ns, seen):
+                if failed > self._agenda.now:
+                    yield failed - self._agenda.now
+                self.events.record(key_of(pod), self._client.repeated(f"unhealthy/{'/'.join(key_of(pod))}"))
             if probed > self._agenda.now:
                 yield probed - self._agenda.now
             status = partial(running_status, now=self._timestamp(), ready=True, restarts=restarts)
-            yield self._client.write(partial(self._report, pod, status), self._key("ready", pod), link)
+            yield from self._write_status(pod, status, self._key(_READY, pod), link)
 
     def _run_out(
         self, pod: Resource, life: Life, started: int, link: Link
@@ -184,7 +214,7 @@ class Kubelet:
         status = partial(
             ended_status, now=self._timestamp(), phase=phase, code=life.exit_code, message=life.message
         )
-        yield self._client.write(partial(self._report, pod, status), self._key(phase.lower(), pod), link)
+        yield from self._write_status(pod, status, self._key(_OVER, pod), link)
 
     def _fail(self, pod: Resource, link: Link) -> Generator["int | Waitable", Any, None]:
         """Report at the next relist that a pod whose containers are not restarted has crashed."""
@@ -193,7 +223,7 @@ class Kubelet:
         link = extend(link, Cause.CONTAINER_START, seen)
         yield seen - self._agenda.now
         status = partial(ended_status, now=self._timestamp(), phase="Failed", code=1)
-        yield self._client.write(partial(self._report, pod, status), self._key("failed", pod), link)
+        yield from self._write_status(pod, status, self._key(_FAILED, pod), link)
 
     def tell(
         self, pod: Resource, status: Callable[[Resource], Mapping[str, Any]], what: str, link: Link
@@ -208,7 +238,7 @@ class Kubelet:
         yield seen - self._agenda.now
         link = extend(link, Cause.CONTAINER_START, seen)
         key = self._client.repeated(f"{what}/{'/'.join(key_of(pod))}")
-        yield self._client.write(partial(self._report, pod, status), key, link)
+        yield from self._write_status(pod, status, key, link)
 
     def _stop(self, known: _Pod, pod: Resource, link: Link) -> None:
         known.stopping = True
@@ -220,15 +250,26 @@ class Kubelet:
         ref = Ref("Pod", pod["metadata"]["name"], pod["metadata"].get("namespace", ""))
         grace_ns = pod["metadata"].get("deletionGracePeriodSeconds", 30) * 1_000_000_000
         exit_ns = min(self._behaviours.exit_ns(pod), grace_ns) if known.started and not has_ended(pod) else 0
+        if known.started and not has_ended(pod):
+            self._tell_of(pod, _KILLING)
         if exit_ns:
             link = extend(link, Cause.TERMINATION_GRACE, self._agenda.now + exit_ns)
             yield exit_ns
         phase = "Succeeded" if life_is_over(pod) else "Failed"
         status = partial(ended_status, now=self._timestamp(), phase=phase)
-        call = self._client.write(partial(self._report, pod, status), self._key("stopped", pod), link)
-        yield call
+        call = yield from self._write_status(pod, status, self._key(_STOPPED, pod), link)
         uid = pod["metadata"]["uid"]
-        yield self._client.write(partial(self._remove, ref, uid), self._key("remove", pod), call.link)
+        yield self._client.write(partial(self._remove, ref, uid), self._key(_REMOVE, pod), call.link)
+
+    def _write_status(
+        self, pod: Resource, status: Callable[[Resource], Mapping[str, Any]], key: int, link: Link
+    ) -> Generator["int | Waitable", Any, Call]:
+        """Get the pod, then patch its status (k/k pkg/kubelet/status/status_manager.go syncPod)."""
+        got = self._client.read(_nothing, key + 1, link)
+        yield got
+        patched = self._client.write(partial(self._report, pod, status), key, got.link)
+        yield patched
+        return patched
 
     def _report(self, pod: Resource, status: Callable[[Resource], Mapping[str, Any]], link: Link) -> None:
         """Write the pod's status, unless the pod is gone or is another by now."""
@@ -249,9 +290,13 @@ class Kubelet:
         return at + (self._pleg_phase - at) % period
 
     @staticmethod
-    def _key(what: str, pod: Resource) -> int:
-        namespace, name = key_of(pod)
-        return entity(f"{what}/{namespace}/{name}")
+    def _key(what: int, pod: Resource) -> int:
+        """Return the key of a request about a pod, and of its cluster events: neighbours draw apart."""
+        return entity("/".join(key_of(pod))) + what
+
+
+def _nothing(_link: Link) -> None:
+    """Change nothing: a request that is made for its answer, or for what is not modelled."""
 
 
 def _mounted(_pod: Resource) -> None:

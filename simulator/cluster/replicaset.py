@@ -16,6 +16,7 @@ from engine.core.errors import ApiError, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
 from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY
+from simulator.cluster.events import EventRecorder
 from simulator.cluster.objects import condition_of, is_active, is_ready, key_of, owner_of
 from simulator.cluster.offspring import new_pod
 from simulator.cluster.slots import Slots
@@ -35,6 +36,7 @@ class ReplicaSetController:
     def __init__(self, store: Store, watch: Watch, client: Client, slow_start: int) -> None:
         """Begin batches of creations with `slow_start` pods."""
         self.queue: WorkQueue
+        self.events: EventRecorder
         self._store = store
         self._watch = watch
         self._client = client
@@ -44,7 +46,7 @@ class ReplicaSetController:
         self._awaited: dict[Key, set[str]] = {}
         self._written: dict[Key, dict[str, Any]] = {}  # the cache may not show the last status yet
         watch.subscribe(("ReplicaSet",), self._replicaset_changed)
-        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED)
+        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED, "ReplicaSet")
 
     def load(self, link: Link) -> None:
         """Take in the pods that exist before time 0, and look at every ReplicaSet that is not as wanted."""
@@ -135,6 +137,8 @@ class ReplicaSetController:
             gathered = Gather(calls)
             yield gathered
             link = gathered.link
+            for pod in pods:  # SuccessfulCreate, or FailedCreate
+                self.events.record(key, entity(f"create/{key[0]}/{pod['metadata']['name']}") + 1)
             refused = [
                 (pod["metadata"]["name"], call.error)
                 for pod, call in zip(pods, calls, strict=True)
@@ -164,6 +168,8 @@ class ReplicaSetController:
             calls.append(self._client.write(operation, entity(f"delete/{key[0]}/{name}"), link))
         gathered = Gather(calls)
         yield gathered
+        for pod in active[:count]:  # SuccessfulDelete
+            self.events.record(key, entity(f"delete/{key[0]}/{pod['metadata']['name']}") + 1)
         return gathered.link
 
     def _pods_by_node(self, key: Key, replicaset: Resource) -> Counter[str]:

@@ -19,6 +19,7 @@ from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Call, Client
 from simulator.cluster.changes import ENDED, GONE, NEW, SPEC
 from simulator.cluster.demands import Demands
+from simulator.cluster.events import EventRecorder
 from simulator.cluster.objects import has_ended, key_of, with_condition
 from simulator.cluster.placement import Demand, NodeFree, choose, unschedulable_message
 from simulator.cluster.store import Key, Store
@@ -57,6 +58,7 @@ class Scheduler:
     ) -> None:
         """`cycle` is the time of one scheduling cycle; `backoff_ns` is (first, most)."""
         self.meter = Meter("scheduler", 1)
+        self.events: EventRecorder
         self._agenda = agenda
         self._store = store
         self._watch = watch
@@ -180,6 +182,7 @@ class Scheduler:
     def _bound(self, waiting: _Waiting, call: Call) -> None:
         """Forget the assumption if the binding was refused: the pod is gone, or is another, or is bound."""
         if call.error is None:
+            self.events.record(waiting.key, entity(f"bind/{waiting.key[0]}/{waiting.key[1]}") + 1)
             return
         pod = self._watch.cache["Pod"].get(waiting.key)
         if pod is None or not pod["spec"].get("nodeName"):
@@ -198,6 +201,7 @@ class Scheduler:
         if told != conditions:
             key = entity(f"unschedulable/{ref.namespace}/{ref.name}/{waiting.attempts}")
             self._client.write(partial(self._tell, ref, told), key, waiting.link)
+            self.events.record(waiting.key, key + 1)  # FailedScheduling
 
     def _tell(self, ref: Ref, conditions: list[Any], link: Link) -> None:
         try:

@@ -41,7 +41,9 @@ class StatefulSetController:
         self._templates: dict[Key, dict[str, Resource]] = {}  # by revision
         self._failed: dict[Key, bool] = {}
         watch.subscribe(("StatefulSet",), self._set_changed)
-        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED)
+        watch.subscribe(
+            ("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED, "StatefulSet"
+        )
 
     def load(self, link: Link) -> None:
         """Take in the sets and their pods that exist before time 0."""

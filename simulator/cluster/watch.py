@@ -12,7 +12,7 @@ from engine.core.causes import Cause
 from engine.core.effects import Resource
 from simulator.agenda import Agenda
 from simulator.attribution import Link
-from simulator.cluster.changes import changes_of
+from simulator.cluster.changes import OWNED, changes_of, controller_kind
 from simulator.cluster.objects import key_of
 from simulator.cluster.store import Key
 from simulator.streams import Constant, Sampler, Stream, entity
@@ -34,20 +34,21 @@ class Watch:
         self._stream = stream
         self._delivered_at = 0
         self._counts: dict[str, int] = {}
-        self._handlers: dict[str, list[tuple[Handler, int]]] = {}
-        self._routes: dict[tuple[str, int], list[Handler]] = {}
+        self._handlers: dict[str, list[tuple[Handler, int, str]]] = {}
+        self._routes: dict[tuple[str, int, str], list[Handler]] = {}
 
     def load(self, objects: Mapping[str, Mapping[Key, Resource]]) -> None:
         """Fill the cache with what exists before time 0."""
         self.cache = {kind: dict(of_kind) for kind, of_kind in objects.items()}
 
-    def subscribe(self, kinds: Iterable[str], handler: Handler, changes: int = 0) -> None:
+    def subscribe(self, kinds: Iterable[str], handler: Handler, changes: int = 0, owner: str = "") -> None:
         """Call `handler` for every delivery of these kinds; earlier subscribers are called first.
 
-        With `changes` only for deliveries that changed one of them.
+        With `changes` only for deliveries that changed one of them; with `owner` only for pods that a
+        controller of this kind owns, or whose owner may have changed.
         """
         for kind in kinds:
-            self._handlers.setdefault(kind, []).append((handler, changes))
+            self._handlers.setdefault(kind, []).append((handler, changes, owner))
         self._routes.clear()
 
     def published(self, kind: str, before: Resource | None, after: Resource | None, link: Link) -> None:
@@ -77,10 +78,17 @@ class Watch:
         else:
             of_kind[key_of(after)] = after
         self.changes = changes = changes_of(kind, before, after)
-        route = self._routes.get((kind, changes))
+        owner = controller_kind(after or before or {}) if kind == "Pod" else ""
+        route = self._routes.get((kind, changes, owner))
         if route is None:
-            followers = self._handlers.get(kind, ())
-            route = [handler for handler, concern in followers if not concern or concern & changes]
-            self._routes[kind, changes] = route
+            route = self._routes[kind, changes, owner] = self._route(kind, changes, owner)
         for handler in route:
             handler(before, after, link)
+
+    def _route(self, kind: str, changes: int, owner: str) -> list[Handler]:
+        """Return whom a delivery concerns."""
+        return [
+            handler
+            for handler, concern, owned_by in self._handlers.get(kind, ())
+            if (not concern or concern & changes) and (not owned_by or owned_by == owner or changes & OWNED)
+        ]

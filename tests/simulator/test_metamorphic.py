@@ -118,7 +118,7 @@ KNOBS = {
     "volume set-up": parameter(
         "container start", "kubelet.volume_setup", 0.3, 0.1, dict.fromkeys(STARTING, 200)
     ),
-    "API reads": parameter("API service", "apiserver.service.read", 0.008, 0.002, dict.fromkeys(ALL, 2 * 6)),
+    "API reads": parameter("API service", "apiserver.service.read", 0.008, 0.002, dict.fromkeys(ALL, 3 * 6)),
     "API writes": parameter(
         "API service",
         "apiserver.service.write",
@@ -258,7 +258,10 @@ def test_a_wider_controller_bucket_gives_back_the_controllers_throttle() -> None
     assert slow["causes"]["controller throttle"] > fast["causes"]["controller throttle"] > 0
     gained = duration_ns(slow) - duration_ns(fast)
     assert gained > SECOND_NS
-    assert lost_charges(slow, fast) == {"controller throttle": gained}
+    lost = lost_charges(slow, fast)  # a pass also waits for the one before it, which waits for its tokens
+    assert lost.keys() == {"controller throttle", "controller queue"}
+    assert lost["controller throttle"] > 0.8 * gained
+    assert sum(lost.values()) == gained
 
 
 def test_more_seats_give_back_the_wait_for_a_seat_and_nothing_else() -> None:

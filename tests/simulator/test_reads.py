@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.actions.pods import is_live, is_ready
 from engine.core.effects import Reads, Ref, Resource, Selection, WaitUntil
 from simulator.attribution import root
-from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY, SPEC, changes_of
+from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY, SPEC, STARTED, changes_of
 from simulator.cluster.objects import has_ended, is_terminating
 from simulator.cluster.objects import is_ready as is_ready_in_the_model
 from tests.simulator.test_waits import World
@@ -87,6 +87,10 @@ def test_a_wait_for_the_spec_is_not_asked_about_the_status() -> None:
     assert len(asked) == 2
 
 
+def runs(pod: Resource) -> bool:
+    return bool((pod.get("status") or {}).get("phase") == "Running")
+
+
 @given(writes)
 def test_every_change_that_a_follower_may_name_is_named(changes: Any) -> None:
     """Judged on the objects themselves, before and after."""
@@ -105,6 +109,8 @@ def test_every_change_that_a_follower_may_name_is_named(changes: Any) -> None:
         assert bool(told & GOING) == (is_terminating(before) != is_terminating(after))
         assert bool(told & READY) == (is_ready_in_the_model(before) != is_ready_in_the_model(after))
         assert bool(told & ENDED) == (has_ended(before) != has_ended(after))
+        became = (runs(before), runs(after)) == (False, True)
+        assert bool(told & STARTED) == (became and not told & ENDED)
 
     world.watch.subscribe(("Pod",), judge)
     only: list[int] = []

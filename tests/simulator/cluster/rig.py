@@ -25,6 +25,7 @@ def constant(seconds: float) -> dict[str, Any]:
 
 # Every duration is its own round number, so that a sum tells what it is made of.
 READ, WRITE, WATCH, SYNC, CYCLE = 3 * MS, 7 * MS, 2 * MS, 1 * MS, 4 * MS
+REPORT = READ + WRITE  # a kubelet gets a pod before it patches its status
 VOLUMES, START, STARTUP, EXIT = 300 * MS, 500 * MS, 1 * S, 2 * S
 PARAMETERS = {
     "apiserver.service.read": constant(READ / S),

@@ -5,6 +5,7 @@ from tests.simulator.cluster.objects import job, node, quota
 from tests.simulator.cluster.rig import (
     CYCLE,
     MS,
+    REPORT,
     START,
     STARTUP,
     SYNC,
@@ -38,7 +39,7 @@ def test_a_job_runs_its_pod_out_and_completes() -> None:
     rig.run_until(lambda: ended(rig) == "Complete")
     bound = WATCH + SYNC + WRITE + WATCH + CYCLE + WRITE
     started = bound + WATCH + VOLUMES + START
-    succeeded = rig.relist_after("n1", started + 5 * S) + WRITE
+    succeeded = rig.relist_after("n1", started + 5 * S) + REPORT
     assert rig.now == succeeded + WATCH + SYNC + WRITE
     assert (status(rig)["succeeded"], status(rig)["active"], status(rig)["failed"]) == (1, 0, 0)
     rig.run(60 * S)

@@ -10,6 +10,7 @@ from tests.simulator.cluster.objects import Object, bare_pod, deployment, node
 from tests.simulator.cluster.rig import (
     EXIT,
     MS,
+    REPORT,
     START,
     STARTUP,
     VOLUMES,
@@ -74,14 +75,14 @@ def test_from_the_node_to_readiness(probe: Object | None, startup: float, until_
     rig.run_until(lambda: is_ready(rig.get("Pod", "a")))
     started = started_after(seen)
     relisted = rig.relist_after("n1", started)
-    running = relisted + WRITE
+    running = relisted + REPORT
     ready = running
     if probe is not None:
         period = probe.get("periodSeconds", 10)
         probed = started + round(until_probe * S)
         while probed < relisted:  # the kubelet does not probe what it does not know to run
             probed += period * S
-        ready = max(running, probed) + WRITE
+        ready = max(running, probed) + REPORT
     assert first(rig, "a", runs) == running
     assert first(rig, "a", is_ready) == ready
 
@@ -94,8 +95,8 @@ def test_starts_queue_for_the_nodes_seat() -> None:
     rig.run(10 * S)
     for position, name in enumerate("abc"):
         started = WATCH + VOLUMES + (position + 1) * START
-        assert first(rig, name, runs) == rig.relist_after("n1", started) + WRITE
-    assert first(rig, "d", runs) == rig.relist_after("n2", started_after(WATCH)) + WRITE
+        assert first(rig, name, runs) == rig.relist_after("n1", started) + REPORT
+    assert first(rig, "d", runs) == rig.relist_after("n2", started_after(WATCH)) + REPORT
 
 
 def test_more_start_seats_start_more_at_once() -> None:
@@ -104,17 +105,29 @@ def test_more_start_seats_start_more_at_once() -> None:
         rig.create(placed(name))
     rig.run(10 * S)
     assert {first(rig, name, runs) for name in "abc"} == {
-        rig.relist_after("n1", started_after(WATCH)) + WRITE
+        rig.relist_after("n1", started_after(WATCH)) + REPORT
     }
 
 
 def test_a_throttled_kubelet_reports_late() -> None:
     rig = Rig(node("n1"), parameters={"kubelet.qps": 1, "kubelet.burst": 1, "kubelet.start_concurrency": 9})
     for name in "abc":
-        rig.create(placed(name))
+        rig.create(placed(name, automountServiceAccountToken=False))
     rig.run(10 * S)
     relisted = rig.relist_after("n1", started_after(WATCH))
-    assert [first(rig, name, runs) for name in "abc"] == [relisted + n * S + WRITE for n in range(3)]
+    # Each pod is got, then its status patched: three gets in turn, then three patches.
+    assert [first(rig, name, runs) for name in "abc"] == [relisted + (3 + n) * S + WRITE for n in range(3)]
+
+
+def test_volumes_wait_for_the_token_of_the_service_account() -> None:
+    """The pod before it took the only token of the bucket; a pod without an account asks for none."""
+    rig = Rig(node("n1"), parameters={"kubelet.qps": 1, "kubelet.burst": 1, "kubelet.start_concurrency": 9})
+    rig.create(placed("a"))
+    rig.create(placed("b"))
+    rig.create(placed("c", automountServiceAccountToken=False))
+    seat = rig.cluster.kubelets["n1"].starts
+    begun = [rig.run_until(lambda number=number: seat.arrivals_count >= number) for number in (1, 2, 3)]  # type: ignore[misc]
+    assert begun == [WATCH + VOLUMES, WATCH + VOLUMES, WATCH + S + WRITE]
 
 
 def test_a_status_keeps_the_times_of_what_has_not_changed() -> None:
@@ -161,8 +174,8 @@ def test_stopping_takes_the_exit_or_the_grace(
     rig.delete("Pod", "a", grace_s)
     rig.run(100 * S)
     stopped = 1 * S + WATCH + stopping
-    assert first(rig, "a", lambda pod: pod["status"]["phase"] == "Failed") == stopped + WRITE
-    assert rig.writes[-1].at_ns == stopped + 2 * WRITE
+    assert first(rig, "a", lambda pod: pod["status"]["phase"] == "Failed") == stopped + REPORT
+    assert rig.writes[-1].at_ns == stopped + REPORT + WRITE
     assert rig.writes[-1].after is None
 
 
@@ -178,7 +191,7 @@ def test_a_pod_deleted_while_it_starts_goes_at_once(after_ns: int) -> None:
     rig.delete("Pod", "a")
     rig.run(20 * S)
     assert not rig.pods()
-    assert rig.writes[-1].at_ns == after_ns + WATCH + 2 * WRITE
+    assert rig.writes[-1].at_ns == after_ns + WATCH + REPORT + WRITE
     with pytest.raises(StopIteration):
         first(rig, "a", runs)
 
@@ -189,7 +202,7 @@ def test_a_pod_deleted_before_it_is_ready_exits_like_any_other() -> None:
     rig.run(4 * S)
     rig.delete("Pod", "a")
     rig.run(20 * S)
-    assert rig.writes[-1].at_ns == 4 * S + WATCH + EXIT + 2 * WRITE
+    assert rig.writes[-1].at_ns == 4 * S + WATCH + EXIT + REPORT + WRITE
     with pytest.raises(StopIteration):
         first(rig, "a", is_ready)
 
@@ -244,7 +257,7 @@ def test_a_pod_that_backs_off_has_nothing_to_stop() -> None:
     rig.run(10 * S)
     rig.delete("Pod", "a")
     rig.run(60 * S)
-    assert rig.writes[-1].at_ns == 10 * S + WATCH + 2 * WRITE
+    assert rig.writes[-1].at_ns == 10 * S + WATCH + REPORT + WRITE
     assert rig.cluster.kubelets["n1"].starts.arrivals_count == 2
 
 
@@ -253,7 +266,7 @@ def test_a_pod_that_does_not_restart_fails() -> None:
     rig.create(placed("a", restartPolicy="Never"))
     rig.run(60 * S)
     crashed = started_after(WATCH) + STARTUP
-    failed = rig.relist_after("n1", crashed) + WRITE
+    failed = rig.relist_after("n1", crashed) + REPORT
     assert first(rig, "a", lambda pod: pod["status"]["phase"] == "Failed") == failed
     state = rig.get("Pod", "a")["status"]["containerStatuses"][0]["state"]
     assert state["terminated"]["exitCode"] == 1

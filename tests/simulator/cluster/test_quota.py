@@ -2,7 +2,7 @@ import pytest
 
 from engine.core.errors import Forbidden
 from tests.simulator.cluster.objects import bare_pod, deployment, node, quota
-from tests.simulator.cluster.rig import EXIT, WATCH, WRITE, Rig, S, name_of
+from tests.simulator.cluster.rig import EXIT, REPORT, WATCH, Rig, S, name_of
 
 
 def refusal(rig: Rig, name: str, cpu: str = "100m") -> str:
@@ -60,10 +60,10 @@ def test_a_pod_is_counted_until_it_has_ended() -> None:
     rig.run_until(lambda: any("deletionTimestamp" in pod["metadata"] for pod in rig.pods("web")))
     deleted = rig.now
     refusal(rig, "b")  # a pod that is going still counts
-    rig.run(WATCH + EXIT + WRITE - 1)
+    rig.run(WATCH + EXIT + REPORT - 1)
     refusal(rig, "b")
     rig.run_until(lambda: not any(pod["status"]["phase"] == "Running" for pod in rig.pods("web")))
-    assert rig.now == deleted + WATCH + EXIT + WRITE
+    assert rig.now == deleted + WATCH + EXIT + REPORT
     rig.create(bare_pod("b"))
     refusal(rig, "c")
     rig.run(10 * S)  # its removal does not count it out again

@@ -1,0 +1,86 @@
+"""The endpoint controllers, as load: what a Service's pods do is written to its slices and its Endpoints.
+
+Nothing in the model routes traffic, so the objects are not kept.
+"""
+
+from engine.core.effects import Labels, Resource
+from simulator.attribution import Link
+from simulator.cluster.changes import ENDED, GOING, GONE, OWNED, READY, STARTED
+from simulator.cluster.objects import has_ended, is_ready, is_terminating, key_of
+from simulator.cluster.store import Key
+from simulator.cluster.upkeep import Upkeep
+from simulator.cluster.watch import Watch
+
+
+class Endpoints:
+    """Follows Services and their pods for both controllers."""
+
+    def __init__(self, watch: Watch, slices: Upkeep, addresses: Upkeep) -> None:
+        """`slices` writes EndpointSlices, `addresses` the older Endpoints."""
+        self._watch = watch
+        self._slices = slices
+        self._addresses = addresses
+        self._known: dict[Key, tuple[Labels | None, list[Key]]] = {}  # the Services that select a pod
+        watch.subscribe(("Service",), self._service_changed)
+        watch.subscribe(("Pod",), self._pod_changed, STARTED + READY + GOING + ENDED + GONE + OWNED)
+
+    def _service_changed(self, _before: Resource | None, after: Resource | None, _link: Link) -> None:
+        self._known.clear()
+        if after is not None:
+            self._slices.changed(key_of(after))
+            self._addresses.changed(key_of(after))
+
+    def _pod_changed(self, before: Resource | None, after: Resource | None, _link: Link) -> None:
+        was, now = _endpoint(before), _endpoint(after)
+        relabelled = bool(before and after and _labels(before) is not _labels(after))
+        if was == now and not relabelled:
+            return
+        services = self._of(after or before or {})
+        if relabelled:
+            services = [*services, *self._of(before or {})]
+        for service in services:
+            self._slices.changed(service)
+            if relabelled or _address(was) != _address(now):
+                self._addresses.changed(service)
+        if after is None:
+            self._known.pop(key_of(before or {}), None)
+
+    def _of(self, pod: Resource) -> list[Key]:
+        """Return the Services that select a pod."""
+        key, labels = key_of(pod), _labels(pod)
+        known = self._known.get(key)
+        if known is None or known[0] is not labels:
+            found = [
+                service
+                for service, resource in self._watch.cache.get("Service", {}).items()
+                if service[0] == key[0] and _selects(resource["spec"].get("selector"), labels)
+            ]
+            known = self._known[key] = (labels, found)
+        return known[1]
+
+
+_Endpoint = tuple[bool, bool]
+"""(serving, terminating)"""
+
+
+def _endpoint(pod: Resource | None) -> _Endpoint | None:
+    """Return what slices say of a pod: nothing before it has an address and after its containers' end."""
+    if pod is None or has_ended(pod) or (pod.get("status") or {}).get("phase", "Pending") == "Pending":
+        return None
+    return is_ready(pod), is_terminating(pod)
+
+
+def _address(endpoint: _Endpoint | None) -> bool | None:
+    """Return what Endpoints say: whether the address is a ready one; nothing of a pod that goes."""
+    return None if endpoint is None or endpoint[1] else endpoint[0]
+
+
+def _labels(pod: Resource) -> Labels | None:
+    labels: Labels | None = pod["metadata"].get("labels")
+    return labels
+
+
+def _selects(selector: Labels | None, labels: Labels | None) -> bool:
+    """Say whether a Service's selector selects; without one it selects nothing."""
+    carried = labels or {}
+    return bool(selector) and all(carried.get(name) == value for name, value in (selector or {}).items())
