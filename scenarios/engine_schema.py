@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from scenarios.engine_costs import ENGINE_COSTS
 from scenarios.errors import did_you_mean, one_of
@@ -114,7 +114,7 @@ class Engine(Model):
     ageing: PositiveDuration | None = None  # one priority level for so much waiting
     semaphores: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(default_factory=dict)
     rates: dict[str, ActionRate] = Field(default_factory=dict)
-    coalesce: Rows[str] = ()  # actions that are carried out once for all who ask for the same
+    coalesce: Rows[str] = ()  # actions carried out once for all who ask for the same; or all, or none
     capacity_aware: bool = False  # do not start what the cluster cannot hold
     reduce_needs: bool = False  # drop needs that follow from others
     parallelise: bool = False  # run side by side what only its order of definition holds apart
@@ -123,6 +123,18 @@ class Engine(Model):
     oscillation: Oscillation | None = None
     cancel_grace: Duration = 30 * SECOND_NS  # for the clean-up of what is cancelled
     subflow_depth_max: Annotated[int, Field(ge=1, le=64)] = 8
+
+    @field_validator("coalesce", mode="before")
+    @classmethod
+    def _all_or_none(cls, value: Any) -> Any:
+        """One word for the two ends, so that a sweep can switch between them."""
+        if value == "none":
+            return ()
+        if value == "all":
+            from engine.registry import actions
+
+            return tuple(name for name, spec in actions().items() if spec.coalescible)
+        return value
 
     @model_validator(mode="after")
     def _actions_are_known(self) -> Self:

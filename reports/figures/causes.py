@@ -24,7 +24,7 @@ def time_by_cause(summary: Summary, layout: Layout) -> Drawing:
     """Draw every point's time as a bar of shares, with the seconds an execution takes beside it."""
     points = (layout.points if len(layout.points) > 1 else summary.points)[:_MOST_BARS]
     shown = shown_causes(points)
-    rows = _ordered(points, layout)
+    rows = _ordered(points, layout) if len(layout.points) > 1 else list(points)  # axes know their points only
     heights = _heights(rows, layout)
     with drawing(0.5 + 0.25 * (heights[-1] + 1)) as figure:
         axes = figure.subplots()
