@@ -150,7 +150,7 @@ class _Run:
         self._host.feed(WorkflowRegistered(workflow))
         self._agenda.after(spec.horizon_ns, self._stop)
         self._cluster.start()
-        self._outside.start(spec.workload.workflow)
+        self._outside.start([spec.workload.workflow, *spec.workload.subflows])
         if spec.detail:
             self._sampling.every_second()
         if self._capacity is not None:

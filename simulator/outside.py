@@ -98,7 +98,7 @@ class Outside:
         self.deliveries: deque[Delivery] = deque(maxlen=KEPT_MAX)
 
     def start(self, workflows: Any) -> None:
-        """Start scraping now if a workflow (JSON) asks the monitoring system; else its first use will."""
+        """Start scraping now if one of the workflows (JSON) asks for it; else its first use will."""
         if asks_monitoring(workflows):
             self.monitoring.start()
 

@@ -191,7 +191,8 @@ def test_rules_ask_only_for_what_the_model_has() -> None:
 
 def test_scraping_begins_with_the_run_where_a_workflow_asks_for_it() -> None:
     assert asks_monitoring({"steps": [{"steps": [{"action": "create_alert"}]}]})
-    assert asks_monitoring({"steps": [{"fetch": "metric"}]})
+    assert asks_monitoring([{"steps": []}, {"steps": [{"fetch": "metric"}]}])
+    assert asks_monitoring({"steps": [{"action": "wait", "rollback": {"action": "create_alert"}}]})
     assert not asks_monitoring({"steps": [{"action": "restart_pod", "parameters": {"a": ["metric"]}}]})
 
 
