@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from engine.core.attempt_runner import MANAGER_PREFIX, Attempt
-from engine.core.effects import Delete, Effect, Evict, Patch, Ref, Resource
+from engine.core.effects import Create, Delete, Effect, Evict, Patch, Ref, Resource
 from engine.core.events import AttemptFailed, AttemptSucceeded, ExecutionSubmitted, Remembered
 from engine.core.facts import ExecutionFacts
 from engine.core.history import History
@@ -22,6 +22,7 @@ from simulator.cluster.objects import condition_of, has_ended, key_of, matches
 from simulator.cluster.placement import Demand, NodeFree
 from simulator.cluster.resize import held
 from simulator.cluster.store import Key, Store
+from simulator.given import Reach
 
 CHECKS = (
     "duplicate_ids", "leaked_writes", "limits_exceeded", "lost_updates", "node_overcommitted",
@@ -160,8 +161,9 @@ class EngineChecker:
         self._named = [(text, compile_value(text)) for text in dict.fromkeys(_texts([workflow, *subflows]))]
         self._submitted: dict[str, str] = {}
         self._given: dict[str, dict[str, None]] = {}
-        self._scaled: dict[Key, int] = {}
-        self._counted: dict[tuple[str, str], _Increment] = {}
+        self._reach = Reach(store)
+        self._scaled: dict[Ref, int] = {}
+        self._counted: dict[tuple[str, str, bool], _Increment] = {}
         self._counters = {
             key: dict(resource.get("data") or {})
             for key, resource in store.objects.get("ConfigMap", {}).items()
@@ -182,26 +184,26 @@ class EngineChecker:
         given = self._given.get(command.execution_id, {})
         if isinstance(effect, Evict):
             self.violations["budget_violated"] += self._unspent(effect.ref)
+        if isinstance(effect, Create):
+            metadata = effect.resource["metadata"]
+            created = Ref(effect.resource["kind"], metadata["name"], metadata.get("namespace", ""))
+            self._reach.created(created, command.execution_id)
         if isinstance(effect, Delete | Evict):
-            self.violations["leaked_writes"] += not self._is_given(effect.ref, given)
+            held = self._reach.holds(effect.ref, command.execution_id, given)
+            self.violations["leaked_writes"] += not held
         if not isinstance(effect, Patch):
             return
         ref = effect.ref
         own = effect.manager == f"{MANAGER_PREFIX}/{command.execution_id}/{command.step_id}"
-        self.violations["leaked_writes"] += not own or ref.name not in given
+        held = self._reach.holds(ref, command.execution_id, given)
+        self.violations["leaked_writes"] += not own or not held
         if effect.subresource == "scale":
-            self._scaled[ref.namespace, ref.name] = effect.changes["spec"]["replicas"]
+            self._scaled[ref] = effect.changes["spec"]["replicas"]
         elif ref.kind == "ConfigMap" and command.action == "update_counter":
             key, increment = command.parameters["key"], command.parameters.get("increment", 1)
-            step = (command.execution_id, command.step_id)
-            self._counted[step] = _Increment((ref.namespace, ref.name), key, increment)
-
-    def _is_given(self, ref: Ref, given: Mapping[str, None]) -> bool:
-        """Say whether something was given by its own name, its Deployment's, or the node that it is on."""
-        if ref.name in given or ref.name.rsplit("-", 2)[0] in given or ref.name.rpartition("-")[0] in given:
-            return True
-        pod = self._store.objects.get("Pod", {}).get((ref.namespace, ref.name))
-        return pod is not None and pod["spec"].get("nodeName") in given
+            step = (command.execution_id, command.step_id, command.is_rollback)
+            counted = -increment if command.is_rollback else increment
+            self._counted[step] = _Increment((ref.namespace, ref.name), key, counted)
 
     def _unspent(self, ref: Ref) -> bool:
         """Say whether the eviction that was written last took a ready pod and left a budget as it was."""
@@ -270,11 +272,9 @@ class EngineChecker:
         self.violations["limits_exceeded"] += _most_at_once(self._attempted) > (
             self._engine.step_slots or 1 << 62
         )
-        for key, replicas in self._scaled.items():
-            deployment = self._store.objects.get("Deployment", {}).get(key)
-            self.violations["lost_updates"] += (
-                deployment is None or deployment["spec"]["replicas"] != replicas
-            )
+        for ref, replicas in self._scaled.items():
+            scaled = self._store.objects.get(ref.kind, {}).get((ref.namespace, ref.name))
+            self.violations["lost_updates"] += scaled is None or scaled["spec"]["replicas"] != replicas
         totals: dict[tuple[Key, str], int] = {}
         for counted in self._counted.values():
             counter = (counted.config_map, counted.key)

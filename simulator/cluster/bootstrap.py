@@ -14,7 +14,7 @@ from simulator.cluster.podstatus import running_status
 from simulator.cluster.revisions import REVISION
 from simulator.cluster.rolling import resolve, surge_and_unavailable
 from simulator.cluster.sets import SETS, is_ordered, settled_set, settled_status
-from simulator.cluster.volumes import bound
+from simulator.cluster.volumes import CLAIM, bound
 
 SETTLED_AT = "2026-01-01T00:00:00Z"
 BUDGET = "PodDisruptionBudget"
@@ -74,6 +74,8 @@ class _Settling:
         for index, one in enumerate(self.objects):
             if one["kind"] == "Deployment" and key_of(one) not in self.owning:
                 self.objects[index] = self._deploy(defaulted(one))
+            elif one["kind"] == CLAIM and "status" not in one:
+                self.objects[index] = bound(one)
             elif one["kind"] in SETS and one["metadata"]["uid"] not in self.owned:
                 self.objects[index] = self._fill_set(defaulted_set(one))
         everything = [*self.objects, *self.replicasets, *self.claims, *self.pods]
@@ -114,7 +116,7 @@ class _Settling:
         """Create the pods and claims of a StatefulSet or DaemonSet that has none."""
         nodes = [one for one in self.objects if one["kind"] == "Node"]
         claims, pods = settled_set(owner, nodes)
-        there = [key_of(one) for one in self.objects if one["kind"] == "PersistentVolumeClaim"]
+        there = [key_of(one) for one in self.objects if one["kind"] == CLAIM]
         made = [bound(_registered(one, self.now)) for one in claims if key_of(one) not in there]
         self.claims += made
         created = []

@@ -14,9 +14,7 @@ def town(version: str) -> list[Object]:
         *(_node(name, version) for name in ("n1", "n2", "n3")),
         storage_class(),
         storage_class("fixed", expands=False),
-        claim("data"),
-        claim("backup"),
-        claim("rigid", storage_class="fixed"),
+        *(_settled(one) for one in (claim("data"), claim("backup"), claim("rigid", storage_class="fixed"))),
         deployment("web", 3, cpu="200m"),
         deployment("other", 1),
         _with(deployment("files", 1), mounting("data")),
@@ -36,6 +34,11 @@ def _node(name: str, version: str) -> Object:
     one = node(name)
     one["status"]["nodeInfo"] = {"kubeletVersion": version}
     return one
+
+
+def _settled(one: Object) -> Object:
+    """Without a status, an object is as the cluster left it: a claim is bound."""
+    return {key: value for key, value in one.items() if key != "status"}
 
 
 def _with(workload: Object, more: Object) -> Object:
