@@ -9,7 +9,7 @@ from engine.actions.pods import is_ready
 from engine.actions.targets import named
 from engine.core.action import ActionContext, ActionSpec, InvalidParameters, Parameter, Rule
 from engine.core.effects import Get, List, ReadLogs, Ref, Resource, Selection
-from engine.core.errors import ActionError, NotFound, TargetMissing
+from engine.core.errors import Forbidden, Invalid, NotFound, TargetMissing
 
 PODS_MAX: Final = 5
 CONTAINERS_MAX: Final = 5
@@ -120,9 +120,7 @@ async def _logs(pods: Sequence[Resource], lines: int) -> tuple[dict[str, str], l
             text = await ReadLogs(
                 Ref("Pod", metadata["name"], metadata["namespace"]), container, lines, share
             )
-        except ActionError as error:
-            if error.retryable:
-                raise
+        except (Forbidden, Invalid, NotFound) as error:
             notes.append(f"{where}: no logs: {str(error)[:TEXT_LENGTH_MAX]}")
         else:
             logs[where] = text.encode()[-share:].decode(errors="ignore")

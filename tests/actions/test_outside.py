@@ -13,7 +13,7 @@ from engine.actions import CATALOGUE
 from engine.actions.collect_diagnostics import LOGS_BYTES_MAX, PODS_MAX
 from engine.core.action import ActionContext
 from engine.core.effects import CallWebhook, Ref, WebhookAnswer
-from engine.core.errors import ActionError, TargetMissing, TargetRefused
+from engine.core.errors import ActionError, ServerError, TargetMissing, TargetRefused
 from tests.actions.world import World, drive, run
 
 ALERT = {"alertname": "PodsNotReady", "namespace": "ns", "severity": "warning"}
@@ -317,3 +317,14 @@ def test_a_silence_that_is_gone_needs_no_undoing(world: World) -> None:
     outputs = run(world, "silence_alert", memory, name="X")
     world.outside.silences.clear()
     assert undo(world, "silence_alert", memory, outputs, name="X") == {"expired": False}
+
+
+def test_logs_that_fail_for_a_reason_that_passes_fail_the_attempt(world: World) -> None:
+    world.deployment("web", 1)
+
+    def busy() -> None:
+        raise ServerError("try again")
+
+    world.before_call[4] = busy
+    with pytest.raises(ServerError):
+        run(world, "collect_diagnostics", namespace="ns", deployment="web")
