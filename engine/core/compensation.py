@@ -111,6 +111,8 @@ class CompensationMachine(WaitMachine):
 
     def _end_root(self, execution: ExecutionFacts, last: StepFacts, now: int) -> None:
         """Go on from an execution of which nothing is left: undo it, or end it."""
+        if execution.state is ExecutionState.PAUSED:  # what ran has ended: nothing is left to wait
+            self._resume(execution, now)
         root = execution.root
         known = execution.steps[execution.last_step] if execution.last_step else None
         if known is None or known.ended_ns < now:

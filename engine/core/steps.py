@@ -19,7 +19,7 @@ from engine.core.limits import Limits
 from engine.core.moves import mark_progress, mark_started, move
 from engine.core.parameters import UnknownVariable
 from engine.core.routing import Way, exported, value_of, values_after, values_of, way_of
-from engine.core.states import STEP, ExecutionState, StepInput, StepState
+from engine.core.states import ENDED_STEPS, STEP, ExecutionState, StepInput, StepState
 
 # Bound once: looking a member up on an enum class costs more than a table look-up.
 _PENDING: Final = StepState.PENDING
@@ -279,6 +279,8 @@ class StepMachine(AttemptMachine):
         scope = group.scope
         for number in group.plan.descendants:
             inner = scope.steps[number]
+            if inner.state in ENDED_STEPS:  # somebody has skipped it before
+                continue
             inner.state = move(inner, put)
             inner.ended_ns = ended_ns
             if scope.values is not None:
