@@ -149,7 +149,10 @@ def test_a_declared_semaphore_admits_so_many(example: Callable[[str], Path], tmp
 def test_a_declared_outcome_takes_the_place_of_what_was_read(
     example: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    declared = {"flip-coin": {"result": ["tails"], "duration": "4s"}, "heads": {"exit_codes": [1]}}
+    declared: dict[str, dict[str, Any]] = {
+        "flip-coin": {"result": ["tails"], "duration": "4s"},
+        "heads": {"exit_codes": [1]},
+    }
     ended = run(example("conditionals-complex"), tmp_path, declared=declared)
     jobs = ended.jobs()
     assert (jobs["heads"], jobs["tails"], jobs["complex-condition"]) == ("skipped", "completed", "completed")
