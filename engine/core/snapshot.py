@@ -27,7 +27,7 @@ from engine.core.errors import EngineError, HistoryError
 from engine.core.events import WorkflowRegistered
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
-from engine.core.snapshot_graph import PLANS, Same, parts_of, places_of
+from engine.core.snapshot_graph import PLANS, numbered_parts, parts_of, places_of
 from engine.core.snapshot_reader import Reader
 from engine.core.snapshot_writer import Writer
 
@@ -38,7 +38,7 @@ def take_snapshot(engine: WorkflowEngine) -> dict[str, Any]:
     """Return the state of an engine, between two events, as JSON values."""
     workflows = [plan.workflow for plan in getattr(engine, PLANS).values()]
     pristine = _pristine(engine.limits, workflows, engine.version)
-    parts = {Same(part): number for number, part in enumerate(parts_of(engine))}
+    parts = numbered_parts(engine)
     places, callbacks = places_of(engine, pristine, parts)
     writer = Writer(parts, places, callbacks)
     objects = writer.objects()

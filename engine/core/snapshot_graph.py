@@ -105,26 +105,42 @@ def class_named(name: str) -> type:
 
 
 def parts_of(engine: WorkflowEngine) -> Iterator[object]:
-    """Yield what the engine's plans consist of, in an order that depends on the workflows alone."""
+    """Yield what the engine's plans consist of, in an order that depends on the workflows alone.
+
+    Of what came with a definition, two places may hold one object in one process, and two equal ones in
+    another, which has read it from a file: that is yielded once a place. Plans themselves are made here.
+    """
     yield NOTHING
-    seen = {Same(NOTHING): None}
+    seen: dict[Same, None] = {}
     waiting: deque[object] = deque(getattr(engine, PLANS).values())
     while waiting:
         value = waiting.popleft()
         if isinstance(value, tuple):
             waiting.extend(value)
             continue
-        composite = is_dataclass(value) or isinstance(value, (*CONTAINERS, Mapping))
-        if not (composite or is_callback(value)) or Same(value) in seen:
+        is_made_here = is_dataclass(value) and not is_frozen(type(value))
+        if is_made_here and Same(value) in seen:
             continue
         seen[Same(value)] = None
-        yield value
-        if isinstance(value, Mapping):
+        if is_callback(value):
+            yield value
+        elif isinstance(value, Mapping):
+            yield value
             waiting.extend(value.values())
         elif isinstance(value, (list, deque)):
+            yield value
             waiting.extend(value)
         elif is_dataclass(value):
+            yield value
             waiting.extend(getattr(value, name) for name in names_of(value))
+
+
+def numbered_parts(engine: WorkflowEngine) -> dict[Same, int]:
+    """Return the number of each part: the first that it has."""
+    numbers: dict[Same, int] = {}
+    for number, part in enumerate(parts_of(engine)):
+        numbers.setdefault(Same(part), number)
+    return numbers
 
 
 def places_of(

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.commands import ReportExecution
-from engine.core.definition import Step, Workflow
+from engine.core.definition import RetryPolicy, Step, Workflow
 from engine.core.errors import HistoryError
-from engine.core.events import ExecutionSubmitted, WorkflowRegistered
+from engine.core.events import EngineRecovered, ExecutionSubmitted, WorkflowRegistered
 from engine.core.history import History
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
@@ -88,6 +88,19 @@ def test_what_is_shared_stays_shared() -> None:
     execution = engine.execution("x")
     assert execution.steps["a"] is execution.root.steps[0]
     assert execution.plan.workflow is engine.workflow("w")
+
+
+def test_what_definitions_share_in_one_process_need_not_be_shared_in_the_next() -> None:
+    """One policy and one set of parameters in many steps: read from a file, each step has its own."""
+    policy, parameters = RetryPolicy(3), {"n": ["${n}", {"deep": 1}]}
+    steps = [Step(f"s{n}", action="act", retry=policy, parameters=parameters) for n in range(4)]
+    history = History()
+    history.append(0, WorkflowRegistered(Workflow("w", tuple(steps))))
+    history.append(0, WorkflowRegistered(Workflow("v", (*steps[2:], act("own", parameters={"n": "${n}"})))))
+    history.append(0, ExecutionSubmitted("x", "w", {"n": 1}))
+    history.append(0, ExecutionSubmitted("y", "v", {"n": 2}))
+    history.append(1, EngineRecovered())
+    follow(history, Limits(), forgets=False)
 
 
 @pytest.mark.parametrize(
