@@ -9,9 +9,17 @@ from contextlib import suppress
 from typing import Any
 
 from engine.core.action import ActionContext, ActionSpec, Parameter
-from engine.core.definition import Branch, RetryPolicy, Step, StepKind, Workflow
+from engine.core.definition import Branch, RetryPolicy, Rollback, Step, StepKind, Workflow
 from engine.core.effects import Create, Delete, Get, Patch, Ref, Remember, Sleep
-from engine.core.errors import ActionError, NotFound
+from engine.core.errors import ActionError, Conflict, NotFound
+from engine.core.events import (
+    CancelRequested,
+    Event,
+    PauseRequested,
+    ResumeRequested,
+    SignalReceived,
+    StepOverridden,
+)
 
 MILLISECOND_NS = 1_000_000
 SECOND_NS = 1_000_000_000
@@ -49,6 +57,21 @@ async def _mark(context: ActionContext, parameters: Outputs) -> Outputs:
     return {"remembered": len(context.memory)}
 
 
+async def _look(_context: ActionContext, parameters: Outputs) -> Outputs:
+    try:
+        await Get(ref(parameters["name"]))
+    except NotFound:
+        return {"there": False}
+    return {"there": True}
+
+
+async def _make(_context: ActionContext, parameters: Outputs) -> Outputs:
+    """Create a thing that others look for."""
+    with suppress(Conflict):
+        await Create({"kind": "Thing", "metadata": {"name": parameters["name"], "namespace": "default"}})
+    return {}
+
+
 async def _flaky(context: ActionContext, _parameters: Outputs) -> Outputs:
     await Get(ref("base"))
     await Remember(f"try{context.attempt}", context.attempt)
@@ -84,6 +107,8 @@ ACTIONS: dict[str, ActionSpec] = {
             rollback=_undo,
         ),
         ActionSpec("mark", _mark, {"on": Parameter("string", default="base")}, 2, "Remember, then write."),
+        ActionSpec("look", _look, {"name": Parameter("string", required=True)}, 1, "Is it there?"),
+        ActionSpec("make", _make, {"name": Parameter("string", required=True)}, 1, "Create for all."),
         ActionSpec("flaky", _flaky, {}, 1, "Fail the first time."),
         ActionSpec("broken", _broken, {}, 1, "Fail every time."),
         ActionSpec(
@@ -163,11 +188,131 @@ _LATE = Workflow(
     timeout_ns=90 * SECOND_NS,
 )
 
-WORKFLOWS: tuple[Workflow, ...] = (_PLAIN, _FAILS, _LATE)
+_INNER = Workflow(
+    "inner",
+    (step("i1", parameters={"n": "${n}"}), step("i2", "mark", "i1")),
+    outputs={"name": "${steps.i1.outputs.name}", "n": "${n}"},
+)
+_MORE = Workflow(
+    "more",
+    (
+        step("count", parameters={"n": 3}, exports={"many": "n"}),
+        _kind(
+            "each",
+            StepKind.LOOP,
+            "count",
+            items=("a", "b", "c"),
+            parallelism=2,
+            steps=(
+                step("one", "mark"),
+                step("two", "ensure", "one", parameters={"name": "${item}", "n": "${index}"}),
+            ),
+        ),
+        _kind(
+            "upto",
+            StepKind.LOOP,
+            "count",
+            range=(0, "${many}", 1),
+            break_when="variables.index >= 1",
+            steps=(step("turn", "slow", parameters={"naps": 1}),),
+        ),
+        _kind("call", StepKind.SUBFLOW, "each", workflow="inner", parameters={"n": "${many}"}),
+        step("from-call", "ensure", "call", parameters={"n": "${steps.call.outputs.n}"}),
+        step("sure", "flaky", "count", retry=_RETRY, ensure='steps["sure"].outputs.tries >= 2'),
+        step("risky", "broken", "count", on_failure=("mend",), on_success=("cheer",)),
+        step("mend"),
+        step("cheer"),
+        step("soft", "broken", "count", continue_on_failure=True),
+        step("after-soft", "mark", "soft", locks=("base", "also")),
+        _kind(
+            "seen",
+            StepKind.WAIT,
+            fetch="look",
+            parameters={"name": "made-late"},
+            condition="value.there",
+            poll_ns=2 * MILLISECOND_NS,
+        ),
+        step("late-one", "make", "upto", parameters={"name": "made-late"}),
+        _kind(
+            "is-there",
+            StepKind.CONDITION,
+            "seen",
+            fetch="look",
+            parameters={"name": "base"},
+            condition="value.there",
+        ),
+        _kind("until", StepKind.WAIT, until="0.003"),
+    ),
+)
+_UNDONE = Workflow(
+    "undone",
+    (
+        step("first", rollback=Rollback()),
+        step("second", "mark", "first", rollback=Rollback("slow", {"naps": 1})),
+        step("third", "ensure", "first", rollback=Rollback()),
+        step("bad", "broken", "second", "third", rollback=Rollback("nothing")),
+    ),
+    compensate=True,
+)
+_CONTROLLED = Workflow(
+    "controlled",
+    (
+        step("before", rollback=Rollback()),
+        _kind("gate", StepKind.WAIT, "before", signal="go"),
+        step("after", "mark", "gate"),
+    ),
+)
+_TOLERANT = Workflow(
+    "tolerant",
+    (step("bad", "broken"), step("good"), step("needs-bad", "ensure", "bad")),
+    on_step_failure="tolerate",
+    failures_max=1,
+)
+_GOES_ON = Workflow(
+    "goes-on",
+    (step("bad", "broken"), step("good", "mark"), step("better", "ensure", "good")),
+    on_step_failure="continue",
+)
+
+WORKFLOWS: tuple[Workflow, ...] = (
+    _PLAIN,
+    _FAILS,
+    _LATE,
+    _INNER,
+    _MORE,
+    _UNDONE,
+    _CONTROLLED,
+    _TOLERANT,
+    _GOES_ON,
+)
 # What is submitted: (execution id, workflow, variables)
 SUBMISSIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("x0", "plain", {"n": 0}),
     ("x1", "plain", {"n": 1}),
     ("x2", "fails", {}),
     ("x3", "late", {}),
+    ("x4", "more", {}),
+    ("x5", "undone", {}),
+    ("approved", "controlled", {}),
+    ("cancelled", "controlled", {}),
+    ("paused", "controlled", {}),
+    ("skipped", "controlled", {}),
+    ("x6", "tolerant", {}),
+    ("x7", "goes-on", {}),
 )
+
+
+# What people ask for, one after the other, each once the execution waits at its gate
+GATE = "gate"
+
+
+def requests(execution_id: str) -> tuple[Event, ...]:
+    """Return what people ask of an execution of that name."""
+    go = SignalReceived(execution_id, "go", {"by": "somebody"})
+    script: dict[str, tuple[Event, ...]] = {
+        "approved": (go,),
+        "cancelled": (CancelRequested(execution_id, "not today", compensate=True),),
+        "paused": (PauseRequested(execution_id), go, ResumeRequested(execution_id)),
+        "skipped": (StepOverridden(execution_id, GATE, "skip", "we know better"),),
+    }
+    return script.get(execution_id.partition("-")[0], ())

@@ -74,12 +74,13 @@ def live(url: str, folder: Path) -> None:
     sys.stdout.write("up\n")
     sys.stdout.flush()
     arrivals: list[None] = [None]
-    while arrivals or world.step():
+    while arrivals or world.ask() or world.step():
         if arrivals and not (folder / "stop").exists():  # outside a batch: what is fed is stored then
             number = len(outside.acknowledged)
-            _, workflow, variables = SUBMISSIONS[number % len(SUBMISSIONS)]
-            world.submit(ExecutionSubmitted(f"k{number}", workflow, variables))
-            outside.acknowledged_file.write(f"k{number}")
+            model, workflow, variables = SUBMISSIONS[number % len(SUBMISSIONS)]
+            name = f"{model}-{number}"
+            world.submit(ExecutionSubmitted(name, workflow, variables))
+            outside.acknowledged_file.write(name)
             world.after(_ARRIVAL_NS, lambda: arrivals.append(None))
         arrivals.clear()
 

@@ -25,7 +25,7 @@ from engine.core.recovery import recover
 from engine.core.states import StepState
 from engine.core.store import ExecutionStore
 from engine.stores import MemoryStore
-from tests.engine.kinds import ACTIONS, SUBMISSIONS, THINGS, WORKFLOWS
+from tests.engine.kinds import ACTIONS, GATE, SUBMISSIONS, THINGS, WORKFLOWS, requests
 
 CONDITIONS = CelConditions()
 ENGINE = "e"
@@ -50,6 +50,7 @@ class Outside:
         default_factory=lambda: {name: dict(it) for name, it in THINGS.items()}
     )
     acknowledged: list[str] = field(default_factory=list)
+    requested: dict[str, int] = field(default_factory=dict)  # how many requests were acknowledged
     results: dict[str, Any] = field(default_factory=dict)
     on_deed: Callable[[Deed], None] = lambda _deed: None
 
@@ -101,7 +102,7 @@ def outcome(execution: ExecutionFacts) -> dict[str, Any]:
     steps = {
         name: "stopped"
         if step.state in _STOPPED
-        else (step.state.value, dict(step.outputs), len(step.attempts))
+        else (step.state.value, dict(step.outputs), len(step.attempts) if step.kind == "action" else 0)
         for name, step in execution.steps.items()
     }
     failure = execution.failure.reason if execution.failure else ""
@@ -181,13 +182,26 @@ class World:
         self.take_up()
         for execution_id, workflow_name, variables in SUBMISSIONS:
             self.submit(ExecutionSubmitted(execution_id, workflow_name, variables))
-        while self.step():
+        while self.ask() or self.step():
             pass
 
     def take_up(self) -> None:
         self.host.take_up()
         for workflow in WORKFLOWS:
             self.host.feed(WorkflowRegistered(workflow))
+
+    def ask(self) -> bool:
+        """Ask what people ask of executions that wait at their gate; tell whether there was anything."""
+        asked = False
+        for execution in self.host.engine.executions():
+            wanted = requests(execution.execution_id)
+            done = self.outside.requested.get(execution.execution_id, 0)
+            gate = execution.steps.get(GATE)
+            if done < len(wanted) and gate is not None and gate.state is StepState.WAITING:
+                self.host.feed(wanted[done])
+                self.outside.requested[execution.execution_id] = done + 1
+                asked = True
+        return asked
 
     def step(self) -> bool:
         """Do what is due next, moving the clock to it; tell whether there was anything."""
