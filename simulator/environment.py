@@ -26,6 +26,7 @@ from scenarios import instantiate
 from scenarios.runspec import EngineSpec, RunSpec
 from simulator.agenda import Agenda
 from simulator.arrivals import Arrivals
+from simulator.cached_reads import CachedReads
 from simulator.capacity import CapacityReports
 from simulator.checkers import CHECKS, ClusterChecker, EngineChecker
 from simulator.cluster.cluster import Cluster
@@ -113,6 +114,7 @@ class _Run:
             engine_stations,
             self._engine_checker.acknowledged,
             self._outside,
+            CachedReads(self._cluster.watch) if spec.engine.reads == "cache" else None,
         )
         self._host.performer = performer
         if isinstance(self._host, StationedHost):

@@ -28,6 +28,7 @@ from engine.core.host import Host
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend, walk
 from simulator.beginnings import Beginnings
+from simulator.cached_reads import CachedReads
 from simulator.cluster.apiserver import Call
 from simulator.cluster.cluster import Cluster
 from simulator.cluster.disruption import evict
@@ -78,11 +79,12 @@ class ModelPerformer:
         engine: EngineStations | None,
         on_acknowledged: Callable[[Attempt, Effect[Any]], None],
         outside: Outside | None = None,
+        reads: CachedReads | None = None,
     ) -> None:
         """Let every attempt first wait for the engine's own work, if that takes time.
 
         `on_acknowledged` is told of each write that succeeded at the API. Effects that do not go to the
-        Kubernetes API go to `outside`.
+        Kubernetes API go to `outside`. With `reads`, objects are read there and not at the API server.
         """
         self._agenda = agenda
         self._cluster = cluster
@@ -94,6 +96,7 @@ class ModelPerformer:
         self._beginnings = Beginnings(host.engine)
         self._on_acknowledged = on_acknowledged
         self._outside_or_none = outside
+        self._reads = reads
         host.on_execution_end.append(self._beginnings.forget)
 
     def begin(self, attempt: Attempt) -> None:
@@ -176,11 +179,26 @@ class ModelPerformer:
             mark.link = extend(mark.link, cause, end)
 
     def _get(self, attempt: Attempt, effect: Get) -> None:
+        if self._reads is not None:
+            self._answer(attempt, partial(self._reads.get, effect.ref))
+            return
         self._read(attempt, lambda _link: self._store.get(effect.ref), 0)
 
     def _list(self, attempt: Attempt, effect: List) -> None:
+        if self._reads is not None:
+            self._answer(attempt, partial(self._reads.select, effect.selection))
+            return
         count = len(self._store.select(effect.selection))
         self._read(attempt, lambda _link: self._store.select(effect.selection), count)
+
+    def _answer(self, attempt: Attempt, operation: Callable[[], Any]) -> None:
+        """Answer at once, and without a call, from what the watch has delivered."""
+        try:
+            value = operation()
+        except ActionError as error:
+            self._host.throw(attempt, error)
+        else:
+            self._host.resume(attempt, value)
 
     def _read(self, attempt: Attempt, operation: Callable[[Link], Any], objects: int) -> None:
         mark: _Mark = attempt.mark
