@@ -77,6 +77,7 @@ class FailureMachine(StepMachine):
     def _end_failed(self, execution: ExecutionFacts, step: StepFacts, put: StepInput, now: int) -> None:
         step.state = move(step, put)
         step.ended_ns = now
+        self._pass_over_inside(step, StepInput.OMIT, -1)  # of a group that never opened
         self._release_locks(step)
         self._follow_failure(execution, step, now)
 

@@ -28,13 +28,25 @@ _SKIPPABLE: Final = (
 _FAILED: Final = (StepState.FAILED, StepState.ROLLED_BACK)
 
 
+def _is_open(step: StepFacts, container: StepFacts | None) -> bool:
+    """Tell whether what a step is inside of has begun and has not ended; so has its iteration of a loop."""
+    scope = step.scope
+    if scope.owner is not None and not any(other is scope for other in scope.owner.scopes or ()):
+        return False
+    return container is None or container.state in (StepState.OPEN, StepState.EVALUATING)
+
+
 class OverrideMachine(CompensationMachine):
     """Steps under somebody's hand."""
 
     def _override(self, execution: ExecutionFacts, step: StepFacts, event: StepOverridden, now: int) -> None:
         container = container_of(step)
         is_stopping = execution.then is not None if container is None else container.then is not None
-        goes_on = execution.state in (ExecutionState.RUNNING, ExecutionState.PAUSED) and not is_stopping
+        goes_on = (
+            execution.state in (ExecutionState.RUNNING, ExecutionState.PAUSED)
+            and not is_stopping
+            and _is_open(step, container)
+        )
         has_failed = step.state in _FAILED and any(failed is step for failed in step.scope.failures)
         if goes_on and event.how == "skip" and has_failed:
             self._revive(execution, step)

@@ -67,9 +67,24 @@ def _outcome(seen: Seen, execution_id: str, span: Span, place: Place, need: Plac
     key = (execution_id, need.id)
     if need.step.continue_on_failure or key in seen.overridden:
         return
-    wanted, word = (
-        (seen.failed, "failed") if place.step.id in need.step.on_failure else (seen.succeeded, "succeeded")
-    )
+    if _deciders_count(seen.trees[execution_id], place) > 1 and need.step.id not in place.step.needs:
+        return  # any one of them may have led here
+    if place.step.id in need.step.on_failure:  # a failure need not be an event: a timeout is none
+        is_wrong = key in seen.succeeded and not any(getattr(need.step, name) for name in _AGAIN)
+        if is_wrong and seen.succeeded[key] < span.begin:
+            yield seen.fail(
+                "order", span.begin, f"{execution_id}: {span.note.step_id} began, and {need.id} succeeded"
+            )
+        return
+    if _deciders_count(seen.trees[execution_id], place) > 1 and need.step.id not in place.step.needs:
+        return  # any one of them may have led here
+    if place.step.id in need.step.on_failure:  # a failure need not be an event: a timeout is none
+        succeeded = seen.succeeded.get(key, len(seen.notes))
+        if succeeded < span.begin and not any(getattr(need.step, name) for name in _AGAIN):
+            found = f"{execution_id}: {span.note.step_id} began, and {need.id} had not failed"
+            yield seen.fail("order", span.begin, found)
+        return
+    wanted = seen.succeeded
     if need.step.action in seen.case.limits.coalesce:  # it may have joined any other that does the same
         wanted = {key: place for key, place in wanted.items() if _action_of(seen, *key) == need.step.action}
         first = min(wanted.values(), default=len(seen.notes))
@@ -77,8 +92,17 @@ def _outcome(seen: Seen, execution_id: str, span: Span, place: Place, need: Plac
         first = wanted.get(key, len(seen.notes))
     if first > span.begin:
         yield seen.fail(
-            "order", span.begin, f"{execution_id}: {span.note.step_id} began before {need.id} had {word}"
+            "order", span.begin, f"{execution_id}: {span.note.step_id} began before {need.id} had succeeded"
         )
+
+
+def _deciders_count(tree: Tree, place: Place) -> int:
+    """Return how many steps lead to a step by a path or a branch."""
+    return sum(
+        place.step.id in (*other.on_success, *other.on_failure)
+        or any(place.step.id in branch.steps for branch in other.branches)
+        for other in tree.around(place)[1]
+    )
 
 
 def _action_of(seen: Seen, execution_id: str, step_id: str) -> str:

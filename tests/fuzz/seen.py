@@ -1,10 +1,8 @@
 """What was seen of a run, put in order for those who judge it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from engine.core.definition import Workflow
 from engine.core.events import AttemptFailed, AttemptSucceeded, Event, ExecutionSubmitted, StepOverridden
 from tests.fuzz.draws import Case
 from tests.fuzz.notes import Note
@@ -47,6 +45,7 @@ class Seen:
     failed: dict[tuple[str, str], int] = field(default_factory=dict)
     overridden: dict[tuple[str, str], str] = field(default_factory=dict)
     crashes: list[int] = field(default_factory=list)
+    undoing: dict[tuple[str, str, int], None] = field(default_factory=dict)  # attempts that are rollbacks
 
     def fail(self, invariant: str, place: int, found: str) -> Violation:
         """Return a violation at a place of the sequence."""
@@ -62,34 +61,56 @@ def look(world: World) -> Seen:
     """Put what was seen in order."""
     seen = Seen(world.case, world, world.notes.notes)
     workflows = {workflow.name: workflow for workflow in world.case.workflows}
-    running: dict[tuple[str, str, int], int] = {}
+    for arrival in world.case.arrivals:
+        seen.trees[arrival.event.execution_id] = Tree(workflows[arrival.event.workflow], workflows)
+    _Reader(seen).read()
+    return seen
 
-    def close(key: tuple[str, str, int], end: int) -> None:
-        begin = running.pop(key)
-        note = seen.notes[begin]
-        spans = seen.spans.setdefault(key[0], {}).setdefault(key[1], [])
-        spans.append(Span(begin, end, note, _undoes(seen, note)))
 
-    for place, note in enumerate(seen.notes):
-        key = (note.execution_id, note.step_id, note.attempt)
+class _Reader:
+    """Goes through the notes once."""
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self._running: dict[tuple[str, str, int], int] = {}
+
+    def read(self) -> None:
+        seen = self._seen
+        for place, note in enumerate(seen.notes):
+            self._take(place, note)
+        self._close_all(len(seen.notes))
+
+    def _take(self, place: int, note: Note) -> None:
+        seen, key = self._seen, (note.execution_id, note.step_id, note.attempt)
+        if note.command is not None and _undoes(seen, note):
+            seen.undoing[key] = None
         match note.what:
             case "begin":
-                running[key] = place
+                self._running[key] = place
             case "end":
-                close(key, place)
+                self._close(key, place)
             case "crash":
                 seen.crashes.append(place)
-                for lost in list(running):
-                    close(lost, place)
+                self._close_all(place)
             case "report":
                 seen.reports.setdefault(note.execution_id, []).append((place, note))
             case "accepted":
                 seen.accepted[note.execution_id] = place
             case "durable":
-                _take_event(seen, place, note, workflows)
-    for left in list(running):
-        close(left, len(seen.notes))
-    return seen
+                _take_event(seen, place, note)
+
+    def _close_all(self, place: int) -> None:
+        for key in list(self._running):
+            self._close(key, place)
+
+    def _close(self, key: tuple[str, str, int], end: int) -> None:
+        seen, begin = self._seen, self._running.pop(key)
+        spans = seen.spans.setdefault(key[0], {}).setdefault(key[1], [])
+        spans.append(Span(begin, end, seen.notes[begin], key in seen.undoing))
+
+
+def _key(event: AttemptSucceeded | AttemptFailed) -> tuple[str, str, int]:
+    return event.execution_id, event.step_id, event.attempt
 
 
 def _undoes(seen: Seen, note: Note) -> bool:
@@ -98,14 +119,15 @@ def _undoes(seen: Seen, note: Note) -> bool:
     return command is not None and (command.is_rollback or command.action not in (step.action, step.fetch))
 
 
-def _take_event(seen: Seen, place: int, note: Note, workflows: Mapping[str, Workflow]) -> None:
+def _take_event(seen: Seen, place: int, note: Note) -> None:
     event = note.event
     assert event is not None
     seen.events.append((note.at_ns, event))
     if isinstance(event, ExecutionSubmitted):
         seen.submitted[event.execution_id] = event
         seen.submitted_ns[event.execution_id] = note.at_ns
-        seen.trees[event.execution_id] = Tree(workflows[event.workflow], workflows)
+    elif isinstance(event, AttemptSucceeded | AttemptFailed) and _key(event) in seen.undoing:
+        return
     elif isinstance(event, AttemptSucceeded):
         seen.succeeded.setdefault((event.execution_id, event.step_id), place)
     elif isinstance(event, AttemptFailed):

@@ -136,13 +136,14 @@ class Workflows:
         return fields
 
     def _fetch(self) -> dict[str, Any]:
-        parameters = {"kind": "Deployment", "namespace": "default", "name": self._draw.choice(DEPLOYMENTS)}
-        return {
-            "fetch": "resource",
-            "parameters": parameters,
-            "condition": "value != null",
-            **self._timeout(),
-        }
+        """Ask for what holds at once, or for what may never hold, but not for ever."""
+        draw = self._draw
+        parameters = {"kind": "Deployment", "namespace": "default", "name": draw.choice(DEPLOYMENTS)}
+        fields: dict[str, Any] = {"fetch": "resource", "parameters": parameters, "condition": "value.exists"}
+        if draw.random() < 0.5:
+            fields["condition"] = draw.choice(["!value.exists", "value.object.spec.replicas > 1"])
+            fields["timeout_ns"] = draw.randint(2, 10) * SECOND_NS
+        return fields
 
     def _wait(self, _depth: int) -> dict[str, Any]:
         draw = self._draw

@@ -1,0 +1,62 @@
+"""What the fuzz of whole simulations has found in the engine, each as the smallest case that shows it."""
+
+import pytest
+
+from engine.core.definition import Step, StepKind
+from engine.core.errors import ProtocolError
+from engine.core.events import PauseRequested, StepOverridden
+from tests.engine.rig import Rig, act
+
+KIND = StepKind
+
+
+def skip(step_id: str) -> StepOverridden:
+    return StepOverridden("x", step_id, "skip", "by hand")
+
+
+def test_a_paused_execution_ends_with_the_last_attempt_that_ran() -> None:
+    rig = Rig(act("a"))
+    rig.submit()
+    rig.tell(PauseRequested("x"))
+    rig.succeed("a", after_ns=5)
+    execution = rig.execution()
+    assert (execution.state.value, execution.ended_ns, execution.pauses) == ("completed", 5, [(0, 5)])
+
+
+def test_a_group_is_passed_over_after_a_child_was_skipped_by_hand() -> None:
+    rig = Rig(act("a"), Step("g", KIND.PARALLEL, needs=("a",), when="false", steps=(act("b"), act("c"))))
+    rig.submit()
+    with pytest.raises(ProtocolError):  # its group has not begun
+        rig.tell(skip("b"))
+    rig.succeed("a")
+    assert rig.states() == {"a": "completed", "g": "skipped", "b": "skipped", "c": "skipped"}
+
+
+def test_nothing_in_a_group_begins_before_the_group_because_a_child_was_skipped() -> None:
+    rig = Rig(act("a"), Step("g", KIND.PARALLEL, needs=("a",), steps=(act("b"), act("c", "b"))))
+    rig.submit()
+    with pytest.raises(ProtocolError, match="cannot be overridden"):
+        rig.tell(skip("b"))
+    assert rig.running_steps == ["a"]
+
+
+def test_a_group_that_fails_before_it_opens_omits_what_is_inside() -> None:
+    group = Step("g", KIND.PARALLEL, when="nonsense", steps=(act("a"), act("b")))
+    rig = Rig(group, act("other"))
+    rig.submit()
+    assert rig.states() == {"g": "failed", "a": "omitted", "b": "omitted", "other": "cancelled"}
+    assert rig.execution().state.value == "failed"
+
+
+def test_a_failed_step_of_a_group_that_has_ended_cannot_be_overridden() -> None:
+    """Refused before anything is changed: the history knows nothing of what was refused."""
+    group = Step("g", KIND.PARALLEL, steps=(act("a"),))
+    rig = Rig(group, act("b"), workflow={"on_step_failure": "continue"})
+    rig.submit()
+    rig.fail("a")
+    before = rig.states()
+    with pytest.raises(ProtocolError, match="cannot be overridden"):
+        rig.tell(skip("a"))
+    assert rig.states() == before
+    rig.succeed("b")
+    assert rig.execution().state.value == "failed"
