@@ -26,6 +26,12 @@ MODELLED = (
     "HorizontalPodAutoscaler",
     "Job",
     "ConfigMap",
+    "StatefulSet",
+    "DaemonSet",
+    "PersistentVolumeClaim",
+    "StorageClass",
+    "NetworkPolicy",
+    "Secret",
 )
 """The kinds that the model or an action reads; others are opaque."""
 
@@ -174,7 +180,7 @@ def findings(resource: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _containers(spec, ("spec",))
     elif kind == "ResourceQuota":
         yield from _amounts(spec.get("hard"), ("spec", "hard"))
-    elif kind in ("Deployment", "ReplicaSet"):
+    elif kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"):
         replicas = spec.get("replicas", 1)
         if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
             yield ("spec", "replicas"), f"{quoted(replicas)} replicas", "a whole number, 0 or more"

@@ -55,7 +55,7 @@ class Claiming:
         for kind in _OWNERS:
             for key, owner in sorted(self._watch.cache.get(kind, {}).items()):
                 selector = owner["spec"].get("selector")
-                if key[0] == namespace and selector and matches(selector, pod["metadata"].get("labels")):
+                if key[0] == namespace and matches(selector, pod["metadata"].get("labels")):
                     self._write(pod, owner, link)
                     return
 

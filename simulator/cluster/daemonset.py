@@ -17,7 +17,7 @@ from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY
 from simulator.cluster.objects import has_ended, is_active, is_ready, key_of, owner_of
 from simulator.cluster.placement import pinned_to
 from simulator.cluster.rolling import resolve
-from simulator.cluster.sets import daemon_pod, pod_revision, revision_of, runs_on
+from simulator.cluster.sets import SetRevisions, daemon_pod, revision_of, runs_on
 from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
 from simulator.cluster.workqueue import WorkQueue
@@ -40,7 +40,7 @@ class DaemonSetController:
         self._awaited: dict[Key, dict[str, None]] = {}
         self._places: dict[str, int] = {}  # of nodes, in the order in which they were first seen
         self._generations: dict[tuple[Key, str], int] = {}
-        self._first: dict[Key, str] = {}  # the first revision seen: that of pods without the label
+        self._revisions = SetRevisions()
         self._failed: dict[Key, bool] = {}
         watch.subscribe(("DaemonSet",), self._set_changed)
         watch.subscribe(("Node",), self._node_changed)
@@ -55,6 +55,9 @@ class DaemonSetController:
             if owner is not None:
                 self._pods.setdefault(owner, {})[key[1]] = pod
                 self._generations[owner, _node_of(pod)] = 0
+                found = self._watch.cache.get("DaemonSet", {}).get(owner)
+                if found is not None:
+                    self._revisions.load(owner, found, pod)
         for key in self._watch.cache.get("DaemonSet", {}):
             self.queue.add(key, link)
 
@@ -102,7 +105,6 @@ class DaemonSetController:
         if found is None:
             return False
         revision = revision_of(found)
-        self._first.setdefault(key, revision)
         self._failed[key] = False
         if not self._awaited.get(key):
             link = yield from self._manage(key, found, link)
@@ -197,7 +199,7 @@ class DaemonSetController:
             if not any(is_active(pod) and is_ready(pod) for pod in pods):
                 unavailable += 1
             for pod in pods:
-                if is_active(pod) and (pod_revision(pod) or self._first[key]) != revision:
+                if is_active(pod) and self._revisions.of(key, pod) != revision:
                     (old_available if is_ready(pod) else old_unavailable).append(pod)
         due = old_unavailable + old_available[: max(0, allowed - unavailable)]
         return (yield from self._delete(key, due, link)) if due else link
@@ -219,7 +221,7 @@ class DaemonSetController:
             "numberReady": ready,
             "numberAvailable": ready,
             "numberUnavailable": len(wanted) - ready,
-            "updatedNumberScheduled": sum((pod_revision(pod) or self._first[key]) == revision for pod in on),
+            "updatedNumberScheduled": sum(self._revisions.of(key, pod) == revision for pod in on),
         }
         written = found.get("status") or {}
         if all(written.get(name, 0) == value for name, value in status.items()):

@@ -7,6 +7,7 @@ from engine.core.effects import Resource
 from simulator.cluster.naming import pod_suffix, template_hash
 from simulator.cluster.offspring import TOLERATED, owner_reference
 from simulator.cluster.placement import Demand, NodeFree
+from simulator.cluster.store import Key
 
 SETS = ("StatefulSet", "DaemonSet")
 REVISION_HASH = "controller-revision-hash"
@@ -30,6 +31,39 @@ def pod_revision(pod: Resource) -> str:
     """Return the revision that a pod was created from, or an empty text."""
     text: str = (pod["metadata"].get("labels") or {}).get(REVISION_HASH, "")
     return text
+
+
+class SetRevisions:
+    """The revisions that pods are of: those of a snapshot bear names that another cluster gave them."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._known: dict[tuple[Key, str], str] = {}
+
+    def load(self, key: Key, owner: Resource, pod: Resource) -> None:
+        """Take in a pod from before time 0: of today's revision if it is as today's template says."""
+        if _is_as(pod, owner["spec"]["template"]):
+            self._known[key, pod_revision(pod)] = revision_of(owner)
+
+    def of(self, key: Key, pod: Resource) -> str:
+        """Return the name by which the revision of an owner's pod goes here."""
+        name = pod_revision(pod)
+        return self._known.get((key, name), name)
+
+
+def _is_as(pod: Resource, template: Resource) -> bool:
+    """Say whether a pod bears what a template says, whatever was added to it on its way."""
+    metadata, wanted = pod["metadata"], template.get("metadata") or {}
+    for field in ("labels", "annotations"):
+        carried = metadata.get(field) or {}
+        if any(carried.get(name) != value for name, value in (wanted.get(field) or {}).items()):
+            return False
+    containers = {one["name"]: one for one in pod["spec"]["containers"]}
+    return all(
+        containers.get(one["name"], {}).get(field) == one.get(field)
+        for one in template["spec"]["containers"]
+        for field in ("image", "command", "args", "resources")
+    )
 
 
 def ordinal_of(pod: Resource, owner: str) -> int:

@@ -4,7 +4,7 @@ The order of what is done is kube-controller-manager's (pkg/controller/statefuls
 updateStatefulSet): pods that ended are replaced and missing ones created from ordinal 0 up, each awaited to
 be ready under OrderedReady; then those beyond `replicas` go from the highest down; then pods of an older
 revision are replaced from the highest down to the partition, one at a time, each awaited to be healthy.
-Claims come with pods and stay when they go. Revisions are kept by the controller and not as
+Claims come with pods and stay when they go. SetRevisions are kept by the controller and not as
 ControllerRevision objects; the feature gate for maxUnavailable is off, as by default.
 """
 
@@ -18,7 +18,7 @@ from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
 from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY
 from simulator.cluster.objects import has_ended, is_ready, is_terminating, key_of, owner_of
-from simulator.cluster.sets import claims_of, is_ordered, ordinal_of, pod_revision, revision_of, stateful_pod
+from simulator.cluster.sets import SetRevisions, claims_of, is_ordered, ordinal_of, revision_of, stateful_pod
 from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
 from simulator.cluster.workqueue import WorkQueue
@@ -40,6 +40,7 @@ class StatefulSetController:
         self._awaited: dict[Key, dict[str, None]] = {}  # asked for and not yet seen: created or deleted
         self._templates: dict[Key, dict[str, Resource]] = {}  # by revision
         self._failed: dict[Key, bool] = {}
+        self._revisions = SetRevisions()
         watch.subscribe(("StatefulSet",), self._set_changed)
         watch.subscribe(
             ("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED, "StatefulSet"
@@ -51,6 +52,9 @@ class StatefulSetController:
             owner = owner_of(pod, "StatefulSet")
             if owner is not None:
                 self._pods.setdefault(owner, {})[key[1]] = pod
+                found = self._watch.cache.get("StatefulSet", {}).get(owner)
+                if found is not None:
+                    self._revisions.load(owner, found, pod)
         for key in self._watch.cache.get("StatefulSet", {}):
             self.queue.add(key, link)
 
@@ -136,15 +140,11 @@ class StatefulSetController:
             pod = by_ordinal.get(ordinal)
             if pod is None or is_terminating(pod):
                 return link
-            if self._revision(key, pod, revision) != revision:
+            if self._revisions.of(key, pod) != revision:
                 return (yield from self._delete(key, pod, link))
             if not is_ready(pod):
                 return link
         return link
-
-    def _revision(self, key: Key, pod: Resource, revision: str) -> str:
-        """Return a pod's revision; without that label, it counts as of the first one that was seen."""
-        return pod_revision(pod) or next(iter(self._templates.get(key, {revision: None})))
 
     def _create(self, key: Key, found: Resource, revision: str, ordinal: int, link: Link) -> Steps:
         """Create a pod and the claims that it lacks; below the partition it keeps the older revision."""
@@ -192,17 +192,13 @@ class StatefulSetController:
     def _write_status(self, key: Key, found: Resource, revision: str, link: Link) -> Steps:
         pods = [pod for pod in self._pods.get(key, {}).values() if not has_ended(pod)]
         ready = sum(is_ready(pod) and not is_terminating(pod) for pod in pods)
-        updated = sum(
-            self._revision(key, pod, revision) == revision and not is_terminating(pod) for pod in pods
-        )
+        updated = sum(self._revisions.of(key, pod) == revision and not is_terminating(pod) for pod in pods)
         written = found.get("status") or {}
         current = written.get("currentRevision", next(iter(self._templates[key])))
         whole = len(pods) == found["spec"].get("replicas", 1)
         if updated == ready == len(pods) and whole:
             current = revision  # completeRollingUpdate
-        of_current = sum(
-            self._revision(key, pod, revision) == current and not is_terminating(pod) for pod in pods
-        )
+        of_current = sum(self._revisions.of(key, pod) == current and not is_terminating(pod) for pod in pods)
         status = {
             "observedGeneration": found["metadata"].get("generation", 1),
             "replicas": len(pods),

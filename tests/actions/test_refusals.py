@@ -188,6 +188,17 @@ def test_a_target_that_is_refused_is_left_alone(
     assert bench.mutations == []
 
 
+def test_a_pod_of_the_same_name_is_not_the_one_to_be_quarantined() -> None:
+    bench = ModelBench()
+    pod = bench.of_kind("Pod", app="web")[0]["metadata"]
+    memory = {"pod": {"uid": "of an earlier life", "labels": dict(pod["labels"])}}
+    with pytest.raises(TargetMissing, match="replaced by another"):
+        run(bench, "quarantine_pod", memory, pod=pod["name"])
+    assert bench.mutations == []
+    assert roll_back(bench, "quarantine_pod", memory, {}, pod=pod["name"])["undone"] is True
+    assert bench.get("Pod", pod["name"])["metadata"]["labels"] == pod["labels"], "another's labels stay"
+
+
 def test_drain_names_every_pod_that_may_not_go_and_evicts_none() -> None:
     bench = ModelBench()
     bench.put(bare_pod("stray", nodeName="n1", volumes=[{"name": "scratch", "emptyDir": {}}]))

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.simulator.cluster.objects import node
 from tests.simulator.cluster.rig import Rig, S, node_of
-from tests.simulator.cluster.sets import daemonset, restart, whole
+from tests.simulator.cluster.sets import daemonset, restart, statefulset, whole
 
 TAINT = {"key": "gpu", "effect": "NoSchedule"}
 
@@ -96,3 +96,28 @@ def test_deleting_the_set_deletes_its_pods() -> None:
     rig = rig_of()
     rig.delete("DaemonSet", "agent")
     rig.run_until(lambda: not rig.pods("agent"))
+
+
+def foreign(rig: Rig, kind: str, name: str) -> Rig:
+    """The same cluster as another one's snapshot shows it: revisions bear names of their own."""
+    objects = []
+    for of_kind in rig.store.objects.values():
+        for one in of_kind.values():
+            labels = one["metadata"].get("labels") or {}
+            if "controller-revision-hash" in labels:
+                labels = {**labels, "controller-revision-hash": f"{name}-5d8f7c9b6"}
+            objects.append({**one, "metadata": {**one["metadata"], "labels": labels}})
+    snapshot = Rig(*objects)
+    assert whole(snapshot, kind, name)
+    return snapshot
+
+
+def test_a_snapshots_pods_are_of_todays_revision_if_they_are_as_its_template() -> None:
+    for kind, one in (("DaemonSet", daemonset("agent")), ("StatefulSet", statefulset("agent", 2))):
+        rig = foreign(Rig(node("n1"), node("n2"), one), kind, "agent")
+        uids = [pod["metadata"]["uid"] for pod in rig.pods("agent")]
+        rig.run(60 * S)
+        assert [pod["metadata"]["uid"] for pod in rig.pods("agent")] == uids
+        restart(rig, kind, "agent")
+        rig.run_until(lambda rig=rig, kind=kind: whole(rig, kind, "agent"))  # type: ignore[misc]
+        assert not {*uids} & {pod["metadata"]["uid"] for pod in rig.pods("agent")}

@@ -95,11 +95,12 @@ def test_a_rolling_update_goes_from_the_top_one_at_a_time() -> None:
 
 def test_a_partition_keeps_the_lower_ordinals_and_what_replaces_them_at_the_old_revision() -> None:
     rig = rig_of(3, updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"partition": 2}})
-    old = pod_revision(rig.get("Pod", "db-0"))
+    old, uid = pod_revision(rig.get("Pod", "db-0")), rig.get("Pod", "db-0")["metadata"]["uid"]
     restart(rig, "StatefulSet", "db")
     rig.run(60 * S)
     revisions = [pod_revision(pod) for pod in rig.pods("db")]
     assert revisions[:2] == [old, old] != [revisions[2]] * 2
+    assert rig.get("Pod", "db-0")["metadata"]["uid"] == uid, "left alone"
     rig.delete("Pod", "db-1")
     rig.run(60 * S)
     assert pod_revision(rig.get("Pod", "db-1")) == old
