@@ -79,6 +79,7 @@ class AttemptMachine(GateMachine):
 
     def _start_attempt(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
         attempt = step.attempts[-1]
+        plan = step.plan
         flight = self._flights.led_by((execution.execution_id, step.id)) if self._is_sharing else None
         if flight is not None:
             parameters = flight.parameters
@@ -86,7 +87,13 @@ class AttemptMachine(GateMachine):
                 mark_started(twin_execution, twin, now)
         else:
             try:
-                parameters = self._resolve(execution, step)
+                resolve = plan.resolve_parameters
+                if step.undoing:
+                    parameters = self._resolve(execution, step)
+                elif resolve is None:
+                    parameters = plan.parameters
+                else:
+                    parameters = resolve(self._variables(execution, step))
             except UnknownVariable as error:
                 self._give_back(execution, step)
                 self._refuse(execution, step, Failure("UnknownVariable", str(error), retryable=False), now)
@@ -99,8 +106,16 @@ class AttemptMachine(GateMachine):
         mark_started(execution, step, now)
         self._slots.take(now - attempt.locked_ns, now)
         number = attempt.number
-        self._deadlines.arm(now + self._timeout_ns_of(step), _ATTEMPT_TIMEOUT, execution, step, number)
-        self._commands.append(self._command_of(execution, step, number, parameters))
+        if step.undoing or step.until_ns >= 0:
+            timeout_ns = self._timeout_ns_of(step)
+            command = self._command_of(execution, step, number, parameters)
+        else:  # as those would, without the calls: this is the hottest place of the engine
+            timeout_ns = plan.timeout_ns if plan.timeout_ns is not None else self.limits.step_timeout_ns
+            command = StartAttempt(
+                execution.execution_id, step.id, number, plan.action, parameters, step.memory
+            )
+        self._deadlines.arm(now + timeout_ns, _ATTEMPT_TIMEOUT, execution, step, number)
+        self._commands.append(command)
 
     # -- end
 

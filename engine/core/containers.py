@@ -61,8 +61,20 @@ def new_scope(
         step.children_left_count = step.plan.children_count
     scope.steps = steps
     scope.left_count = plan.top_level_count
-    execution.steps.update({step.id: step for step in steps})
+    if owner is None:
+        execution.steps = {step.id: step for step in steps}
+    else:
+        execution.steps.update({step.id: step for step in steps})
     return scope
+
+
+def let_go_of(execution: ExecutionFacts) -> None:
+    """Undo the circles in an execution's facts, so that they are freed without a search for circles."""
+    if len(execution.steps) > len(execution.root.steps):
+        for step in execution.steps.values():
+            step.scope.steps = []
+            step.scopes = None
+    execution.root.steps = []
 
 
 class ContainerMachine(FailureMachine):
@@ -94,7 +106,7 @@ class ContainerMachine(FailureMachine):
         return step.scope.steps[parent] if parent >= 0 else step.scope.owner
 
     def _variables(self, _execution: ExecutionFacts, step: StepFacts) -> Mapping[str, Any]:
-        return names_of(step, refers=step.plan.refers)
+        return names_of(step, refers=True) if step.plan.refers else step.scope.variables
 
     def _open_scope(
         self,

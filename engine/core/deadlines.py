@@ -74,13 +74,13 @@ class Deadlines:
         heappush(self._heap, (at_ns, order, kind, execution, step, attempt))
 
     def disarm(self, owner: ExecutionFacts | StepFacts) -> None:
-        """Take back the deadline of an execution or a step, if it has one."""
-        if owner.due_ns >= 0:
-            owner.due_ns = -1
-            self.mark_stale()
+        """Take back the deadline of an execution or a step, if it has one.
 
-    def mark_stale(self) -> None:
-        """Note that an armed deadline is no longer wanted; when half of them are not, they are swept out."""
+        When half of those that are armed are no longer wanted, they are swept out.
+        """
+        if owner.due_ns < 0:
+            return
+        owner.due_ns = -1
         self._stale_count += 1
         if self._stale_count > _COMPACT_ABOVE and self._stale_count * 2 > len(self._heap):
             self._heap = [deadline for deadline in self._heap if _is_wanted(deadline)]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from engine.core import plan as plans
 from engine.core.admission import StationTotals
 from engine.core.commands import CancelAttempt, Command, ReportExecution
-from engine.core.containers import new_scope
+from engine.core.containers import let_go_of, new_scope
 from engine.core.control import ControlMachine, Intake
 from engine.core.deadlines import DeadlineKind
 from engine.core.definition import Workflow
@@ -152,7 +152,7 @@ class WorkflowEngine(ControlMachine):
         if EXECUTION[self.execution(execution_id).state]:
             message = f"execution {execution_id!r} has not ended"
             raise ProtocolError(message)
-        del self._executions[execution_id]
+        let_go_of(self._executions.pop(execution_id))
 
     @property
     def now_ns(self) -> int:
@@ -324,6 +324,7 @@ class WorkflowEngine(ControlMachine):
     def _settle(self, now: int) -> None:
         """Follow everything that became possible until nothing does."""
         ready = self._ready
+        admissions, held, slots = self._admission.queue, self._held_executions, self._slots.queue
         while True:
             if ready:
                 execution, step, ready_by = ready.popleft()
@@ -333,12 +334,12 @@ class WorkflowEngine(ControlMachine):
             elif self._rolling:
                 self._undo_next(self._rolling.popleft(), now)
             elif (
-                self.queued_count
+                (admissions.length or held.length)
                 and self.intake is _OPEN
                 and (admitted := self._next_admission(now)) is not None
             ):
                 self._admit(admitted, now)
-            elif not self._dispatch(now):
+            elif not (slots.length or self._held_steps.length) or not self._dispatch(now):
                 return
 
     def _admit(self, execution: ExecutionFacts, now: int) -> None:

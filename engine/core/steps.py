@@ -197,17 +197,17 @@ class StepMachine(AttemptMachine):
     ) -> None:
         """Go on from an attempt that has ended well."""
         plan = step.plan
-        if step.undoing:
+        if not plan.has_epilogue and not step.undoing:
+            self._complete(execution, step, outputs, now)
+        elif step.undoing:
             self._undo_ended(execution, step, None, now)
         elif plan.definition.fetch:
             step.tries_count = 0
             step.outputs = outputs
             values = {**values_of(step.scope), "value": outputs}
             self._ask(execution, step, 0, plan.expressions[0], values)
-        elif plan.has_epilogue:
-            self._finish(execution, step, outputs, now)
         else:
-            self._complete(execution, step, outputs, now)
+            self._finish(execution, step, outputs, now)
 
     def _finish(
         self, execution: ExecutionFacts, step: StepFacts, outputs: Mapping[str, Any], now: int

@@ -54,6 +54,7 @@ class Rig:
         *steps: Step,
         timeout_ns: int | None = None,
         evaluate: Callable[[str, Mapping[str, Any]], bool] = word_of,
+        workflow: Mapping[str, Any] | None = None,
         **limits: Any,
     ) -> None:
         self.engine = WorkflowEngine(Limits(**limits))
@@ -68,7 +69,7 @@ class Rig:
         self.asked: list[EvaluateCondition] = []
         self._evaluate = evaluate
         self._commands: list[Command] = []
-        self.tell(WorkflowRegistered(Workflow("w", steps, timeout_ns)))
+        self.tell(WorkflowRegistered(Workflow("w", steps, timeout_ns, **(workflow or {}))))
 
     def tell(self, event: Event) -> None:
         commands = self.engine.handle(event, self.now)
