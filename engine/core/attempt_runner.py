@@ -179,6 +179,8 @@ class AttemptRunner(ABC):
             return
         attempt.effect = None
         attempt.is_interrupted = True
+        for answered in [answered for answered in self._resumed if answered[0] is attempt]:
+            self._resumed.remove(answered)  # it would be taken for the answer to what cleans up
         self.performer.cancel(attempt)
         if attempt.coroutine is None:
             self._confirm(attempt)

@@ -21,8 +21,6 @@ from engine.core.conditions import Conditions
 from engine.core.effects import Remember
 from engine.core.errors import ActionError, EngineError, HistoryError, StoreError
 from engine.core.events import (
-    AttemptCancelled,
-    AttemptFailed,
     AttemptSucceeded,
     DeadlineReached,
     EngineRecovered,
@@ -31,7 +29,7 @@ from engine.core.events import (
     Remembered,
 )
 from engine.core.facts import ExecutionFacts
-from engine.core.host import Host
+from engine.core.host import OUTCOMES, Host
 from engine.core.journal import Journal
 from engine.core.machine import WorkflowEngine
 from engine.core.records import Row
@@ -157,14 +155,12 @@ class DurableHost(Host):
         if isinstance(event, DeadlineReached):
             at_ns = self.engine.next_deadline()
             return at_ns is not None and at_ns <= self._clock()
-        if isinstance(event, AttemptCancelled):
-            return self._ends(event)
-        if not isinstance(event, (AttemptSucceeded, AttemptFailed, Remembered)):
+        if not isinstance(event, (*OUTCOMES, Remembered)):
             return True
         key = (event.execution_id, event.step_id, event.attempt)
-        if isinstance(event, Remembered):
-            return key in self._remembering and key not in self._cancelling
-        return key not in self._cancelling and self._ends(event)
+        if key in self._cancelling:
+            return False
+        return key in self._remembering if isinstance(event, Remembered) else self._ends(event)
 
     def _handle(self, event: Event) -> None:
         now = self._clock()

@@ -30,8 +30,7 @@ from engine.core.recorder import Recorder
 from engine.core.records import Row
 from engine.core.sizes import exceeds
 
-
-_OUTCOMES: Final = (AttemptSucceeded, AttemptFailed, AttemptCancelled)
+OUTCOMES: Final = (AttemptSucceeded, AttemptFailed, AttemptCancelled)
 
 
 class Host(AttemptRunner):
@@ -102,7 +101,7 @@ class Host(AttemptRunner):
                         self._handle(answer)
                 elif events:
                     event = events.popleft()
-                    if not isinstance(event, _OUTCOMES) or self._ends(event):
+                    if not isinstance(event, OUTCOMES) or self._ends(event):
                         self._handle(event)
                 elif resumed:
                     attempt, value, error = resumed.popleft()

@@ -11,7 +11,7 @@ from typing import Any
 from engine.core.action import ActionContext, ActionSpec, Parameter
 from engine.core.definition import Branch, RetryPolicy, Rollback, Step, StepKind, Workflow
 from engine.core.effects import Create, Delete, Get, Patch, Ref, Remember, Sleep
-from engine.core.errors import ActionError, Conflict, NotFound
+from engine.core.errors import ActionError, Cancelled, Conflict, NotFound
 from engine.core.events import (
     CancelRequested,
     Event,
@@ -91,6 +91,17 @@ async def _slow(_context: ActionContext, parameters: Outputs) -> Outputs:
     return {}
 
 
+async def _tidy(_context: ActionContext, parameters: Outputs) -> Outputs:
+    """Take time, and look at something once more when told to stop."""
+    try:
+        await Sleep(parameters["ms"] * MILLISECOND_NS)
+    except Cancelled:
+        await Remember("cleaned", await Get(ref("base")) is not None)
+        await Sleep(MILLISECOND_NS)
+        raise
+    return {}
+
+
 async def _nothing(_context: ActionContext, _parameters: Outputs) -> Outputs:
     return {}
 
@@ -118,6 +129,7 @@ ACTIONS: dict[str, ActionSpec] = {
             0,
             "Take time.",
         ),
+        ActionSpec("tidy", _tidy, {"ms": Parameter("integer", default=500)}, 0, "Clean up when stopped."),
         ActionSpec("nothing", _nothing, {}, 0, "End at once."),
     )
 }
@@ -170,6 +182,7 @@ _FAILS = Workflow(
     (
         step("good"),
         step("long", "slow", parameters={"naps": 50}),
+        step("longer", "tidy"),
         step("bad", "broken", "good", retry=RetryPolicy(2, MILLISECOND_NS)),
         step("never", "ensure", "bad"),
     ),

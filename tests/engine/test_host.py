@@ -10,7 +10,7 @@ from engine.core.attempt_runner import Attempt
 from engine.core.causes import Cause
 from engine.core.definition import Step, StepKind, Workflow
 from engine.core.effects import Effect, Get, Log, Ref, Remember, Sleep
-from engine.core.errors import ActionError, ConditionError, NotFound, ProtocolError
+from engine.core.errors import ActionError, Cancelled, ConditionError, NotFound, ProtocolError
 from engine.core.events import ExecutionSubmitted, Remembered, WorkflowRegistered
 from engine.core.facts import ExecutionFacts
 from engine.core.host import Host
@@ -339,3 +339,34 @@ def test_closing_writes_what_has_not_finished() -> None:
         ("queued", "unfinished", 6),
     ]
     assert bench.world.calls == ["begin a", "cancel a"]
+
+
+def test_an_answer_that_a_cancellation_overtakes_is_not_taken_for_the_answer_of_the_clean_up() -> None:
+    """In one instant one attempt fails, and the other is answered before it is told to stop."""
+    cleaned: list[Any] = []
+
+    async def run(context: ActionContext, _parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            await Get(REF)
+        except Cancelled:
+            cleaned.append(await Get(REF))
+        if context.step_id == "bad":
+            raise ActionError("on purpose")
+        return {}
+
+    bench = Bench(run, act("bad"), act("other"))
+    bench.submit()
+    (bad, _), (other, _) = bench.world.performed
+    close = bench.world.finish
+
+    def finish(attempt: Attempt) -> None:
+        close(attempt)
+        if attempt is bad:
+            bench.host.resume(other, "too late")
+
+    bench.world.finish = finish  # type: ignore[method-assign] # the test's own wiring
+    bench.host.resume(bad, "first")
+    assert cleaned == []
+    bench.host.resume(other, "clean")
+    assert cleaned == ["clean"]
+    assert bench.ended[0].state == "failed"

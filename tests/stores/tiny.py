@@ -145,30 +145,31 @@ class World:
     # -- what a host asks of its world
 
     def begin(self, attempt: Attempt) -> None:
-        attempt.mark = attempt.started_ns
+        attempt.pending = None
 
     def perform(self, attempt: Attempt, effect: Effect[Any]) -> None:
         deed = deed_of(attempt, effect)
+        attempt.pending = token = object()
         if isinstance(effect, Sleep):
             self.outside.do(deed)
-            self.after(effect.duration_ns, partial(self._answer, attempt, None, None))
+            self.after(effect.duration_ns, partial(self._answer, attempt, token, None, None))
             return
         try:
             value, error = self.outside.do(deed), None
         except ActionError as refusal:
             value, error = None, refusal
-        self.after(_EFFECT_NS, partial(self._answer, attempt, value, error))
+        self.after(_EFFECT_NS, partial(self._answer, attempt, token, value, error))
 
     def cancel(self, attempt: Attempt) -> None:
-        attempt.mark = None
+        attempt.pending = None
         self.finish(attempt)
 
     def finish(self, attempt: Attempt) -> None:
         """Charge the whole attempt to nobody in particular."""
         attempt.spans[:] = [(Cause.DECLARED_WORK, attempt.started_ns, self.now)]
 
-    def _answer(self, attempt: Attempt, value: Any, error: ActionError | None) -> None:
-        if attempt.is_over or attempt.mark is None:
+    def _answer(self, attempt: Attempt, token: object, value: Any, error: ActionError | None) -> None:
+        if attempt.is_over or attempt.pending is not token:
             return
         if error is None:
             self.host.resume(attempt, value)
