@@ -4,7 +4,7 @@ The order of what is done is kube-controller-manager's (pkg/controller/statefuls
 updateStatefulSet): pods that ended are replaced and missing ones created from ordinal 0 up, each awaited to
 be ready under OrderedReady; then those beyond `replicas` go from the highest down; then pods of an older
 revision are replaced from the highest down to the partition, one at a time, each awaited to be healthy.
-Claims come with pods and stay when they go. SetRevisions are kept by the controller and not as
+Claims come with pods and stay when they go. Revisions are kept by the controller and not as
 ControllerRevision objects; the feature gate for maxUnavailable is off, as by default.
 """
 
