@@ -115,6 +115,7 @@ class _Run:
             self._engine_checker.acknowledged,
             self._outside,
             CachedReads(self._cluster.watch) if spec.engine.reads == "cache" else None,
+            spec.engine.throttle_backoff_ns,
         )
         self._host.performer = performer
         if isinstance(self._host, StationedHost):

@@ -23,7 +23,7 @@ from engine.core.effects import (
     Sleep,
     WaitUntil,
 )
-from engine.core.errors import ActionError
+from engine.core.errors import ActionError, TooManyRequests
 from engine.core.host import Host
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend, walk
@@ -37,18 +37,20 @@ from simulator.outside import MONITORED, OUTBOUND, Outside, Visit
 from simulator.streams import entity
 from simulator.waits import Wait, Waits
 
+BACKOFF_DOUBLINGS_MAX = 6
 _Perform = Callable[["ModelPerformer", Attempt, Any], None]
 
 
 class _Mark:
     """Notes on an attempt: where its chain ends, and what its next request is drawn by."""
 
-    __slots__ = ("gate", "key", "link", "requests", "since_ns")
+    __slots__ = ("gate", "key", "link", "refusals", "requests", "since_ns")
 
     def __init__(self, link: Link, key: int) -> None:
         self.link = link
         self.key = key
         self.gate = OPEN
+        self.refusals = 0  # by flow control
         self.requests = 0
         self.since_ns = link[2]
 
@@ -80,11 +82,13 @@ class ModelPerformer:
         on_acknowledged: Callable[[Attempt, Effect[Any]], None],
         outside: Outside | None = None,
         reads: CachedReads | None = None,
+        backoff_ns: int = 0,
     ) -> None:
         """Let every attempt first wait for the engine's own work, if that takes time.
 
         `on_acknowledged` is told of each write that succeeded at the API. Effects that do not go to the
-        Kubernetes API go to `outside`. With `reads`, objects are read there and not at the API server.
+        Kubernetes API go to `outside`. With `reads`, objects are read there and not at the API server. With
+        `backoff_ns`, a call that flow control refuses is made again after so long, then after twice that.
         """
         self._agenda = agenda
         self._cluster = cluster
@@ -97,6 +101,7 @@ class ModelPerformer:
         self._on_acknowledged = on_acknowledged
         self._outside_or_none = outside
         self._reads = reads
+        self._backoff_ns = backoff_ns
         host.on_execution_end.append(self._beginnings.forget)
 
     def begin(self, attempt: Attempt) -> None:
@@ -236,6 +241,8 @@ class ModelPerformer:
     def _written(self, attempt: Attempt, effect: Effect[Any], call: Call) -> None:
         if call.error is None:
             self._on_acknowledged(attempt, effect)
+            if self._reads is not None:
+                self._reads.note(call.value)
         self._answered(attempt, call)
 
     def _answered(self, attempt: Attempt, call: Call) -> None:
@@ -253,10 +260,27 @@ class ModelPerformer:
             link = parent
         attempt.spans.extend(reversed(spans))
         mark.link = call.link
-        if call.error is None:
+        if self._backoff_ns and isinstance(call.error, TooManyRequests) and not _is_eviction(attempt):
+            self._back_off(attempt, mark)
+        elif call.error is None:
             self._host.resume(attempt, call.value)
         else:
             self._host.throw(attempt, call.error)
+
+    def _back_off(self, attempt: Attempt, mark: _Mark) -> None:
+        """Make a call again that flow control refused, later each time."""
+        effect = attempt.effect
+        assert effect is not None
+        mark.since_ns = self._agenda.now
+        delay_ns = self._backoff_ns << min(mark.refusals, BACKOFF_DOUBLINGS_MAX)
+        mark.refusals += 1
+        attempt.pending = timer = _Timer(Cause.CLIENT_THROTTLE)
+        self._agenda.after(delay_ns, partial(self._backed_off, attempt, timer, effect))
+
+    def _backed_off(self, attempt: Attempt, timer: _Timer, effect: Effect[Any], _event: Any) -> None:
+        if attempt.pending is timer:
+            self._charge_until_now(attempt)
+            self.perform(attempt, effect)
 
     def _wait(self, attempt: Attempt, effect: WaitUntil[Any]) -> None:
         value = self._waits.evaluate(effect)
@@ -324,6 +348,11 @@ class ModelPerformer:
             self._host.resume(attempt, value)
         else:
             self._host.throw(attempt, failure)
+
+
+def _is_eviction(attempt: Attempt) -> bool:
+    """Say whether it was a disruption budget that refused: the action knows what to do then."""
+    return isinstance(attempt.effect, Evict)
 
 
 _EFFECTS: Mapping[type, _Perform] = {
