@@ -196,6 +196,7 @@ STEP: Final[Mapping[StepState, Mapping[StepInput, StepState]]] = {
         StepInput.UNDO: StepState.UNDOING,  # failed, and to be undone
     },
     StepState.LOCKING: {
+        StepInput.ASK: StepState.EVALUATING,  # the post-condition of an empty loop
         StepInput.JOIN: StepState.JOINED,
         StepInput.RATE: StepState.RATED,
         StepInput.QUEUE: StepState.QUEUED,

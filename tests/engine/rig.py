@@ -63,6 +63,7 @@ class Rig:
         self.running: list[tuple[str, str, int]] = []  # attempts, in order of start
         self.started: list[StartAttempt] = []
         self.cancelled: list[CancelAttempt] = []
+        self.all_clean_up = False
         self.cleans_up: list[str] = []  # steps whose attempts do not stop at once
         self.stopping: list[tuple[str, str, int]] = []
         self.reported: list[str] = []
@@ -80,8 +81,9 @@ class Rig:
             if isinstance(command, EvaluateCondition):
                 self._answer(command)
             elif isinstance(command, CancelAttempt) and not command.is_final:
-                self.stopping.append((command.execution_id, command.step_id, command.attempt))
-                if command.step_id not in self.cleans_up:
+                key = (command.execution_id, command.step_id, command.attempt)
+                is_quick = command.step_id not in self.cleans_up and not self.all_clean_up
+                if is_quick and key in self.stopping:
                     self.stop(command.step_id, command.execution_id)
 
     def submit(self, execution_id: str = "x", priority: int = 0, **variables: Any) -> None:
@@ -102,6 +104,9 @@ class Rig:
         deadline = self.engine.next_deadline()
         assert deadline is not None
         self.now = deadline
+        self.tell(DeadlineReached())
+
+    def tell_deadline(self) -> None:
         self.tell(DeadlineReached())
 
     def execution(self, execution_id: str = "x") -> ExecutionFacts:
@@ -139,6 +144,8 @@ class Rig:
                 self.stopping.remove((command.execution_id, command.step_id, command.attempt))
                 return
             self.running.remove((command.execution_id, command.step_id, command.attempt))
+            if not command.is_final:
+                self.stopping.append((command.execution_id, command.step_id, command.attempt))
         elif isinstance(command, ReportExecution):
             self.reported.append(command.execution_id)
         else:
