@@ -60,8 +60,8 @@ def apply(rig: Rig, operation: str, given_: Any, mark: int) -> None:
             rig.patch("Node", given_, {"spec": {"unschedulable": True if operation == "cordon" else None}})
         case "expand":
             claim = ref("PersistentVolumeClaim", "data-db-0")
-            changes = {"spec": {"resources": {"requests": {"storage": f"{given_}Gi"}}}}
-            rig.cluster.patch(claim, changes, rig.link, None, "")
+            grown: dict[str, Any] = {"spec": {"resources": {"requests": {"storage": f"{given_}Gi"}}}}
+            rig.cluster.patch(claim, grown, rig.link, None, "")
         case "wait":
             rig.run(given_ * S)
 
