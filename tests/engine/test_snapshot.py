@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.commands import ReportExecution
-from engine.core.definition import RetryPolicy, Step, Workflow
+from engine.core.definition import RetryPolicy, Step, StepKind, Workflow
 from engine.core.errors import HistoryError
 from engine.core.events import EngineRecovered, ExecutionSubmitted, WorkflowRegistered
 from engine.core.history import History
@@ -94,6 +94,8 @@ def test_what_definitions_share_in_one_process_need_not_be_shared_in_the_next() 
     """One policy and one set of parameters in many steps: read from a file, each step has its own."""
     policy, parameters = RetryPolicy(3), {"n": ["${n}", {"deep": 1}]}
     steps = [Step(f"s{n}", action="act", retry=policy, parameters=parameters) for n in range(4)]
+    inside = [act(f"in{n}", retry=policy, parameters=parameters) for n in range(2)]
+    steps.append(Step("each", StepKind.LOOP, items=(1, 2), steps=tuple(inside)))
     history = History()
     history.append(0, WorkflowRegistered(Workflow("w", tuple(steps))))
     history.append(0, WorkflowRegistered(Workflow("v", (*steps[2:], act("own", parameters={"n": "${n}"})))))
