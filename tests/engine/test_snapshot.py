@@ -96,13 +96,13 @@ def test_what_definitions_share_in_one_process_need_not_be_shared_in_the_next() 
     steps = [Step(f"s{n}", action="act", retry=policy, parameters=parameters) for n in range(4)]
     inside = [act(f"in{n}", retry=policy, parameters=parameters) for n in range(2)]
     steps.append(Step("each", StepKind.LOOP, items=(1, 2), steps=tuple(inside)))
-    history = History()
-    history.append(0, WorkflowRegistered(Workflow("w", tuple(steps))))
-    history.append(0, WorkflowRegistered(Workflow("v", (*steps[2:], act("own", parameters={"n": "${n}"})))))
-    history.append(0, ExecutionSubmitted("x", "w", {"n": 1}))
-    history.append(0, ExecutionSubmitted("y", "v", {"n": 2}))
-    history.append(1, EngineRecovered())
-    follow(history, Limits(), forgets=False)
+    engine = WorkflowEngine(Limits())
+    engine.handle(WorkflowRegistered(Workflow("w", tuple(steps))), 0)
+    engine.handle(ExecutionSubmitted("x", "w", {"n": 1}), 0)
+    restored = again(engine)  # the first: its engine still has what its definitions shared
+    commands = engine.handle(EngineRecovered(), 1)
+    assert len(commands) == 5
+    assert restored.handle(EngineRecovered(), 1) == commands
 
 
 @pytest.mark.parametrize(
