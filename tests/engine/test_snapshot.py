@@ -101,7 +101,7 @@ def test_what_definitions_share_in_one_process_need_not_be_shared_in_the_next() 
     engine.handle(ExecutionSubmitted("x", "w", {"n": 1}), 0)
     restored = again(engine)  # the first: its engine still has what its definitions shared
     commands = engine.handle(EngineRecovered(), 1)
-    assert len(commands) == 5
+    assert len(commands) == 6
     assert restored.handle(EngineRecovered(), 1) == commands
 
 
