@@ -45,7 +45,7 @@ def test_what_has_no_effect_is_noted() -> None:
     )
     notes = "\n".join(import_file(written(spec)).notes)
     assert "workflow 'w': serviceAccountName: no effect on order or outcome, left out" in notes
-    assert "template 'a': tolerations: no effect on order or outcome, left out" in notes
+    assert "template 'a': tolerations: may decide where or when pods run, and is left out" in notes
     assert "image busybox is not run; a Job works 1 s, an assumption, and ends with exit code 0" in notes
     assert "artifacts of its inputs are not moved" in notes
 

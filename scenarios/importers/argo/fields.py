@@ -1,4 +1,4 @@
-"""What is known of every field of a manifest: used, of no effect here, or refused with the reason.
+"""What is known of every field of a manifest: used, left out and noted, or refused with the reason.
 
 A field that is in none of the tables is refused as unknown, so that nothing falls away silently.
 """
@@ -10,20 +10,27 @@ from scenarios.errors import did_you_mean, one_of
 from scenarios.importers.argo.places import Place
 from scenarios.importers.imported import Findings
 
-_POD: Final = (
-    "affinity", "automountServiceAccountToken", "dnsConfig", "dnsPolicy", "executor", "hostAliases",
-    "hostNetwork", "imagePullSecrets", "podMetadata", "podPriorityClassName", "podSpecPatch", "priority",
-    "priorityClassName", "schedulerName", "securityContext", "serviceAccountName", "tolerations", "volumes",
+_PLACING: Final = (
+    "affinity", "hostNetwork", "podPriorityClassName", "podSpecPatch", "priority", "priorityClassName",
+    "schedulerName", "tolerations",
 )  # fmt: skip
+_POD: Final = (
+    "automountServiceAccountToken", "dnsConfig", "dnsPolicy", "executor", "hostAliases", "imagePullSecrets",
+    "podMetadata", "securityContext", "serviceAccountName", "volumes",
+)  # fmt: skip
+# What may decide where or when pods run, and is left out all the same.
+LEFT_OUT: Final[Mapping[str, tuple[str, ...]]] = {
+    "spec": _PLACING,
+    "template": (*_PLACING, "initContainers", "sidecars"),
+    "step": (),
+}
 NO_EFFECT: Final[Mapping[str, tuple[str, ...]]] = {
     "spec": (
         *_POD, "archiveLogs", "artifactGC", "artifactRepositoryRef", "metrics", "podDisruptionBudget",
         "podGC", "poddisruptionbudget", "ttlSecondsAfterFinished", "ttlStrategy", "volumeClaimGC",
         "volumeClaimTemplates", "workflowMetadata",
     ),
-    "template": (
-        *_POD, "annotations", "archiveLocation", "initContainers", "metadata", "metrics", "sidecars",
-    ),
+    "template": (*_POD, "annotations", "archiveLocation", "metadata", "metrics"),
     "step": (),
 }  # fmt: skip
 USED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -63,24 +70,30 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
 }  # fmt: skip
 
 
+_NO_EFFECT: Final = "no effect on order or outcome, left out"
+_LEFT_OUT: Final = "may decide where or when pods run, and is left out"
+
+
 def check_fields(findings: Findings, kind: str, place: Place, whose: str) -> None:
     """Refuse the fields at `place` that cannot be expressed, note those without effect; empty ones pass."""
     data = place.data
     if not isinstance(data, dict):
         place.refuse(findings, f"{whose} is no mapping", "a mapping")
         return
-    ignored = []
+    ignored: dict[str, list[str]] = {}
     for name, value in data.items():
         if name in REFUSED[kind] and not _empty(value):
             (place / name).refuse(findings, f"{name}: {REFUSED[kind][name]}: cannot be expressed", key=True)
-        elif name in NO_EFFECT[kind]:
-            ignored += [] if _empty(value) else [name]
+        elif name in NO_EFFECT[kind] or name in LEFT_OUT[kind]:
+            why = _NO_EFFECT if name in NO_EFFECT[kind] else _LEFT_OUT
+            if not _empty(value):
+                ignored.setdefault(why, []).append(name)
         elif name not in USED[kind] and name not in REFUSED[kind]:
-            known = (*USED[kind], *NO_EFFECT[kind], *REFUSED[kind])
+            known = (*USED[kind], *NO_EFFECT[kind], *LEFT_OUT[kind], *REFUSED[kind])
             hint = did_you_mean(name, known)
             (place / name).refuse(findings, f"unknown field '{name}'", one_of(USED[kind]), hint, key=True)
-    if ignored:
-        findings.note(f"{whose}: {', '.join(ignored)}: no effect on order or outcome, left out")
+    for why, names in ignored.items():
+        findings.note(f"{whose}: {', '.join(names)}: {why}")
 
 
 def _empty(value: Any) -> bool:

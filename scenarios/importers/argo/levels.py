@@ -59,6 +59,11 @@ class Level:
     def steps(self) -> list[dict[str, Any]]:
         """Return the level."""
         self._check_parallelism()
+        if self.template.data.get("failFast"):
+            place = self.template.place / "failFast"
+            place.refuse(
+                self.findings, "failFast of a template cannot be expressed: the rest runs on", key=True
+            )
         if self.is_dag:
             self._tasks()
         else:
