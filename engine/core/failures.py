@@ -279,7 +279,7 @@ class FailureMachine(StepMachine):
         if put is StepInput.SKIP:
             step.overridden = True
             step.scope.detours = True
-        if not was_pending or put is StepInput.SKIP:
+        if not was_pending or step.ready_ns >= 0:
             step.ended_ns = now
         self._release_locks(step)
         if put is _CANCEL and step.plan.rollback is not None and step.started_ns >= 0:

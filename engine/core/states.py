@@ -212,7 +212,6 @@ STEP: Final[Mapping[StepState, Mapping[StepInput, StepState]]] = {
     StepState.JOINED: {
         StepInput.ASK: StepState.EVALUATING,  # its post-condition
         StepInput.LOCK: StepState.LOCKING,  # its twin has not ended well: its own turn
-        StepInput.JOIN: StepState.JOINED,  # another twin was faster
         StepInput.RATE: StepState.RATED,
         StepInput.QUEUE: StepState.QUEUED,
         StepInput.START: StepState.RUNNING,
@@ -224,12 +223,10 @@ STEP: Final[Mapping[StepState, Mapping[StepInput, StepState]]] = {
     },
     StepState.RATED: {
         StepInput.QUEUE: StepState.QUEUED,
-        StepInput.START: StepState.RUNNING,
         StepInput.FAIL: StepState.FAILED,
         StepInput.SKIP: StepState.SKIPPED,
         StepInput.OMIT: StepState.OMITTED,
         StepInput.CANCEL: StepState.CANCELLED,
-        StepInput.ROLL_BACK: StepState.ROLLING_BACK,
     },
     StepState.QUEUED: {
         StepInput.RATE: StepState.RATED,
@@ -257,6 +254,7 @@ STEP: Final[Mapping[StepState, Mapping[StepInput, StepState]]] = {
         StepInput.UNDO: StepState.UNDOING,  # failed, and to be undone
     },
     StepState.BACKING_OFF: {
+        StepInput.FAIL: StepState.FAILED,  # it did as its twin did, and its own locks cannot be named
         StepInput.JOIN: StepState.JOINED,
         StepInput.RATE: StepState.RATED,
         StepInput.QUEUE: StepState.QUEUED,

@@ -90,6 +90,9 @@ class StepMachine(AttemptMachine):
         if execution.state is _PAUSED:
             execution.held.append((step, ready_by))
             return
+        if step.ready_ns >= 0:  # it is to be tried again, and was held by a pause
+            self._begin_attempt(execution, step, now)
+            return
         step.ready_ns = now
         step.ready_by = ready_by
         if step.scope.detours:
