@@ -15,6 +15,7 @@ from engine.core.history import History
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
 from engine.core.snapshot import limits_of, restore_snapshot, take_snapshot
+from tests.engine.random_control import Story
 from tests.engine.rig import act
 from tests.engine.test_gates import levels, limits, play
 from tests.oracles.heap_agenda import HeapAgenda
@@ -26,11 +27,15 @@ def again(engine: WorkflowEngine, limits: Limits | None = None) -> WorkflowEngin
     return restore_snapshot(json.loads(json.dumps(take_snapshot(engine))), limits)
 
 
-def follow(history: History, limits: Limits, *, forgets: bool) -> None:
-    """Replay a history twice: as it is, and with the engine restored from a snapshot at every event."""
+def follow(history: History, limits: Limits, *, forgets: bool, every: int = 1) -> None:
+    """Replay a history twice: as it is, and with the engine restored from a snapshot at every event.
+
+    With `every`, at each so many-th: a long history would be followed for minutes.
+    """
     plain, restored = WorkflowEngine(limits), WorkflowEngine(limits)
-    for now, event in history:
-        restored = again(restored)
+    for number, (now, event) in enumerate(history):
+        if number % every == 0:
+            restored = again(restored)
         commands = plain.handle(event, now)
         assert restored.handle(event, now) == commands
         assert restored.next_deadline() == plain.next_deadline()
@@ -57,6 +62,16 @@ def test_nor_does_one_under_any_limits(
 ) -> None:
     """Locks, semaphores, rates, twins, capacity, ageing: all of what waits for them is in the snapshot."""
     follow(play(data, steps, fields).history, Limits(**fields), forgets=forgets)
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 10**9), every=st.sampled_from([1, 5, 11]), forgets=st.booleans())
+def test_nor_does_one_of_loops_subflows_pauses_and_cancellations(
+    seed: int, every: int, *, forgets: bool
+) -> None:
+    """Random nested workflows under random hands, stopped, drained, and recovered in between."""
+    rig = Story(seed, events_max=60).rig
+    follow(rig.history, rig.engine.limits, forgets=forgets, every=every)
 
 
 def busy(limits: Limits) -> WorkflowEngine:
