@@ -65,6 +65,7 @@ class GateMachine(LockMachine, AdmissionMachine):
         self._queues_for_slots = limits.step_slots is not None
         self._is_sharing = bool(limits.coalesce)
         self._is_gated = bool(limits.rates) or limits.capacity_aware
+        self._is_open = not (self._queues_for_slots or self._is_sharing or self._is_gated)
 
     # -- what the other layers say
 
@@ -119,7 +120,12 @@ class GateMachine(LockMachine, AdmissionMachine):
         """Look for what a step's new attempt needs, from the beginning."""
         if self._is_sharing and self._shares(execution, step, attempt, now, lead=False):
             return
-        if self._take_locks(execution, step, now):
+        if step.plan.locks and not self._take_locks(execution, step, now):
+            return
+        if self._is_open and execution.state is not _PAUSED:  # as below, without the calls
+            attempt.locked_ns = now
+            self._start_attempt(execution, step, now)
+        else:
             self._request_slot(execution, step, attempt, now)
 
     def _shares(
@@ -210,6 +216,9 @@ class GateMachine(LockMachine, AdmissionMachine):
         demand = step.plan.demand
         if self.limits.capacity_aware and demand and not self._capacity.has_promised(ids):
             if self._held_steps.length or not self._capacity.fits(demand):
+                if bucket is not None and ids not in self._tokens:  # a token comes before capacity, always:
+                    self._tokens[ids] = action  # else two could each hold what the other waits for
+                    bucket.reserved_count += 1
                 self._stand_aside(execution, step, attempt, Cause.CAPACITY, self._held_steps, now)
                 return False
             self._capacity.promise(ids, demand)

@@ -10,7 +10,8 @@ from engine.core.capacity import Capacity
 from engine.core.causes import Cause
 from engine.core.definition import Step
 from engine.core.events import CapacityReported
-from tests.engine.rig import HOPELESS, Rig, act
+from engine.core.rates import Rate
+from tests.engine.rig import HOPELESS, Rig, act, retrying
 
 FULL = CapacityReported({"cpu_m": 0, "memory_b": 0, "pods": 0})
 
@@ -141,3 +142,18 @@ def test_promises_are_the_sum_of_what_is_left_of_each(moves: list[tuple[str, int
         assert capacity.promises_count == len(left)
         fits = free is None or not left or free - sum(left.values()) >= 3
         assert capacity.fits({"cpu_m": 3}) == fits
+
+
+def test_a_token_comes_before_capacity_so_that_nobody_waits_in_a_circle() -> None:
+    """One who has capacity and waits for a token, and one who has the token and waits for capacity."""
+    rig = Rig(heavy("a", 1, retry=retrying(2, delay_ns=5)), heavy("b", 1), capacity_aware=True, rates={"act": Rate(1, 1)})
+    rig.tell(FULL)
+    rig.submit("x")
+    rig.submit("y", 1)
+    rig.fail("a", "x")
+    for _ in range(20):
+        if rig.running:
+            rig.succeed(rig.running[0][1], rig.running[0][0])
+        elif rig.engine.next_deadline() is not None:
+            rig.sleep()
+    assert [execution.state.value for execution in rig.engine.executions()] == ["completed", "completed"]
