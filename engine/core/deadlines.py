@@ -38,11 +38,16 @@ _COMPACT_ABOVE: Final = 64
 
 
 def _is_wanted(deadline: Deadline) -> bool:
+    """Tell whether a deadline is still its owner's: by its order, as instants may recur."""
     step = deadline[4]
     if step is None:
-        return deadline[3].due_ns == deadline[0] and deadline[3].state is _RUNNING
+        execution = deadline[3]
+        return (
+            execution.due_order == deadline[1] and execution.due_ns >= 0 and execution.state is _RUNNING
+        )
     return (
-        step.due_ns == deadline[0]
+        step.due_order == deadline[1]
+        and step.due_ns >= 0
         and step.state in _STATES_WANTED[deadline[2]]
         and len(step.attempts) == deadline[5]
     )
@@ -66,11 +71,9 @@ class Deadlines:
 
         Each has one deadline at a time: it takes the place of the one before.
         """
-        if step is None:
-            execution.due_ns = at_ns
-        else:
-            step.due_ns = at_ns
         self._armed_count = order = self._armed_count + 1
+        owner = execution if step is None else step
+        owner.due_ns, owner.due_order = at_ns, order
         heappush(self._heap, (at_ns, order, kind, execution, step, attempt))
 
     def disarm(self, owner: ExecutionFacts | StepFacts) -> None:

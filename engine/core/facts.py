@@ -99,6 +99,7 @@ class StepFacts:
     overridden: bool = False  # skipped from outside: what needs it runs
     tries_count: int = 0  # attempts that failed in a row
     due_ns: int = -1  # its armed deadline
+    due_order: int = 0  # which of those that were armed that is
     until_ns: int = -1  # of a wait: when it is given up
     then: StepInput | None = None  # what follows once its attempt, or everything inside it, has stopped
     undoing: bool = False  # its attempts undo it
@@ -146,6 +147,7 @@ class ExecutionFacts:
     held_ns: int = -1  # since when its admission has been put off for want of capacity
     parked: Sequence[StepFacts] = ()  # steps that would start, were the execution not paused
     due_ns: int = -1  # its armed timeout
+    due_order: int = 0
     progress_ns: int = 0  # when the last sign of progress came
     pause_wanted: bool = False  # before it was admitted
     then: ExecutionInput | None = None  # how it ends once nothing of it is left
