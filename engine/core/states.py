@@ -255,6 +255,7 @@ STEP: Final[Mapping[StepState, Mapping[StepInput, StepState]]] = {
     },
     StepState.BACKING_OFF: {
         StepInput.FAIL: StepState.FAILED,  # it did as its twin did, and its own locks cannot be named
+        StepInput.LOCK: StepState.LOCKING,  # as it did, and somebody else has them
         StepInput.JOIN: StepState.JOINED,
         StepInput.RATE: StepState.RATED,
         StepInput.QUEUE: StepState.QUEUED,

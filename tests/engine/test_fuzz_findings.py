@@ -4,8 +4,8 @@ import pytest
 
 from engine.core.definition import Step, StepKind
 from engine.core.errors import ProtocolError
-from engine.core.events import PauseRequested, StepOverridden
-from tests.engine.rig import Rig, act
+from engine.core.events import PauseRequested, ResumeRequested, StepOverridden
+from tests.engine.rig import Rig, act, retrying
 
 KIND = StepKind
 
@@ -60,3 +60,31 @@ def test_a_failed_step_of_a_group_that_has_ended_cannot_be_overridden() -> None:
     assert rig.states() == before
     rig.succeed("b")
     assert rig.execution().state.value == "failed"
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_asking_for_the_next_deadline_changes_nothing(*, is_asked: bool) -> None:
+    """One that was taken back, and armed again for the same instant, comes after those armed meanwhile."""
+    rig = Rig(Step("w", KIND.WAIT, until="22"), act("a", "w"))
+    rig.submit("x")
+    rig.tell(PauseRequested("x"))
+    if is_asked:
+        assert rig.engine.next_deadline() is None
+    rig.submit("y")
+    rig.tell(ResumeRequested("x"))
+    rig.sleep()
+    assert [execution_id for execution_id, _, _ in rig.running] == ["y", "x"]
+
+
+def test_a_twin_whose_own_post_condition_fails_waits_for_its_locks_when_it_tries_again() -> None:
+    """What joined another never had a lock, and its leader may have given it to somebody else since."""
+    step = act("a", retry=retrying(2), ensure="false", locks=("one",), parameters={"k": "${k}"})
+    rig = Rig(step, coalesce=("act",))
+    rig.submit("x", k=1)
+    rig.fail("a", "x")
+    rig.sleep()
+    rig.submit("y", k=1)
+    rig.submit("z", k=2)
+    rig.succeed("a", "x")
+    rig.sleep()
+    assert [rig.states(execution_id)["a"] for execution_id in "xyz"] == ["failed", "locking", "running"]

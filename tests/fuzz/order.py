@@ -67,18 +67,22 @@ def _outcome(seen: Seen, execution_id: str, span: Span, place: Place, need: Plac
     key = (execution_id, need.id)
     if need.step.continue_on_failure or key in seen.overridden:
         return
-    if _deciders_count(seen.trees[execution_id], place) > 1 and need.step.id not in place.step.needs:
-        return  # any one of them may have led here
-    if place.step.id in need.step.on_failure:  # a failure need not be an event: a timeout is none
+    is_failure_path = place.step.id in need.step.on_failure
+    if _deciders_count(seen.trees[execution_id], place) > 1:  # any one of them may have led here
+        if is_failure_path or need.step.id not in place.step.needs:
+            return
+    if is_failure_path:  # a failure need not be an event: a timeout is none
         is_wrong = key in seen.succeeded and not any(getattr(need.step, name) for name in _AGAIN)
         if is_wrong and seen.succeeded[key] < span.begin:
             yield seen.fail(
                 "order", span.begin, f"{execution_id}: {span.note.step_id} began, and {need.id} succeeded"
             )
         return
-    if _deciders_count(seen.trees[execution_id], place) > 1 and need.step.id not in place.step.needs:
-        return  # any one of them may have led here
-    if place.step.id in need.step.on_failure:  # a failure need not be an event: a timeout is none
+    is_failure_path = place.step.id in need.step.on_failure
+    if _deciders_count(seen.trees[execution_id], place) > 1:  # any one of them may have led here
+        if is_failure_path or need.step.id not in place.step.needs:
+            return
+    if is_failure_path:  # a failure need not be an event: a timeout is none
         succeeded = seen.succeeded.get(key, len(seen.notes))
         if succeeded < span.begin and not any(getattr(need.step, name) for name in _AGAIN):
             found = f"{execution_id}: {span.note.step_id} began, and {need.id} had not failed"

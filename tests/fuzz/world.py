@@ -103,8 +103,6 @@ class World:
         for _, name in list(self.scene.cluster.store.objects.get("Node", {})):
             self._cordon(name, unschedulable=False)
         self._tell(ReopenRequested())
-        for execution_id in self._left():
-            self._tell(ResumeRequested(execution_id))
         self._look(None)
 
     def _look(self, _entry: Any) -> None:
@@ -116,6 +114,7 @@ class World:
             return
         if self._looks % CALLS_EVERY == 0:
             for execution_id in self._left():
+                self._tell(ResumeRequested(execution_id))
                 for name in SIGNALS:
                     self._tell(SignalReceived(execution_id, name, {"approved": True}))
         self._looks += 1
