@@ -53,6 +53,16 @@ class Stream:
         if isinstance(sampler, Constant):
             return lambda _key: sampler.ns
         base = self._base
+        if isinstance(sampler, Lognormal):
+            inverse, exp = sampler.inverse, math.exp
+
+            def lognormal(key: int) -> int:
+                value = ((base ^ key) + _GOLDEN) & _MASK
+                value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+                value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+                return round(exp(inverse((((value ^ (value >> 31)) >> 11) + 0.5) * _UNIT)))
+
+            return lognormal
 
         def sample(key: int) -> int:
             value = ((base ^ key) + _GOLDEN) & _MASK
@@ -89,6 +99,20 @@ class Constant:
         return self.ns
 
 
+class Lognormal:
+    """The sampler of a lognormal duration."""
+
+    __slots__ = ("inverse",)
+
+    def __init__(self, median_ns: float, sigma: float) -> None:
+        """Give the median, and the standard deviation of the logarithm."""
+        self.inverse = NormalDist(math.log(median_ns), sigma).inv_cdf
+
+    def __call__(self, uniform: float) -> int:
+        """Return the duration at a quantile."""
+        return round(math.exp(self.inverse(uniform)))
+
+
 def sampler(distribution: Mapping[str, Any], scale: float = 1.0) -> Sampler:
     """Return the inverse of a distribution given as in a RunSpec, in nanoseconds, times `scale`."""
     unit = _NANOSECONDS * scale
@@ -102,8 +126,7 @@ def sampler(distribution: Mapping[str, Any], scale: float = 1.0) -> Sampler:
             mean = -distribution["mean_s"] * unit
             return lambda uniform: round(mean * math.log(uniform))
         case "lognormal":
-            inverse = NormalDist(math.log(distribution["median_s"] * unit), distribution["sigma"]).inv_cdf
-            return lambda uniform: round(math.exp(inverse(uniform)))
+            return Lognormal(distribution["median_s"] * unit, distribution["sigma"])
         case other:
             message = f"unknown distribution {other!r}"
             raise ValueError(message)

@@ -194,9 +194,7 @@ class Cluster:
 
     def _upkeep(self, name: str) -> Upkeep:
         """Return a controller that is modelled as load only, with a client of its own (clientbuilder.go)."""
-        return Upkeep(
-            name, self._agenda, self._controller_client(name), self._constant_ns("controller_manager.sync")
-        )
+        return Upkeep(name, self._agenda, self._controller_client(name))
 
     def _controller_client(self, name: str) -> Client:
         return self._client(

@@ -3,6 +3,8 @@
 Nothing in the model routes traffic, so the objects are not kept.
 """
 
+from typing import NamedTuple
+
 from engine.core.effects import Labels, Resource
 from simulator.attribution import Link
 from simulator.cluster.changes import ENDED, GOING, GONE, OWNED, READY, STARTED
@@ -10,6 +12,14 @@ from simulator.cluster.objects import has_ended, is_ready, is_terminating, key_o
 from simulator.cluster.store import Key
 from simulator.cluster.upkeep import Upkeep
 from simulator.cluster.watch import Watch
+
+
+class _Pod(NamedTuple):
+    """What is known of a pod: its labels, the Services that select them, and what slices say of it."""
+
+    labels: Labels | None
+    services: list[Key]
+    endpoint: "_Endpoint | None"
 
 
 class Endpoints:
@@ -20,7 +30,7 @@ class Endpoints:
         self._watch = watch
         self._slices = slices
         self._addresses = addresses
-        self._known: dict[Key, tuple[Labels | None, list[Key]]] = {}  # the Services that select a pod
+        self._known: dict[Key, _Pod] = {}
         watch.subscribe(("Service",), self._service_changed)
         watch.subscribe(("Pod",), self._pod_changed, STARTED + READY + GOING + ENDED + GONE + OWNED)
 
@@ -31,32 +41,34 @@ class Endpoints:
             self._addresses.changed(key_of(after))
 
     def _pod_changed(self, before: Resource | None, after: Resource | None, _link: Link) -> None:
-        was, now = _endpoint(before), _endpoint(after)
-        relabelled = bool(before and after and _labels(before) is not _labels(after))
-        if was == now and not relabelled:
-            return
-        services = self._of(after or before or {})
-        if relabelled:
-            services = [*services, *self._of(before or {})]
-        for service in services:
-            self._slices.changed(service)
-            if relabelled or _address(was) != _address(now):
-                self._addresses.changed(service)
+        key = key_of(after or before or {})
+        was = self._known.get(key)
+        if was is None:
+            was = _Pod(_labels(before or {}), self._selecting(key, _labels(before or {})), _endpoint(before))
         if after is None:
-            self._known.pop(key_of(before or {}), None)
+            now = _Pod(was.labels, was.services, None)
+            self._known.pop(key, None)
+        else:
+            labels = _labels(after)
+            services = was.services if labels is was.labels else self._selecting(key, labels)
+            now = self._known[key] = _Pod(labels, services, _endpoint(after))
+        if was.services is not now.services:
+            for service in (*was.services, *now.services):
+                self._slices.changed(service)
+                self._addresses.changed(service)
+        elif was.endpoint != now.endpoint:
+            for service in now.services:
+                self._slices.changed(service)
+                if _address(was.endpoint) != _address(now.endpoint):
+                    self._addresses.changed(service)
 
-    def _of(self, pod: Resource) -> list[Key]:
-        """Return the Services that select a pod."""
-        key, labels = key_of(pod), _labels(pod)
-        known = self._known.get(key)
-        if known is None or known[0] is not labels:
-            found = [
-                service
-                for service, resource in self._watch.cache.get("Service", {}).items()
-                if service[0] == key[0] and _selects(resource["spec"].get("selector"), labels)
-            ]
-            known = self._known[key] = (labels, found)
-        return known[1]
+    def _selecting(self, pod: Key, labels: Labels | None) -> list[Key]:
+        """Return the Services that select a pod with these labels."""
+        return [
+            service
+            for service, resource in self._watch.cache.get("Service", {}).items()
+            if service[0] == pod[0] and _selects(resource["spec"].get("selector"), labels)
+        ]
 
 
 _Endpoint = tuple[bool, bool]

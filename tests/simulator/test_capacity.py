@@ -10,7 +10,17 @@ from simulator import RunResult, simulate
 from simulator.capacity import CapacityReports
 from simulator.cluster.watch import Watch
 from simulator.streams import Constant
-from tests.simulator.worlds import SECOND_NS, cluster, deployment, engine, node, nodes, of_type, run_row, run_spec
+from tests.simulator.worlds import (
+    SECOND_NS,
+    cluster,
+    deployment,
+    engine,
+    node,
+    nodes,
+    of_type,
+    run_row,
+    run_spec,
+)
 
 MEGABYTE = 1 << 20
 

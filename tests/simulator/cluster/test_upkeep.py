@@ -16,7 +16,7 @@ from simulator.cluster.upkeep import Upkeep
 from simulator.stations import TokenBucket
 from simulator.streams import Constant, Streams
 from tests.simulator.cluster.objects import deployment, node, quota
-from tests.simulator.cluster.rig import BEHAVIOUR, MS, SYNC, WRITE, Rig, S, constant
+from tests.simulator.cluster.rig import BEHAVIOUR, MS, WRITE, Rig, S, constant
 
 SERVICE = {
     "apiVersion": "v1",
@@ -84,7 +84,7 @@ def test_an_object_that_changed_is_written_afterwards(changes: list[int], qps: f
     """Never more often than it changed, and never before the write under way is done."""
     agenda = Agenda()
     client = client_of(agenda, qps)
-    controller = Upkeep("x", agenda, client, SYNC)
+    controller = Upkeep("x", agenda, client)
     counts: list[tuple[int, int]] = []
     for at_ms in changes:
         at(agenda, at_ms * MS, lambda: controller.changed(WEB))
