@@ -13,6 +13,7 @@ from typing import Any
 
 import scenarios
 from engine.core.definition import SECOND_NS, Step, StepKind, Workflow
+from engine.core.validation import targets_of
 from engine.registry import actions
 from scenarios import Point, RunSpec, Scenario
 from scenarios.distributions import quantile
@@ -96,6 +97,8 @@ class Floor:
 
     def _bucket(self, executions: int) -> Bound:
         qps, burst = self.spec.engine.client_qps, self.spec.engine.client_burst
+        if self.spec.engine.reads == "cache":  # nobody knows how many of an action's calls are reads
+            return Bound(0.0, "nothing")
         known = actions()
         calls = executions * sum(known[step.action].calls_min for step in self._certain_actions())
         if qps is None or calls <= burst:
@@ -107,7 +110,9 @@ class Floor:
         )
 
     def _certain_actions(self) -> list[Step]:
-        return [step for step in certain_steps(self.workflow.steps) if step.kind is StepKind.ACTION]
+        shared = self.spec.engine.coalesce  # one call may do for several steps
+        certain = certain_steps(self.workflow.steps)
+        return [step for step in certain if step.kind is StepKind.ACTION and step.action not in shared]
 
     def _longest(self, level: Sequence[Step], *, certain: bool) -> tuple[float, list[str]]:
         """Return the longest chain through one level of steps: seconds, and what they are made of."""
@@ -180,8 +185,8 @@ def least(distribution: Mapping[str, Any] | None, scale: float) -> float:
 
 
 def sure_of(level: Sequence[Step]) -> list[Step]:
-    """Return the steps of one level that no condition and no branch can skip."""
-    branched = {name for step in level for branch in step.branches for name in branch.steps}
+    """Return the steps of one level that no condition, no branch and no failure can skip."""
+    branched = {name for step in level for name in targets_of(step)}
     sure: dict[str, Step] = {}
     for step in in_order(level):
         needs_sure = all(need in sure and sure[need].kind is not StepKind.CONDITION for need in step.needs)
@@ -194,7 +199,8 @@ def certain_steps(level: Sequence[Step]) -> Iterable[Step]:
     """Yield all steps, children of groups included, that will run in every execution that completes."""
     for step in sure_of(level):
         yield step
-        yield from certain_steps(step.steps)
+        if step.kind is not StepKind.LOOP:  # which may have nothing to go through
+            yield from certain_steps(step.steps)
 
 
 def in_order(level: Sequence[Step]) -> list[Step]:

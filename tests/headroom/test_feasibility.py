@@ -10,7 +10,7 @@ import pytest
 import scenarios
 import simulator
 from engine.core import Branch, Step, StepKind, Workflow
-from headroom.feasibility import Floor, examine
+from headroom.feasibility import Floor, certain_steps, examine
 from reports.questions import matches
 from scenarios import RunSpec
 from tests.headroom.command import headroom
@@ -177,3 +177,13 @@ def test_a_floor_is_sought_where_the_verdict_is(where: str, file: Path) -> None:
     }
     rows = examine(scenario, scenario.points())
     assert {row["point"] for row in rows if row["target"] == "all"} == index == {3}
+
+
+def test_what_a_failure_or_an_empty_loop_leaves_out_is_not_certain() -> None:
+    steps = (
+        Step("main", action="wait", parameters={"duration_s": 1}, on_failure=("rescue",), on_success=("go",)),
+        Step("rescue", kind=StepKind.WAIT, wait_ns=60 * 10**9),
+        Step("go", kind=StepKind.WAIT, wait_ns=5 * 10**9),
+        Step("each", kind=StepKind.LOOP, items="${names}", steps=(Step("one", action="log", parameters={}),)),
+    )
+    assert [step.id for step in certain_steps(steps)] == ["main", "each"]
