@@ -1,4 +1,4 @@
-"""Executions and their admission: a slot, in order of priority and waiting, and capacity for their first steps."""
+"""Executions and their admission: a slot by priority and waiting, and capacity for their first steps."""
 
 from collections.abc import Mapping
 from typing import Final

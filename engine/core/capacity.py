@@ -4,8 +4,8 @@ A step's `demand` is promised to its attempt from the instant it is let through 
 cluster has taken since shows in the next report as less that is free; so much of the promises, the oldest
 first, is then fulfilled and is not subtracted twice. Until the first report everything fits.
 
-Nobody starves: when no attempt with a demand is under way, whoever is first goes, whatever is free; and nobody
-with a demand passes those who wait. Attempts end, if only by their timeout; so the first always goes.
+Nobody starves: when no attempt with a demand is under way, whoever is first goes, whatever is free; and
+nobody with a demand passes those who wait. Attempts end, if only by their timeout; so the first always goes.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,9 @@ class Capacity:
             return True
         promised = self._promised
         return all(
-            wanted <= free[name] - promised[name] for name, wanted in demand.items() if wanted and name in free
+            wanted <= free[name] - promised[name]
+            for name, wanted in demand.items()
+            if wanted and name in free
         )
 
     def promise(self, key: PromiseKey, demand: Mapping[str, int]) -> None:

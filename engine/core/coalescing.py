@@ -25,7 +25,7 @@ class Flight(Generic[E, S]):
         """Start without twins."""
         self.key = key
         self.leader = leader
-        self.parameters = parameters  # what the leader starts with, though variables may change before it does
+        self.parameters = parameters  # what the leader starts with, whatever becomes of its variables
         self.twins: list[tuple[E, S]] = []
 
 
@@ -48,7 +48,9 @@ class Flights(Generic[E, S]):
         """Return the flight that does the same, or None."""
         return self._by_key.get(key)
 
-    def lead(self, ids: tuple[str, str], key: str, leader: tuple[E, S], parameters: Mapping[str, Any]) -> None:
+    def lead(
+        self, ids: tuple[str, str], key: str, leader: tuple[E, S], parameters: Mapping[str, Any]
+    ) -> None:
         """Begin a flight."""
         self._by_key[key] = self._led[ids] = Flight(key, leader, parameters)
 
@@ -66,7 +68,7 @@ class Flights(Generic[E, S]):
             flight.twins = [twin for twin in flight.twins if twin[1] is not step]
 
     def end(self, ids: tuple[str, str]) -> list[tuple[E, S]]:
-        """End the flight that a step leads, if it does; return its twins in the order in which they joined."""
+        """End the flight that a step leads, if it does; return its twins in the order of joining."""
         flight = self._led.pop(ids, None)
         if flight is None:
             return []

@@ -59,7 +59,7 @@ class GateMachine(LockMachine, AdmissionMachine):
         self._slots: Slots[Owner] = Slots(limits.step_slots, _is_queued)
         self._rates: Rates[Owner] = Rates(limits.rates, _is_rated)
         self._flights: Flights[ExecutionFacts, StepFacts] = Flights(limits.coalesce)
-        self._landed: deque[tuple[Owner, Mapping[str, Any] | None]] = deque()  # twins, and what their flight gave
+        self._landed: deque[tuple[Owner, Mapping[str, Any] | None]] = deque()  # and what their flight gave
         self._held_steps: Queue[Owner] = Queue(_is_rated)  # for want of capacity
         self._tokens: dict[tuple[str, str], str] = {}  # who has a token reserved, and of which action
         self._queues_for_slots = limits.step_slots is not None
@@ -166,7 +166,9 @@ class GateMachine(LockMachine, AdmissionMachine):
 
     # -- slots
 
-    def _request_slot(self, execution: ExecutionFacts, step: StepFacts, attempt: AttemptFacts, now: int) -> None:
+    def _request_slot(
+        self, execution: ExecutionFacts, step: StepFacts, attempt: AttemptFacts, now: int
+    ) -> None:
         if attempt.locked_ns < 0:
             attempt.locked_ns = now
         if self._is_sharing and self._shares(execution, step, attempt, now, lead=True):
@@ -310,7 +312,7 @@ class GateMachine(LockMachine, AdmissionMachine):
         self._end_flight(execution, step)
 
     def _give_back(self, execution: ExecutionFacts, step: StepFacts) -> None:
-        """Give back the token and the capacity that were set aside for an attempt that will not use them now."""
+        """Give back the token and the capacity that an attempt will not use now."""
         if self._is_gated:
             ids = _ids(execution, step)
             self._capacity.drop(ids)

@@ -25,8 +25,8 @@ _AT_LEAST_0 = ("max_queue", "cancel_grace_ns", "ids_remembered")
 class Limits:
     """How much the engine does at once, how long it lets things take, and how it picks the next step.
 
-    Without `ageing_ns` priorities are strict. With it, one level of priority is worth so much waiting: whoever
-    has waited `ageing_ns` longer goes before somebody of one level more, so that nobody starves.
+    Without `ageing_ns` priorities are strict. With it, one level of priority is worth so much waiting:
+    whoever has waited `ageing_ns` longer goes before somebody of one level more, so that nobody starves.
     """
 
     max_concurrency: int | None = None  # executions at once; None: no limit

@@ -68,7 +68,8 @@ class LockMachine(ABC):
         around = self._lock_around(execution, step)
         if around and wanted[0] <= around:
             message = (
-                f"wants lock {wanted[0]!r} inside lock {around!r}; inside a lock, names must come after its own"
+                f"wants lock {wanted[0]!r} inside lock {around!r}; "
+                "inside a lock, names must come after its own"
             )
             self._refuse(execution, step, Failure("LockOrder", message, retryable=False), now)
             return False

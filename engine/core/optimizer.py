@@ -48,8 +48,8 @@ def dispatch_rank(step: "PlanStep", limits: "Limits", runnable_ns: int, priority
     """Return the rank of a waiting step: the smallest is dispatched first.
 
     Without ageing, priority decides, then the policy. With it there is one scale, of time: a step counts as
-    runnable so much earlier as its priority is worth and, on the critical path, as its remaining path is long.
-    So whoever becomes runnable later than that after a step can never pass it, and nobody starves.
+    runnable so much earlier as its priority is worth and, on the critical path, as its remaining path is
+    long. So whoever becomes runnable later than that after a step can never pass it, and nobody starves.
     """
     is_critical = limits.dispatch == "critical-path"
     if limits.ageing_ns is None:

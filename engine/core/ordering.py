@@ -15,6 +15,7 @@ may differ: of a sequence its later steps have not begun.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from engine.core.definition import Step, StepKind
@@ -59,11 +60,13 @@ def reduce(order: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 def sequence(level: Sequence[Step], *, parallelise: bool) -> dict[str, list[str]]:
     """Return what each child of a sequential group waits for among those before it."""
     if not parallelise:
-        return {step.id: [before.id] for before, step in zip(level, level[1:], strict=False)} | {level[0].id: []}
+        return {level[0].id: []} | {after.id: [before.id] for before, after in pairwise(level)}
     facts = [_Independence(step) for step in level]
     order = {
         step.id: [
-            level[number].id for number in range(position) if not facts[number].is_independent(facts[position])
+            before.id
+            for before, known in zip(level[:position], facts, strict=False)
+            if not known.is_independent(facts[position])
         ]
         for position, step in enumerate(level)
     }
@@ -97,17 +100,18 @@ class _Independence:
             and other.is_plain
             and self.target.keys() == other.target.keys()
             and self.target != other.target
-            and not self._gives(other)
-            and not other._gives(self)
+            and not self.gives(other)
+            and not other.gives(self)
             and not any(name in other.exports for name in self.exports)
             and not any(name in other.locks for name in self.locks)
         )
 
-    def _gives(self, other: "_Independence") -> bool:
+    def gives(self, other: "_Independence") -> bool:
         """Tell whether the other refers to anything that this step gives."""
         given = (*self.exports, f"steps.{self.step_id}")
         return any(
-            path == "steps" or any(f"{path}.".startswith(f"{name}.") for name in given) for path in other.refers
+            path == "steps" or any(f"{path}.".startswith(f"{name}.") for name in given)
+            for path in other.refers
         )
 
 

@@ -31,7 +31,7 @@ class Rate:
     def __post_init__(self) -> None:
         """Refuse a rate at which nothing could start."""
         if not isfinite(self.per_s) or not 1e-6 <= self.per_s <= _PER_S_MAX:
-            message = f"limits: a rate must be between 0.000001 and {_PER_S_MAX:g} per second, not {self.per_s}"
+            message = f"limits: a rate must be between 1e-06 and {_PER_S_MAX:g} per second, not {self.per_s}"
             raise DefinitionError(message)
         if self.burst < 1:
             message = f"limits: the burst of a rate must be at least 1, not {self.burst}"

@@ -71,7 +71,9 @@ class Feeder:
         return engine, events
 
 
-def us_per_event(at_once: int, total: int, limits: Limits | None = None, workflow: Workflow | None = None) -> float:
+def us_per_event(
+    at_once: int, total: int, limits: Limits | None = None, workflow: Workflow | None = None
+) -> float:
     """Measure with the collector at rest, as a run has it."""
     gc.collect()
     gc.disable()

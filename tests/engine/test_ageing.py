@@ -1,5 +1,7 @@
 """Priorities, of executions and of steps, and that with ageing nobody starves."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,7 +39,7 @@ def test_engines_of_version_1_dispatched_without_regard_to_priority() -> None:
 
 
 @pytest.mark.parametrize("limit", [{"max_concurrency": 1}, {"step_slots": 1}])
-def test_with_ageing_a_level_of_priority_is_worth_so_much_waiting(limit: dict[str, int]) -> None:
+def test_with_ageing_a_level_of_priority_is_worth_so_much_waiting(limit: dict[str, Any]) -> None:
     rig = Rig(act("a"), ageing_ns=10, **limit)
     rig.submit("running")
     rig.submit("old")
@@ -65,8 +67,8 @@ def test_nobody_is_passed_by_whoever_comes_later_than_their_priority_is_worth(da
     """The bound: later by more than the difference in priority (and in remaining path) means after."""
     ageing_ns = data.draw(st.integers(1, 20))
     dispatch = data.draw(st.sampled_from(["fifo", "critical-path"]))
-    where = data.draw(st.sampled_from(["max_concurrency", "step_slots"]))
-    rig = Rig(act("a", expected_ns=7), ageing_ns=ageing_ns, dispatch=dispatch, **{where: 1})
+    one: dict[str, Any] = {data.draw(st.sampled_from(["max_concurrency", "step_slots"])): 1}
+    rig = Rig(act("a", expected_ns=7), ageing_ns=ageing_ns, dispatch=dispatch, **one)
     rig.submit("first")
     came: dict[str, tuple[int, int]] = {"first": (0, 0)}
     for number in range(data.draw(st.integers(1, 12))):
@@ -89,7 +91,8 @@ def test_nobody_is_passed_by_whoever_comes_later_than_their_priority_is_worth(da
 @given(st.lists(st.integers(0, 9), max_size=12))
 def test_within_a_priority_it_is_first_come_first_served(priorities: list[int]) -> None:
     for limit in ("max_concurrency", "step_slots"):
-        rig = Rig(act("a"), **{limit: 1})
+        one: dict[str, Any] = {limit: 1}
+        rig = Rig(act("a"), **one)
         rig.submit("first", 9)
         for number, priority in enumerate(priorities):
             rig.submit(f"{priority}-{number:02}", priority)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from engine.core.attribution import execution_rows
 from engine.core.capacity import Capacity
 from engine.core.causes import Cause
-from engine.core.definition import Step
+from engine.core.definition import Step, StepKind
 from engine.core.events import CapacityReported
 from engine.core.rates import Rate
-from tests.engine.rig import HOPELESS, Rig, act, retrying
+from tests.engine.rig import HOPELESS, SECOND_NS, Rig, act
 
 FULL = CapacityReported({"cpu_m": 0, "memory_b": 0, "pods": 0})
 
@@ -94,6 +94,7 @@ def test_an_execution_whose_first_steps_cannot_fit_is_admitted_later() -> None:
     rig.succeed("after", "y")
     spans = {("a", 1): [(Cause.DECLARED_WORK, 4, 5)]}
     row = execution_rows(rig.execution("y"), spans, until_ns=5)[0]
+    assert row["type"] == "execution"
     assert row["causes"] == {"capacity": 4, "declared work": 1}
 
 
@@ -132,8 +133,8 @@ def test_promises_are_the_sum_of_what_is_left_of_each(moves: list[tuple[str, int
             del left[key]
         elif move == "report":
             taken = max(0, (free if free is not None else amount) - amount)
-            for key in left:
-                part = min(taken, left[key])
+            for key, open_yet in list(left.items()):
+                part = min(taken, open_yet)
                 left[key] -= part
                 taken -= part
             free = amount
@@ -145,15 +146,29 @@ def test_promises_are_the_sum_of_what_is_left_of_each(moves: list[tuple[str, int
 
 
 def test_a_token_comes_before_capacity_so_that_nobody_waits_in_a_circle() -> None:
-    """One who has capacity and waits for a token, and one who has the token and waits for capacity."""
-    rig = Rig(heavy("a", 1, retry=retrying(2, delay_ns=5)), heavy("b", 1), capacity_aware=True, rates={"act": Rate(1, 1)})
+    """Else one could have capacity and wait for a token that another keeps while it waits for capacity."""
+    rig = Rig(
+        Step("holds", action="free", demand={"cpu_m": 1}),
+        Step("wait", StepKind.WAIT, wait_ns=1),
+        heavy("first", 1, "wait"),
+        act("light", "first-is-there"),
+        heavy("second", 1, "first-is-there"),
+        Step("first-is-there", StepKind.WAIT, wait_ns=2),
+        capacity_aware=True,
+        rates={"act": Rate(1, 1)},
+    )
     rig.tell(FULL)
-    rig.submit("x")
-    rig.submit("y", 1)
-    rig.fail("a", "x")
-    for _ in range(20):
+    rig.submit()
+    while rig.step("second").state == "pending":
+        rig.sleep()
+    if "light" in rig.running_steps:
+        rig.succeed("light")
+    if rig.engine.next_deadline() == SECOND_NS + 2:  # a token comes for whoever waits for one
+        rig.sleep()
+    rig.succeed("holds")
+    for _ in range(9):
         if rig.running:
-            rig.succeed(rig.running[0][1], rig.running[0][0])
+            rig.succeed(rig.running_steps[0])
         elif rig.engine.next_deadline() is not None:
             rig.sleep()
-    assert [execution.state.value for execution in rig.engine.executions()] == ["completed", "completed"]
+    assert rig.execution().state == "completed", rig.states()

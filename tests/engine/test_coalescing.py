@@ -82,7 +82,9 @@ def test_a_twin_that_is_stopped_leaves_the_others_alone() -> None:
 
 
 def test_an_attempt_that_waits_for_a_slot_can_be_joined() -> None:
-    rig = sharing(act("first", parameters={"n": 0}), scale("s", "go"), Step("go", action="free"), step_slots=1)
+    rig = sharing(
+        act("first", parameters={"n": 0}), scale("s", "go"), Step("go", action="free"), step_slots=1
+    )
     rig.submit("x", app="a")
     rig.succeed("first", "x")
     rig.succeed("go", "x")
@@ -127,7 +129,7 @@ def test_a_failed_attempt_that_is_tried_again_may_join_the_turn_of_its_twin() ->
 def test_every_execution_ends_as_it_would_alone_and_its_time_adds_up(
     data: st.DataObject, slots: int | None
 ) -> None:
-    """Random crowds over two targets: all complete, with the outputs of one who ran; no nanosecond is lost."""
+    """Random crowds over two targets: outputs come from one who ran; no nanosecond is lost."""
     rig = sharing(scale("s"), scale("t", "s"), step_slots=slots)
     names = [f"x{number}" for number in range(data.draw(st.integers(1, 6)))]
     given_by: list[int] = []
@@ -154,5 +156,3 @@ def test_every_execution_ends_as_it_would_alone_and_its_time_adds_up(
         }
         rows = execution_rows(execution, spans, until_ns=rig.now)  # raises where a sum is not exact
         assert sum(rows[0]["causes"].values()) == execution.ended_ns - execution.submitted_ns  # type: ignore[typeddict-item]
-
-

@@ -15,7 +15,7 @@ from engine.core.events import CapacityReported
 from engine.core.limits import Limits
 from engine.core.rates import Rate
 from engine.core.snapshot import restore_snapshot, take_snapshot
-from tests.engine.rig import BROKEN, Rig
+from tests.engine.rig import BROKEN, HOPELESS, Rig
 
 NAMES = "abcdef"
 ACTIONS = ("one", "two", "three")
@@ -30,7 +30,9 @@ def levels(draw: st.DrawFn, depth: int = 0, held: str = "", prefix: str = "s") -
         step_id = f"{prefix}{number}"
         allowed = [name for name in NAMES if name > held]
         locks = tuple(draw(st.lists(st.sampled_from(allowed), max_size=3))) if allowed else ()
-        needs = tuple(draw(st.lists(st.sampled_from([step.id for step in steps]), max_size=1))) if steps else ()
+        needs = (
+            tuple(draw(st.lists(st.sampled_from([step.id for step in steps]), max_size=1))) if steps else ()
+        )
         kinds = [StepKind.ACTION] * 2 + ([StepKind.PARALLEL, StepKind.SEQUENTIAL] if depth < 2 else [])
         kind = draw(st.sampled_from(kinds))
         if kind is StepKind.ACTION:
@@ -55,7 +57,9 @@ def limits(draw: st.DrawFn) -> dict[str, Any]:
         "dispatch": draw(st.sampled_from(["fifo", "critical-path"])),
         "ageing_ns": draw(st.sampled_from([None, 1, 10])),
         "semaphores": SEMAPHORES,
-        "rates": draw(st.sampled_from([{}, {"one": Rate(1e6, 1)}, {"one": Rate(3e5, 2), "two": Rate(1e5, 1)}])),
+        "rates": draw(
+            st.sampled_from([{}, {"one": Rate(1e6, 1)}, {"one": Rate(3e5, 2), "two": Rate(1e5, 1)}])
+        ),
         "coalesce": draw(st.sampled_from([(), ("one",), ACTIONS])),
         "capacity_aware": draw(st.booleans()),
     }
@@ -111,7 +115,9 @@ def owners(steps: tuple[Step, ...], around: tuple[str, ...] = ()) -> dict[str, C
     return out
 
 
-def play(draw: st.DataObject, steps: tuple[Step, ...], fields: dict[str, Any], *, restarts: bool = False) -> Rig:
+def play(
+    draw: st.DataObject, steps: tuple[Step, ...], fields: dict[str, Any], *, restarts: bool = False
+) -> Rig:
     """Run up to four executions to their ends, in an order that the draw decides."""
     rig = Rig(*steps, **fields)
     judge = Judge(rig, Limits(**fields), owners(steps), {})
@@ -156,7 +162,7 @@ def play(draw: st.DataObject, steps: tuple[Step, ...], fields: dict[str, Any], *
 def test_limits_are_never_exceeded_and_everything_ends(
     data: st.DataObject, steps: tuple[Step, ...], fields: dict[str, Any]
 ) -> None:
-    """Random sets of locks, nested; semaphores; rates; twins; capacity: no deadlock, and nothing held by too many."""
+    """Random nested locks, semaphores, rates, twins, capacity: no deadlock, nothing held by too many."""
     rig = play(data, steps, fields)
     for execution in rig.engine.executions():
         assert execution.state in ("completed", "failed"), rig.states(execution.execution_id)
@@ -173,6 +179,51 @@ def test_limits_hold_through_restarts(
     rig = play(data, steps, fields, restarts=True)
     for execution in rig.engine.executions():
         assert execution.state in ("completed", "failed")
+
+
+OPTIMISED: dict[str, Any] = {
+    "dispatch": "critical-path",
+    "coalesce": ACTIONS,
+    "capacity_aware": True,
+    "reduce_needs": True,
+    "parallelise": True,
+}
+
+
+def outcomes(
+    draw: st.DataObject, steps: tuple[Step, ...], bad: set[tuple[str, int]], fields: dict[str, Any]
+) -> dict[str, str]:
+    """Run three executions; what fails does so for good, and depends on what is asked for alone."""
+    rig = Rig(*steps, step_slots=2, **fields)
+    rig.tell(CapacityReported({"cpu_m": 3}))
+    for number in range(3):
+        rig.submit(f"x{number}", number)
+    wanted = {
+        step.id: (step.action, step.parameters["n"]) for one in steps for step in one.walk() if step.action
+    }
+    while rig.running:
+        execution_id, step_id, _ = draw.draw(st.sampled_from(rig.running))
+        if wanted[step_id] in bad:
+            rig.fail(step_id, execution_id, failure=HOPELESS)
+        else:
+            rig.succeed(step_id, execution_id)
+    return {execution.execution_id: execution.state.value for execution in rig.engine.executions()}
+
+
+@given(
+    data=st.data(),
+    steps=levels(),
+    bad=st.sets(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 1)), max_size=2),
+)
+@settings(max_examples=150, deadline=None)
+def test_the_optimiser_changes_no_outcome(
+    data: st.DataObject, steps: tuple[Step, ...], bad: set[tuple[str, int]]
+) -> None:
+    """None of it, all of it, each part alone: an execution fails if and only if it asks for a bad thing."""
+    asked = {(step.action, step.parameters["n"]) for one in steps for step in one.walk() if step.action}
+    expected = dict.fromkeys(("x0", "x1", "x2"), "failed" if asked & bad else "completed")
+    for fields in ({}, OPTIMISED, *({name: value} for name, value in OPTIMISED.items())):
+        assert outcomes(data, steps, bad, fields) == expected
 
 
 def test_the_definition_refuses_what_the_order_of_locks_forbids() -> None:

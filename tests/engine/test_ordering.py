@@ -36,7 +36,7 @@ def orders(draw: st.DrawFn) -> dict[str, list[str]]:
         step_id: draw(st.lists(st.sampled_from(ids[:number]), unique=True)) if number else []
         for number, step_id in enumerate(ids)
     }
-    return dict(sorted(order.items(), key=lambda item: draw(st.integers(0, 99))))
+    return dict(sorted(order.items(), key=lambda _: draw(st.integers(0, 99))))
 
 
 @given(orders())
@@ -109,7 +109,10 @@ def test_what_is_not_provably_independent_keeps_its_place() -> None:
         "a group": group("m", StepKind.PARALLEL, on("inner", "y")),
     }
     for what, step in barriers.items():
-        rig = Rig(group("g", StepKind.SEQUENTIAL, on("a", "x", lock="l"), step, on("z", "q", lock="l")), parallelise=True)
+        rig = Rig(
+            group("g", StepKind.SEQUENTIAL, on("a", "x", lock="l"), step, on("z", "q", lock="l")),
+            parallelise=True,
+        )
         rig.submit(app="a")
         assert rig.running_steps == ["a"], what
         assert rig.step("m").state == "pending", what

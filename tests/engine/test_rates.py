@@ -75,7 +75,9 @@ def test_no_deadline_of_a_bucket_is_due_before_its_time() -> None:
         rig.tell(DeadlineReached())
 
 
-@pytest.mark.parametrize("rate", [{"per_s": 0}, {"per_s": -1}, {"per_s": float("nan")}, {"per_s": 1, "burst": 0}])
+@pytest.mark.parametrize(
+    "rate", [{"per_s": 0}, {"per_s": -1}, {"per_s": float("nan")}, {"per_s": 1, "burst": 0}]
+)
 def test_a_rate_at_which_nothing_starts_is_refused(rate: dict[str, float]) -> None:
     with pytest.raises(DefinitionError, match="limits"):
         Limits(rates={"act": Rate(**rate)})  # type: ignore[arg-type] # that is the point
@@ -86,8 +88,10 @@ def test_a_rate_at_which_nothing_starts_is_refused(rate: dict[str, float]) -> No
     burst=st.integers(1, 5),
     moves=st.lists(st.tuples(st.sampled_from(["come", "start", "leave"]), st.integers(0, 3_000_000_000))),
 )
-def test_a_bucket_never_gives_more_than_it_has(per_s: float, burst: int, moves: list[tuple[str, int]]) -> None:
-    """With tokens reserved, used later, and given back: in no span more starts than burst and inflow."""
+def test_a_bucket_never_gives_more_than_it_has(
+    per_s: float, burst: int, moves: list[tuple[str, int]]
+) -> None:
+    """With tokens reserved, used later and given back: in no span more starts than burst and inflow."""
     rate = Rate(per_s, burst)
     bucket: Bucket[int] = Bucket(rate, lambda _: True)
     now, starts, reserved = 0, [], 0

@@ -1,5 +1,6 @@
 """Capacity reports: what the engine is told is what the cluster has, and it is told once an instant."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ def test_the_engine_is_told_at_the_start_and_whenever_it_has_changed() -> None:
     assert found[-1][1] == found[0][1]  # all jobs are done, and their pods hold nothing
     instants = [now for now, _ in found]
     assert instants == sorted(dict.fromkeys(instants))
-    assert all(before[1] != after[1] for before, after in zip(found, found[1:], strict=False))
+    assert all(before[1] != after[1] for before, after in pairwise(found))
 
 
 def test_without_the_switch_it_is_told_nothing() -> None:
