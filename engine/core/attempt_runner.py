@@ -244,15 +244,9 @@ class AttemptRunner(ABC):
                     value, error = attempt.answer
                     attempt.answer = None
         except StopIteration as stop:
-            if attempt.is_cancelling:
-                self._confirm(attempt)
-            else:
-                self._succeed(attempt, stop.value)
+            self._conclude(attempt, stop.value, None)
         except ActionError as failure:
-            if attempt.is_cancelling:
-                self._confirm(attempt)
-            else:
-                self._fail(attempt, Failure(failure.reason, str(failure), failure.retryable))
+            self._conclude(attempt, None, Failure(failure.reason, str(failure), failure.retryable))
         finally:
             attempt.is_stepping = False
 
@@ -262,6 +256,15 @@ class AttemptRunner(ABC):
         attempt.memory[effect.key] = effect.value
         self._handle(Remembered(execution_id, step_id, number, effect.key, effect.value))  # has no commands
         return True
+
+    def _conclude(self, attempt: Attempt, outputs: Mapping[str, Any] | None, failure: Failure | None) -> None:
+        """Go on from the end of a coroutine; that of one which was to stop is no outcome."""
+        if attempt.is_cancelling:
+            self._confirm(attempt)
+        elif failure is not None:
+            self._fail(attempt, failure)
+        else:
+            self._succeed(attempt, outputs)
 
     def _succeed(self, attempt: Attempt, outputs: Mapping[str, Any] | None) -> None:
         self._end_attempt(attempt, cancelled=False)

@@ -263,7 +263,7 @@ class ContainerMachine(FailureMachine):
 
     @staticmethod
     def _last_of(execution: ExecutionFacts, step: StepFacts, last: StepFacts, now: int) -> str:
-        """Return what a container's end is put down to: the step that failed it, unless others took longer."""
+        """Return what a container's end is put down to: what failed it, unless others took longer."""
         if step.then is not None and step.ended_by and execution.steps[step.ended_by].ended_ns == now:
             return step.ended_by
         return last.id

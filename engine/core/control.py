@@ -99,8 +99,8 @@ class ControlMachine(OverrideMachine):
         execution, step = self._step(event.execution_id, event.step_id)
         if step.state is not StepState.CANCELLING or len(step.attempts) != event.attempt:
             message = (
-                f"attempt {event.attempt} of step {event.step_id!r} of {event.execution_id!r} was not told to "
-                f"stop; the step is {step.state} after {len(step.attempts)} attempts"
+                f"attempt {event.attempt} of step {event.step_id!r} of {event.execution_id!r} was not told "
+                f"to stop; the step is {step.state} after {len(step.attempts)} attempts"
             )
             raise ProtocolError(message)
         self._deadlines.disarm(step)

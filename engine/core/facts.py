@@ -137,7 +137,7 @@ class ExecutionFacts:
     ended_ns: int = -1
     last_step: str = ""  # the step whose end ended it
     progress_gap_ns_max: int = 0  # longest time without an attempt's start or end, or a step's end
-    # By id: in order of definition, then those of iterations and subflows as they began; empty before admission
+    # By id: in order of definition, then those of iterations and subflows as they began
     steps: dict[str, StepFacts] = field(default_factory=dict)
     pauses: list[tuple[int, int]] = field(default_factory=list)  # from, to; to is -1 while it is paused
     rollback_failures: list[tuple[str, Failure]] = field(default_factory=list)  # steps that were not undone

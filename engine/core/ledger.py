@@ -2,8 +2,8 @@
 
 A leaf's time is made of what its attempts waited for, the spans of those attempts (which its world recorded),
 the back-off between them, and declared waits. A container's is that of its critical chain: from the step
-whose end ended it back along `ready_by` to the one that opened with it. What of a wait, or of a gap in a chain,
-lies in a pause of the execution is charged to the pause.
+whose end ended it back along `ready_by` to the one that opened with it. What of a wait, or of a gap in a
+chain, lies in a pause of the execution is charged to the pause.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

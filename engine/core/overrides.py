@@ -57,7 +57,7 @@ class OverrideMachine(CompensationMachine):
                 for number in step.plan.descendants:
                     step.then = StepInput.SKIP
                     self._stop(execution, step.scope.steps[number], now)
-            if step.state not in (StepState.SKIPPED,):
+            if step.state is not StepState.SKIPPED:
                 self._stop(execution, step, now, put=StepInput.SKIP)
             self._withdraw(execution, with_unsent)
         elif goes_on and event.how == "retry" and has_failed and step.attempts:
@@ -69,7 +69,8 @@ class OverrideMachine(CompensationMachine):
         else:
             message = (
                 f"step {step.id!r} of {execution.execution_id!r} is {step.state} in an execution that is "
-                f"{execution.state}{' and stops' if is_stopping else ''}: it cannot be overridden by {event.how!r}"
+                f"{execution.state}{' and stops' if is_stopping else ''}: "
+                f"it cannot be overridden by {event.how!r}"
             )
             raise ProtocolError(message)
 

@@ -15,8 +15,8 @@ Theory of operation
 ===================
 *Execution.* Submitted executions are `PENDING` until admission gives them a slot, or are refused at once when
 the queue is full (`FAILED`). A `RUNNING` execution makes its steps ready; while it is `PAUSED` nothing of it
-starts. It is `COMPLETED` when all its top-level steps have ended well. When a step has failed for good and its
-workflow does not bear it, when its time is out, or when somebody cancels it, everything of it that still runs
+starts. It is `COMPLETED` when all its top-level steps have ended well. When a step has failed for good and
+its workflow does not bear it, when its time is out, or when somebody cancels it, everything of it that still runs
 is cancelled and everything that waits is omitted. Once nothing of it is left it is `ROLLING_BACK` if its
 workflow compensates, and then `FAILED` or `CANCELLED`.
 
@@ -28,17 +28,18 @@ workflow compensates, and then `FAILED` or `CANCELLED`.
   started as often as it may, or the cluster could not hold it, it waits beside the queue (`RATED`). A failed
   attempt that may be tried again leads to `BACKING_OFF`, whence it queues for a slot again; locks are kept,
   the slot is not. After success its post-condition is asked for (`EVALUATING`);
-- a condition and a decision ask for their expressions (`EVALUATING`), answered in the same instant; a condition
-  that fetches runs an attempt first;
+- a condition and a decision ask for their expressions (`EVALUATING`), answered in the same instant; a
+  condition that fetches runs an attempt first;
 - a wait is `WAITING` until its deadline or its signal and holds no slot; one that fetches runs an attempt now
   and then;
 - a group, a loop and a subflow are `OPEN` while steps inside them run.
 
-A running attempt that is to stop may clean up first: its step is `CANCELLING` until it has. Work that is to be
-undone (`UNDOING`) goes through the same locks and slots, and is `ROLLING_BACK` while its attempt runs.
+A running attempt that is to stop may clean up first: its step is `CANCELLING` until it has. Work that is to
+be undone (`UNDOING`) goes through the same locks and slots, and is `ROLLING_BACK` while its attempt runs.
 
 *Attempt.* `PENDING` from the instant it may run until it has locks and slot (or until the twin that it joined
-has succeeded); then `RUNNING` until it has succeeded, failed (its action's error, or its timeout) or been cancelled.
+has succeeded); then `RUNNING` until it has succeeded, failed (its action's error, or its timeout) or been
+cancelled.
 """
 
 from collections.abc import Mapping
@@ -174,7 +175,7 @@ STEP: Final[Mapping[StepState, Mapping[StepInput, StepState]]] = {
         StepInput.START: StepState.RUNNING,
         StepInput.WAIT: StepState.WAITING,
         StepInput.OPEN: StepState.OPEN,
-        StepInput.COMPLETE: StepState.COMPLETED,  # a decision with nothing but a default branch; an empty loop
+        StepInput.COMPLETE: StepState.COMPLETED,  # a decision with only a default branch; an empty loop
         StepInput.FAIL: StepState.FAILED,  # a parameter or a lock that names an unknown variable
         StepInput.OMIT: StepState.OMITTED,
     },

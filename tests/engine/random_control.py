@@ -4,7 +4,7 @@ import dataclasses
 import random
 from typing import Any
 
-from engine.core.definition import Branch, RetryPolicy, Rollback, Step, StepKind, Workflow
+from engine.core.definition import Branch, FailurePolicy, RetryPolicy, Rollback, Step, StepKind, Workflow
 from engine.core.errors import ProtocolError
 from engine.core.events import (
     AttemptCancelled,
@@ -25,7 +25,6 @@ from engine.core.events import (
     StepOverridden,
     WorkflowRegistered,
 )
-from engine.core.limits import Limits
 from engine.core.rates import Rate
 from engine.core.states import ENDED_EXECUTIONS
 from tests.engine.rig import Rig, act
@@ -33,6 +32,12 @@ from tests.engine.rig import Rig, act
 KIND = StepKind
 _KINDS = ("action",) * 8 + ("condition", "decision", "wait", "wait", "wait")
 _CONTAINERS = ("parallel", "sequential", "loop", "loop", "subflow")
+_POLICIES: tuple[FailurePolicy, ...] = ("fail-fast", "continue", "tolerate")
+_UNDO: tuple[dict[str, Any], ...] = (
+    {},
+    {"action": "rated"},
+    {"action": "fix", "parameters": {"x": "${absent}"}},
+)
 _WORDS = ("true", "true", "true", "false", "nonsense")
 
 
@@ -47,7 +52,7 @@ class Nested:
     def workflows(self) -> list[Workflow]:
         found = []
         for name in ("inner", "middle", "outer"):
-            policy = self._draw.choice(["fail-fast", "continue", "tolerate"])
+            policy: FailurePolicy = self._draw.choice(_POLICIES)
             found.append(
                 Workflow(
                     name,
@@ -102,7 +107,7 @@ class Nested:
         if draw.random() < 0.3:
             fields["lock"] = draw.choice(["m", "n", "${absent}"])
         if draw.random() < 0.3:
-            undo = draw.choice([{}, {"action": "rated"}, {"action": "fix", "parameters": {"x": "${absent}"}}])
+            undo = draw.choice(_UNDO)
             fields["rollback"] = Rollback(**undo, retry=self._retry(), timeout_ns=draw.choice([None, 9]))
         if draw.random() < 0.15:
             fields["ensure"] = draw.choice(_WORDS)
@@ -193,7 +198,6 @@ class Story:
             limits["rates"] = {"rated": Rate(per_s=1e6, burst=1)}
         if draw.random() < 0.4:
             limits["coalesce"] = ("twin",)
-        assert Limits(**limits)
         return limits
 
     def _submit(self, execution_id: str) -> None:

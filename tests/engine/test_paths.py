@@ -50,8 +50,13 @@ def test_a_group_handles_the_failure_of_what_is_inside() -> None:
     rig.submit()
     rig.fail("x")
     assert rig.states() == {
-        **{"g": "failed", "h": "failed", "x": "failed", "y": "cancelled", "z": "omitted"},
-        **{"f": "running", "other": "running"},
+        "g": "failed",
+        "h": "failed",
+        "x": "failed",
+        "y": "cancelled",
+        "z": "omitted",
+        "f": "running",
+        "other": "running",
     }
     rig.succeed("f")
     rig.succeed("other")
@@ -65,8 +70,11 @@ def test_continue_does_all_that_does_not_need_the_failed() -> None:
     rig.succeed("d")
     rig.succeed("e")
     assert rig.states() == {
-        **{"a": "failed", "b": "omitted", "c": "omitted"},
-        **{"d": "completed", "e": "completed"},
+        "a": "failed",
+        "b": "omitted",
+        "c": "omitted",
+        "d": "completed",
+        "e": "completed",
     }
     facts = rig.execution()
     assert (facts.state, facts.failure) == ("failed", BROKEN)

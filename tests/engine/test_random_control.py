@@ -80,7 +80,7 @@ def test_replay_rebuilds_every_execution_as_it_was(seed: int) -> None:
 
 @given(st.integers(0, 10**9))
 def test_nothing_runs_before_its_needs_have_ended(seed: int) -> None:
-    before = Rig._take
+    before = Rig._take  # noqa: SLF001 - the rig is the tests' own
 
     def take(rig: Rig, command: Command) -> None:
         if isinstance(command, StartAttempt):

@@ -1,4 +1,7 @@
-"""Which transitions of the tables are taken, by which family of tests: `python -m tests.engine.transitions`."""
+"""Which transitions of the tables are taken, and by which family of tests.
+
+`python -m tests.engine.transitions` prints it.
+"""
 
 import importlib
 import pkgutil
@@ -8,6 +11,7 @@ from typing import Any
 
 import engine.core
 from engine.core import states as tables
+from engine.core.definition import Step
 from engine.core.rates import Rate
 from tests.engine.random_control import Story
 from tests.engine.rig import Rig, act, retrying
@@ -87,6 +91,8 @@ def rare() -> Iterator[None]:
     yield
     _a_twin_whose_own_turn_waits_for_a_token()
     yield
+    _a_twin_that_comes_again_and_finds_its_lock_taken()
+    yield
 
 
 def _a_twin_whose_own_lock_cannot_be_named() -> None:
@@ -109,6 +115,16 @@ def _a_twin_whose_own_turn_waits_for_a_token() -> None:
     rig.submit()
     rig.fail("a")
     assert rig.states()["b"] == "rated"
+
+
+def _a_twin_that_comes_again_and_finds_its_lock_taken() -> None:
+    holder = Step("c", action="other", lock="l")
+    twin = act("b", lock="l", ensure="false", retry=retrying(2))
+    rig = Rig(holder, act("a"), twin, coalesce=("act",))
+    rig.submit()
+    rig.succeed("a")
+    rig.sleep()
+    assert rig.states()["b"] == "locking"
 
 
 FAMILIES: Mapping[str, Callable[[], Iterator[None]]] = {
