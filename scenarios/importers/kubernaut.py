@@ -7,6 +7,7 @@ from typing import Any, Final
 from scenarios.document import Document
 from scenarios.errors import did_you_mean, one_of
 from scenarios.importers.imported import Findings, Imported, name_of
+from scenarios.importers.shapes import check_shape, without_nothing
 
 WHAT: Final = "a remediation workflow"
 KIND: Final = "RemediationWorkflow"
@@ -73,6 +74,14 @@ _BEYOND: Final[Mapping[str, str]] = {
     "made and no data are moved",
     "ProvisionNode": "no node is added: a Job stands for the request",
 }
+_SHAPE: Final = {
+    "metadata": {"name": "text"},
+    "spec": {
+        "actionType": "text",
+        "execution": {"bundle": "text", "engine": "text"},
+        "parameters": [{"name": "name", "default": "text", "description": "text"}],
+    },
+}
 _SPEC: Final = (
     "version", "description", "actionType", "labels", "detectedLabels", "execution", "dependencies",
     "parameters",
@@ -90,8 +99,10 @@ def import_kubernaut(documents: Sequence[Document], source: str) -> Imported:
     findings = Findings(found[0])
     if len(found) > 1:
         findings.problems.append(found[1].problem(("kind",), f"a second {KIND}", "one in a file"))
-    data = found[0].data
-    spec = data.get("spec") if isinstance(data.get("spec"), dict) else {}
+    found[0].data = data = without_nothing(found[0].data)
+    check_shape(findings, found[0], (), _SHAPE)
+    findings.check()
+    spec = data.get("spec") or {}
     for key in spec:
         if key not in _SPEC:
             findings.refuse(

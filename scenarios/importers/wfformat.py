@@ -8,10 +8,24 @@ from typing import Any, Final
 from engine.actions.jobs import NAME_LENGTH_MAX
 from scenarios.document import Document
 from scenarios.importers.imported import Findings, Imported, job_name, name_of, unique
+from scenarios.importers.shapes import check_shape, without_nothing
 
 WHAT: Final = "a WfFormat instance"
 _ID: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _ID_MAX: Final = 128
+_SHAPE: Final = {
+    "name": "text",
+    "workflow": {
+        "specification": {"tasks": [{"id": "text", "parents": ["text"]}]},
+        "execution": {
+            "makespanInSeconds": "number",
+            "machines": [{"cpu": {"coreCount": "number"}}],
+            "tasks": [
+                {"id": "text", "runtimeInSeconds": "number", "coreCount": "number", "command": "mapping"}
+            ],
+        },
+    },
+}
 
 
 def is_wfformat(document: Document) -> bool:
@@ -24,7 +38,9 @@ def is_wfformat(document: Document) -> bool:
 def import_wfformat(document: Document, source: str) -> Imported:
     """Return the workflow: every task a Job of its recorded run time on as many CPUs as it had cores."""
     findings = Findings(document)
-    data = document.data
+    document.data = data = without_nothing(document.data)
+    check_shape(findings, document, (), _SHAPE)
+    findings.check()
     tasks = _listed(findings, ("workflow", "specification", "tasks"))
     executed = _listed(findings, ("workflow", "execution", "tasks"))
     findings.check()

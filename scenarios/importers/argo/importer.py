@@ -8,9 +8,11 @@ from typing import Any, Final
 from scenarios.document import Document
 from scenarios.importers.argo.build import Builder
 from scenarios.importers.argo.leaves import Declared, Leaves
-from scenarios.importers.argo.manifest import Manifest, named, workflow_name
+from scenarios.importers.argo.manifest import GROUP, Manifest, named, workflow_name
 from scenarios.importers.argo.recorded import recorded_outcomes
+from scenarios.importers.argo.shape import MANIFEST
 from scenarios.importers.imported import Findings, Imported, identifier, name_of
+from scenarios.importers.shapes import check_shape, without_nothing
 
 WHAT: Final = "an Argo Workflow"
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})")
@@ -20,6 +22,11 @@ def import_argo(documents: Sequence[Document], source: str, declared: Declared) 
     """Return the workflow; `declared` says of templates what their commands do not."""
     holding = [one for one in documents if isinstance(one.data, dict)]
     findings = Findings(holding[0])
+    for one in holding:
+        one.data = without_nothing(one.data)
+        if str(one.data.get("apiVersion", "")).startswith(GROUP):
+            check_shape(findings, one, (), MANIFEST)
+    findings.check()
     manifest = Manifest(documents, findings)
     findings.check()
     name = name_of(workflow_name(manifest.root))

@@ -39,6 +39,8 @@ class Level:
                 check_fields(self.findings, "step", place, f"step '{(place.data or {}).get('name', '')}'")
         rows = [place.data for group in self.groups for place in group]
         self.ids = [str(row["name"]) for row in rows]
+        if not self.ids:
+            template.place.refuse(self.findings, f"template '{template.name}' has no {template.kind}")
         loops = tuple(str(row["name"]) for row in rows if any(row.get(key) for key in _LOOPS))
         self.scope = Scope(scope.findings, scope.inputs, scope.arguments, loops, scope.status, scope.name)
         self.made: dict[str, dict[str, Any]] = {}
@@ -50,6 +52,8 @@ class Level:
     def is_narrow(manifest: Manifest, template: Template) -> bool:
         """Tell whether at most one step of a template is under way at any time, loops of leaves included."""
         for group in _groups(template):
+            if not group:
+                return False
             row = group[0].data
             found = manifest.templates.get((template.owner, str(row.get("template", ""))))
             if len(group) > 1 or found is None or not found.is_leaf:
@@ -326,17 +330,14 @@ def _groups(template: Template) -> list[list[Place]]:
     """Return the places of a template's steps: a dag is one group."""
     if template.kind == "dag":
         place = template.place / "dag" / "tasks"
-        rows = place.data if isinstance(place.data, list) else []
-        return [[place / index for index, row in enumerate(rows) if isinstance(row, dict) and "name" in row]]
+        return [[place / index for index in range(len(place.data or ()))]]
     groups = []
     for number, group in enumerate(template.data["steps"] or ()):
         place = template.place / "steps" / number
         if isinstance(group, dict):
             groups.append([place])
         else:
-            groups.append(
-                [place / index for index, row in enumerate(group) if isinstance(row, dict) and "name" in row]
-            )
+            groups.append([place / index for index in range(len(group))])
     return groups
 
 

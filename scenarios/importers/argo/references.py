@@ -40,6 +40,11 @@ class Scope:
     def _text(self, text: str, place: Place) -> Any:
         if _INTEGER.fullmatch(text):
             return int(text)
+        if any(mark in TOKEN.sub("", text) for mark in ("{{", "}}", "${")):
+            place.refuse(
+                self.findings, f"{text!r} holds what would be taken for a reference", "text without it"
+            )
+            return ""
         whole = TOKEN.fullmatch(text.strip())
         if whole:
             return self.token(whole.group(1), place)
