@@ -1,4 +1,4 @@
-"""Whatever a manifest says, an importer gives a workflow or says what is wrong with it: it never breaks down."""
+"""Whatever a manifest says, an importer gives a workflow or says what is wrong: it never breaks down."""
 
 import copy
 import json
@@ -27,7 +27,13 @@ MANIFEST: dict[str, Any] = {
             {
                 "name": "main",
                 "steps": [
-                    [{"name": "a", "template": "leaf", "withSequence": {"count": "{{workflow.parameters.n}}"}}],
+                    [
+                        {
+                            "name": "a",
+                            "template": "leaf",
+                            "withSequence": {"count": "{{workflow.parameters.n}}"},
+                        }
+                    ],
                     [
                         {"name": "b", "template": "dag", "when": "{{workflow.parameters.n}} == 3"},
                         {"name": "c", "template": "stop", "continueOn": {"failed": True}},
@@ -77,7 +83,24 @@ REMEDIATION: dict[str, Any] = {
         "parameters": [{"name": "MAX_REPLICAS", "default": 3, "description": "how many"}],
     },
 }
-ODD = st.sampled_from([None, True, 0, -1, 1e300, "", "x", "{{item}}", "{{", "a && ", [], {}, [None], [[]], {"a": 1}])
+VALUES: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    1e300,
+    "",
+    "x",
+    "{{item}}",
+    "{{",
+    "a && ",
+    [],
+    {},
+    [None],
+    [[]],
+    {"a": 1},
+]
+ODD: st.SearchStrategy[Any] = st.sampled_from(VALUES)
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
