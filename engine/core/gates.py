@@ -136,7 +136,7 @@ class GateMachine(LockMachine, AdmissionMachine):
         True where the attempt goes no further by itself.
         """
         action = self._action_of(step)
-        if execution.state is _PAUSED or not self._flights.covers(action):
+        if execution.state is _PAUSED or step.undoing or not self._flights.covers(action):
             return False
         try:
             parameters = self._resolve(execution, step)
@@ -215,7 +215,7 @@ class GateMachine(LockMachine, AdmissionMachine):
         if bucket is not None and ids not in self._tokens and not bucket.is_free(now):
             self._stand_aside(execution, step, attempt, Cause.RATE_LIMIT, bucket.queue, now)
             return False
-        demand = step.plan.demand
+        demand = step.plan.demand if not step.undoing else None
         if self.limits.capacity_aware and demand and not self._capacity.has_promised(ids):
             if self._held_steps.length or not self._capacity.fits(demand):
                 if bucket is not None and ids not in self._tokens:  # a token comes before capacity, always:

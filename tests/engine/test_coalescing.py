@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from engine.core.attribution import execution_rows
 from engine.core.causes import Cause
-from engine.core.definition import Step
+from engine.core.definition import Rollback, Step
 from tests.engine.rig import HOPELESS, Rig, act, retrying
 
 SCALE = {"deployment": "${app}", "replicas": 2}
@@ -122,6 +122,20 @@ def test_a_failed_attempt_that_is_tried_again_may_join_the_turn_of_its_twin() ->
     assert rig.states("x") == {"s": "joined"}
     rig.succeed("s", "y", after_ns=1)
     assert rig.execution("x").state == rig.execution("y").state == "completed"
+
+
+def test_what_undoes_a_step_is_never_shared_with_what_does_it() -> None:
+    """Though it is the same action with the same parameters: what follows from its end is something else."""
+    way_back = Rollback("act", {"deployment": "a", "replicas": 2})
+    steps = (scale(rollback=way_back), Step("then", action="free", needs=("s",)))
+    rig = sharing(*steps, workflow={"compensate": True})
+    rig.submit("x", app="a")
+    rig.succeed("s", "x")
+    rig.submit("y", app="a")
+    rig.fail("then", "x", failure=HOPELESS)
+    assert [key[:2] for key in rig.running] == [("y", "s"), ("x", "s")]
+    rig.succeed("s", "x")
+    assert (rig.states("x")["s"], rig.states("y")["s"]) == ("rolled-back", "running")
 
 
 @given(data=st.data(), slots=st.sampled_from([None, 1, 2]))
