@@ -3,7 +3,7 @@
 Nothing in the model routes traffic, so the objects are not kept.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from engine.core.effects import Labels, Resource
 from simulator.attribution import Link
@@ -31,11 +31,13 @@ class Endpoints:
         self._slices = slices
         self._addresses = addresses
         self._known: dict[Key, _Pod] = {}
+        self._selected: dict[tuple[Any, ...], list[Key]] = {}  # by namespace and labels
         watch.subscribe(("Service",), self._service_changed)
         watch.subscribe(("Pod",), self._pod_changed, STARTED + READY + GOING + ENDED + GONE + OWNED)
 
     def _service_changed(self, _before: Resource | None, after: Resource | None, _link: Link) -> None:
         self._known.clear()
+        self._selected.clear()
         if after is not None:
             self._slices.changed(key_of(after))
             self._addresses.changed(key_of(after))
@@ -52,10 +54,11 @@ class Endpoints:
             labels = _labels(after)
             services = was.services if labels is was.labels else self._selecting(key, labels)
             now = self._known[key] = _Pod(labels, services, _endpoint(after))
-        if was.services is not now.services:
+        if was.services != now.services:
             for service in (*was.services, *now.services):
-                self._slices.changed(service)
-                self._addresses.changed(service)
+                if (service in was.services) != (service in now.services):
+                    self._slices.changed(service)
+                    self._addresses.changed(service)
         elif was.endpoint != now.endpoint:
             for service in now.services:
                 self._slices.changed(service)
@@ -63,12 +66,16 @@ class Endpoints:
                     self._addresses.changed(service)
 
     def _selecting(self, pod: Key, labels: Labels | None) -> list[Key]:
-        """Return the Services that select a pod with these labels."""
-        return [
-            service
-            for service, resource in self._watch.cache.get("Service", {}).items()
-            if service[0] == pod[0] and _selects(resource["spec"].get("selector"), labels)
-        ]
+        """Return the Services that select a pod with these labels; all pods of an owner have the same."""
+        asked = (pod[0], *(labels or {}).items())
+        found = self._selected.get(asked)
+        if found is None:
+            found = self._selected[asked] = [
+                service
+                for service, resource in self._watch.cache.get("Service", {}).items()
+                if service[0] == pod[0] and _selects(resource["spec"].get("selector"), labels)
+            ]
+        return found
 
 
 _Endpoint = tuple[bool, bool]

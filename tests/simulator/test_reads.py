@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,9 +46,9 @@ def write(world: World, what: str, name: str, ready: bool, phase: str) -> None: 
         world.store.remove(ref, link)
 
 
-@settings(max_examples=200)
-@given(writes, st.integers(0, 3))
-def test_what_a_wait_does_not_read_cannot_bring_it(changes: Any, wanted: int) -> None:
+@settings(max_examples=300)
+@given(writes, st.sampled_from((["x"], ["y"], ["x", "y"], ["x", "z"])))
+def test_what_a_wait_does_not_read_cannot_bring_it(changes: Any, wanted: list[str]) -> None:
     world = World()
     asked: dict[str, int] = {"all": 0, "some": 0}
     came: dict[str, list[tuple[int, Any]]] = {"all": [], "some": []}
@@ -56,7 +57,7 @@ def test_what_a_wait_does_not_read_cannot_bring_it(changes: Any, wanted: int) ->
         def enough(pods: Sequence[Resource]) -> list[str] | None:
             asked[name] += 1
             good = [pod["metadata"]["name"] for pod in pods if is_ready(pod) and is_live(pod)]
-            return good if len(pods) > 1 and len(good) == wanted else None
+            return good if len(pods) > 1 and good == wanted else None
 
         world.waits.add(
             WaitUntil((SELECTION,), enough, "", reads),
@@ -70,6 +71,27 @@ def test_what_a_wait_does_not_read_cannot_bring_it(changes: Any, wanted: int) ->
         world.agenda.run()
     assert came["all"] == came["some"]
     assert asked["some"] <= asked["all"]
+
+
+@pytest.mark.parametrize("last", [("delete", "x", True, ""), ("status", "x", True, "Failed")])
+def test_a_wait_for_life_sees_a_pod_go_and_end(last: Any) -> None:
+    world = World()
+    came: list[int] = []
+
+    def none_lives(pods: Sequence[Resource]) -> int | None:
+        return None if any(map(is_live, pods)) else len(pods)
+
+    for first in (("create", "x", True, ""), ("status", "x", True, "Running")):
+        write(world, *first)
+        world.agenda.run()
+    effect = WaitUntil((SELECTION,), none_lives, "", (Reads.LIFE,))
+    world.waits.add(effect, lambda value, _link: came.append(value))
+    write(world, "status", "x", False, "Running")  # noqa: FBT003
+    world.agenda.run()
+    assert came == []
+    write(world, *last)
+    world.agenda.run()
+    assert came == [1]
 
 
 def test_a_wait_for_the_spec_is_not_asked_about_the_status() -> None:

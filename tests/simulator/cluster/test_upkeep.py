@@ -16,7 +16,7 @@ from simulator.cluster.upkeep import Upkeep
 from simulator.stations import TokenBucket
 from simulator.streams import Constant, Streams
 from tests.simulator.cluster.objects import deployment, node, quota
-from tests.simulator.cluster.rig import BEHAVIOUR, MS, WRITE, Rig, S, constant
+from tests.simulator.cluster.rig import BEHAVIOUR, MS, WRITE, Rig, S, constant, name_of
 
 SERVICE = {
     "apiVersion": "v1",
@@ -145,6 +145,17 @@ def test_the_requests_of_one_restart() -> None:
         "resourcequota-controller": 1,  # what the old pod gives back
         "apiserver": 1,  # what the new one takes, at admission
     }  # fmt: skip
+
+
+def test_a_pod_that_is_relabelled_leaves_its_service() -> None:
+    rig = Rig(node("n1"), SERVICE, deployment("web", 2, probe_s=5))
+    (pod, _) = rig.pods("web")
+    rig.patch("Pod", name_of(pod), {"metadata": {"labels": {"more": "words"}}})
+    rig.run(1 * S)
+    assert requests(rig, "endpointslice-controller") == 0
+    rig.patch("Pod", name_of(pod), {"metadata": {"labels": {"app": "other"}}})
+    rig.run(100 * MS)
+    assert requests(rig, "endpointslice-controller") == 1
 
 
 @pytest.mark.parametrize(("labels", "selector"), [({"app": "other"}, {"app": "web"}), ({"app": "web"}, None)])
