@@ -3,15 +3,16 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.definition import StepKind
 from engine.core.errors import HistoryError
 from engine.core.event_codec import event_from_json, event_to_json
-from engine.core.events import AttemptSucceeded, ExecutionSubmitted, WorkflowRegistered
+from engine.core.events import AttemptSucceeded, Event, ExecutionSubmitted, WorkflowRegistered
 from engine.core.facts import ExecutionFacts
 from engine.core.history import History, replay
 from engine.core.limits import Limits
@@ -150,6 +151,32 @@ def test_todays_engine_makes_of_the_same_submissions_the_same_history(seed: int)
     case = Case(workflow, limits, submissions, seed, tying=False, version=history.version)
     world = run_case(HeapAgenda(), case)
     assert world.history.splitlines() == list(history.to_lines())
+
+
+GOLDEN_2 = sorted(path.stem for path in GOLDEN.glob("v2-*.jsonl"))
+
+
+@pytest.mark.parametrize("name", GOLDEN_2)
+def test_golden_histories_of_the_second_version_replay(name: str) -> None:
+    """Every kind of step and of request, as the second version wrote them."""
+    expected = json.loads((GOLDEN / f"{name}.json").read_text())
+    history = History.from_lines((GOLDEN / f"{name}.jsonl").read_text().splitlines())
+    assert (history.version, history.digest) == (2, expected["digest"])
+    limits = expected["limits"] | {"coalesce": tuple(expected["limits"].get("coalesce", ()))}
+    engine = replay(history, Limits(**limits))
+    assert ends(engine.executions()) == expected["executions"]
+
+
+def test_the_golden_histories_hold_every_kind_of_step_and_event() -> None:
+    kinds: dict[str, None] = {}
+    names: dict[str, None] = {}
+    for name in GOLDEN_2:
+        for _, event in History.from_lines((GOLDEN / f"{name}.jsonl").read_text().splitlines()):
+            names[type(event).__name__] = None
+            if isinstance(event, WorkflowRegistered):
+                kinds |= {step.kind.value: None for step in event.workflow.walk()}
+    assert sorted(kinds) == sorted(kind.value for kind in StepKind)
+    assert {kind.__name__ for kind in get_args(Event)} - set(names) == {"CapacityReported"}
 
 
 def golden(seed: int) -> tuple[dict[str, Any], History]:
