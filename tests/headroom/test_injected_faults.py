@@ -47,15 +47,15 @@ EndedIds.__contains__ = lambda self, execution_id: False
 
 # Every step is given the variables of the first execution that had one.
 LEAK = """
-from engine.core.locking import LockMachine
+from engine.core.machine import WorkflowEngine
 
-variables = LockMachine._variables
+variables = WorkflowEngine._variables
 seen = {}
 
 def leaking(self, execution, step):
     return seen.setdefault(self, variables(self, execution, step))
 
-LockMachine._variables = leaking
+WorkflowEngine._variables = leaking
 """
 
 # An execution writes into what it was given, and those are the variables of another.
