@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from engine.core.attribution import Span, execution_rows
 from engine.core.causes import Cause
-from engine.core.definition import Step, StepKind
+from engine.core.definition import Rollback, Step, StepKind
 from engine.core.errors import ProtocolError
+from engine.core.events import PauseRequested, ResumeRequested, SignalReceived
 from engine.core.ledger import contiguous
 from tests.engine.rig import HOPELESS, SECOND_NS, Rig, act, group, retrying
 from tests.oracles.heap_agenda import HeapAgenda
@@ -153,6 +154,44 @@ def test_a_refused_execution_took_no_time() -> None:
     rig.submit("y")
     rows = rows_of(rig, "y")
     assert (rows["y"]["state"], rows["y"]["causes"]) == ("failed", {})
+
+
+def test_what_of_a_wait_lies_in_a_pause_is_charged_to_it() -> None:
+    rig = Rig(Step("w", KIND.WAIT, wait_ns=9), act("a", "w"), act("b", "a"))
+    rig.submit()
+    rig.now = 4
+    rig.tell(PauseRequested("x"))
+    rig.now = 10
+    rig.tell(ResumeRequested("x"))
+    rig.sleep()
+    rig.tell(PauseRequested("x"))
+    rig.succeed("a", after_ns=3)
+    assert rows_of(rig, until_ns=20)["x"]["causes"] == {"declared work": 9, "API service": 3, "pause": 8}
+    rig.now = 20
+    rig.tell(ResumeRequested("x"))
+    rig.succeed("b", after_ns=1)
+    rows = rows_of(rig)
+    assert rows["w"]["causes"] == {"declared work": 9, "pause": 6}
+    assert rows["x"]["causes"] == {"declared work": 9, "API service": 4, "pause": 8}
+
+
+def test_a_signal_a_loop_and_a_rollback_are_charged() -> None:
+    wait = Step("w", KIND.WAIT, signal="go")
+    loop = Step("l", KIND.LOOP, needs=("w",), steps=(act("b", rollback=Rollback()),), range=(0, 2, 1))
+    rig = Rig(wait, loop, act("c", "l"), workflow={"compensate": True})
+    rig.submit()
+    rig.now = 5
+    rig.tell(SignalReceived("x", "go", {}))
+    rig.succeed("l[0].b", after_ns=1)
+    rig.succeed("l[1].b", after_ns=2)
+    rig.fail("c", after_ns=3)
+    rig.succeed("l[1].b", after_ns=10)
+    rig.succeed("l[0].b", after_ns=20)
+    rows = rows_of(rig)
+    assert rows["x"]["causes"] == {"signal": 5, "API service": 36}
+    assert rows["l"]["causes"] == {"API service": 3}
+    assert rows["l[1].b"]["causes"] == {"API service": 2}
+    assert all(rows[name]["critical"] for name in ("w", "l", "l[0].b", "l[1].b", "c"))
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 from engine.core.action import ActionContext, ActionSpec, Parameter
 from engine.core.attempt_runner import Attempt
 from engine.core.causes import Cause
-from engine.core.definition import Step, StepKind, Workflow
+from engine.core.definition import Rollback, Step, StepKind, Workflow
 from engine.core.effects import Effect, Get, Log, Ref, Remember, Sleep
 from engine.core.errors import ActionError, Cancelled, ConditionError, NotFound, ProtocolError
-from engine.core.events import ExecutionSubmitted, Remembered, WorkflowRegistered
+from engine.core.events import CancelRequested, ExecutionSubmitted, Remembered, WorkflowRegistered
 from engine.core.facts import ExecutionFacts
 from engine.core.host import Host
 from engine.core.limits import Limits
@@ -63,7 +63,8 @@ class Manual:
         self._close(attempt)
 
     def _close(self, attempt: Attempt) -> None:
-        attempt.spans.append((Cause.API_SERVICE, attempt.started_ns, self.now))
+        since_ns = attempt.spans[-1][2] if attempt.spans else attempt.started_ns
+        attempt.spans.append((Cause.API_SERVICE, since_ns, self.now))
 
 
 class Bench:
@@ -370,3 +371,65 @@ def test_an_answer_that_a_cancellation_overtakes_is_not_taken_for_the_answer_of_
     bench.host.resume(other, "clean")
     assert cleaned == ["clean"]
     assert bench.ended[0].state == "failed"
+
+
+async def cleans_up(_context: ActionContext, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        await Get(REF)
+    except Cancelled:
+        for _ in range(parameters["n"]):
+            await Sleep(1)
+        raise
+    return {}
+
+
+def test_an_attempt_that_is_cancelled_may_await_effects_to_clean_up() -> None:
+    bench = Bench(cleans_up, act("a", parameters={"n": 2}))
+    bench.submit()
+    bench.world.now = 3
+    bench.host.feed(CancelRequested("x", "enough"))
+    for _ in range(2):
+        attempt, effect = bench.world.performed.pop()
+        assert (effect, bench.ended) == (Sleep(1), [])
+        bench.world.now += 1
+        bench.host.resume(attempt)
+    assert (bench.ended[0].state, bench.ended[0].ended_ns) == ("cancelled", 5)
+    assert bench.world.calls == ["begin a", "cancel a", "finish a"]
+    assert not bench.host.attempts
+
+
+@pytest.mark.parametrize("n", [1, 0])
+def test_a_clean_up_ends_with_its_grace(n: int) -> None:
+    bench = Bench(cleans_up, act("a", parameters={"n": n}), cancel_grace_ns=7)
+    bench.submit()
+    bench.host.feed(CancelRequested("x", "enough"))
+    assert bool(bench.ended) == (n == 0)  # what has nothing to clean up ends in the same instant
+    bench.world.now = 7
+    bench.host.wake()
+    assert (bench.ended[0].state, bench.ended[0].ended_ns) == ("cancelled", 7 * n)
+    assert not bench.host.attempts
+
+
+def test_a_rollback_is_the_actions_own_function() -> None:
+    undone: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
+
+    async def undo(context: ActionContext, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        undone.append((context.outputs, parameters))
+        return {}
+
+    async def fails_at_two(_context: ActionContext, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        if parameters["n"] == 2:
+            raise NotFound("gone")
+        return {"made": parameters["n"]}
+
+    first = act("a", parameters={"n": 1}, rollback=Rollback())
+    second = act("b", "a", parameters={"n": 2})
+    for rollback, states in ((undo, "rolled-back"), (None, "failed")):
+        bench = Bench(fails_at_two, act("unused"))
+        spec = ActionSpec("act", fails_at_two, {"n": Parameter("integer")}, 0, "A toy.", rollback=rollback)
+        bench.host._actions = {"act": spec}  # noqa: SLF001 - the bench's own
+        bench.host.feed(WorkflowRegistered(Workflow("v", (first, second), compensate=True)))
+        bench.host.feed(ExecutionSubmitted("x", "v", {}))
+        assert bench.ended[0].steps["a"].state == states
+        assert len(bench.ended[0].rollback_failures) == (rollback is None)
+    assert undone == [({"made": 1}, {"n": 1})]
