@@ -22,7 +22,7 @@ from engine.core.events import (
 from engine.core.limits import Limits
 from engine.core.rates import Rate
 from scenarios.runspec import ClusterSpec, EngineSpec
-from tests.fuzz.workflows import LANDED, SECOND_NS, SEMAPHORES, SIGNALS, TENTH_NS, Workflows, rarely
+from tests.fuzz.workflows import SECOND_NS, SEMAPHORES, SIGNALS, TENTH_NS, Workflows, rarely
 from tests.simulator import worlds
 
 COUNTER_START = 3
@@ -213,15 +213,14 @@ def _controls(
         controls += [Control(at_ns, CapacityReported(_free(draw))) for at_ns in instants]
         plenty = {"cpu_m": 100_000, "memory_b": 1 << 40, "pods": 1_000}
         controls.append(Control(calm_ns, CapacityReported(plenty)))
-    if "control" in LANDED:
-        for _ in range(draw.choice([0, 1, 3, 8])):
-            arrival = draw.choice(arrivals)
-            at_ns = draw.randrange(arrival.at_ns, calm_ns)
-            controls.append(Control(at_ns, _control(draw, arrival.event.execution_id)))
-        if rarely(draw, one_in=8):
-            at_ns = draw.randrange(calm_ns)
-            stopped = DrainRequested() if draw.random() < 0.5 else EmergencyStopRequested("the fuzz says so")
-            controls += [Control(at_ns, stopped), Control(draw.randint(at_ns, calm_ns), ReopenRequested())]
+    for _ in range(draw.choice([0, 1, 3, 8])):
+        arrival = draw.choice(arrivals)
+        at_ns = draw.randrange(arrival.at_ns, calm_ns)
+        controls.append(Control(at_ns, _control(draw, arrival.event.execution_id)))
+    if rarely(draw, one_in=8):
+        at_ns = draw.randrange(calm_ns)
+        stopped = DrainRequested() if draw.random() < 0.5 else EmergencyStopRequested("the fuzz says so")
+        controls += [Control(at_ns, stopped), Control(draw.randint(at_ns, calm_ns), ReopenRequested())]
     return tuple(sorted(controls, key=lambda one: one.at_ns))
 
 

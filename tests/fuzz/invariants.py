@@ -8,6 +8,7 @@ from engine.core.errors import EngineError
 from engine.core.machine import WorkflowEngine
 from tests.fuzz.draws import COUNTER_START
 from tests.fuzz.frozen import frozen
+from tests.fuzz.hands import hands_are_heeded, loops_keep_to_their_width
 from tests.fuzz.limits import limits_are_kept, locks_are_kept
 from tests.fuzz.order import nothing_is_redone, order_is_kept
 from tests.fuzz.seen import Seen, Violation, look
@@ -182,6 +183,8 @@ JUDGES: Final[tuple[Judge, ...]] = (
     locks_are_kept,
     order_is_kept,
     nothing_is_redone,
+    hands_are_heeded,
+    loops_keep_to_their_width,
 )
 
 

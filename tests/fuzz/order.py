@@ -68,20 +68,9 @@ def _outcome(seen: Seen, execution_id: str, span: Span, place: Place, need: Plac
     if need.step.continue_on_failure or key in seen.overridden:
         return
     is_failure_path = place.step.id in need.step.on_failure
-    if _deciders_count(seen.trees[execution_id], place) > 1:  # any one of them may have led here
-        if is_failure_path or need.step.id not in place.step.needs:
-            return
-    if is_failure_path:  # a failure need not be an event: a timeout is none
-        is_wrong = key in seen.succeeded and not any(getattr(need.step, name) for name in _AGAIN)
-        if is_wrong and seen.succeeded[key] < span.begin:
-            yield seen.fail(
-                "order", span.begin, f"{execution_id}: {span.note.step_id} began, and {need.id} succeeded"
-            )
+    is_one_of_several = _deciders_count(seen.trees[execution_id], place) > 1  # any of them may have led here
+    if is_one_of_several and (is_failure_path or need.step.id not in place.step.needs):
         return
-    is_failure_path = place.step.id in need.step.on_failure
-    if _deciders_count(seen.trees[execution_id], place) > 1:  # any one of them may have led here
-        if is_failure_path or need.step.id not in place.step.needs:
-            return
     if is_failure_path:  # a failure need not be an event: a timeout is none
         succeeded = seen.succeeded.get(key, len(seen.notes))
         if succeeded < span.begin and not any(getattr(need.step, name) for name in _AGAIN):
@@ -114,7 +103,7 @@ def _action_of(seen: Seen, execution_id: str, step_id: str) -> str:
 
 
 def nothing_is_redone(seen: Seen) -> Iterator[Violation]:
-    """Once the success of a step is durable, it is not started again."""
+    """Once the success of a step, or of its rollback, is durable, it is not started again."""
     for (execution_id, step_id), place in seen.succeeded.items():
         step = seen.trees[execution_id].place(step_id).step
         if any(getattr(step, name) for name in _AGAIN) or (execution_id, step_id) in seen.overridden:
@@ -124,3 +113,8 @@ def nothing_is_redone(seen: Seen) -> Iterator[Violation]:
                 yield seen.fail(
                     "redone", span.begin, f"{execution_id}: {step_id} had succeeded, and begins again"
                 )
+    for (execution_id, step_id), place in seen.undone.items():
+        for span in seen.spans.get(execution_id, {}).get(step_id, []):
+            is_again = span.begin > place and span.is_rollback
+            if is_again and (execution_id, step_id) not in seen.overridden:
+                yield seen.fail("undone-again", span.begin, f"{execution_id}: {step_id} is undone once more")

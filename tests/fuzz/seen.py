@@ -45,6 +45,7 @@ class Seen:
     failed: dict[tuple[str, str], int] = field(default_factory=dict)
     overridden: dict[tuple[str, str], str] = field(default_factory=dict)
     crashes: list[int] = field(default_factory=list)
+    undone: dict[tuple[str, str], int] = field(default_factory=dict)  # when a rollback's success was durable
     undoing: dict[tuple[str, str, int], None] = field(default_factory=dict)  # attempts that are rollbacks
 
     def fail(self, invariant: str, place: int, found: str) -> Violation:
@@ -127,7 +128,8 @@ def _take_event(seen: Seen, place: int, note: Note) -> None:
         seen.submitted[event.execution_id] = event
         seen.submitted_ns[event.execution_id] = note.at_ns
     elif isinstance(event, AttemptSucceeded | AttemptFailed) and _key(event) in seen.undoing:
-        return
+        if isinstance(event, AttemptSucceeded):
+            seen.undone.setdefault((event.execution_id, event.step_id), place)
     elif isinstance(event, AttemptSucceeded):
         seen.succeeded.setdefault((event.execution_id, event.step_id), place)
     elif isinstance(event, AttemptFailed):

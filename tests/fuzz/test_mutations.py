@@ -10,6 +10,8 @@ from engine.core import recorder, steps
 from engine.core.admission import Slots
 from engine.core.attempt_runner import AttemptRunner
 from engine.core.attribution import execution_rows
+from engine.core.containers import ContainerMachine
+from engine.core.control import ControlMachine
 from engine.core.deadlines import DeadlineKind, Deadlines
 from engine.core.events import AttemptSucceeded, EngineRecovered, Failure, Remembered
 from engine.core.facts import ExecutionFacts
@@ -78,6 +80,41 @@ def _forgetful(patch: pytest.MonkeyPatch) -> None:
                 yield now, event
 
     patch.setattr(WatchedStore, "events", forgetting)
+
+
+def _forgetful_of_rollbacks(patch: pytest.MonkeyPatch) -> None:
+    """A recovery that takes the success of a rollback for something remembered."""
+    events = WatchedStore.events
+
+    def forgetting(self: Any, engine: str, from_position: int = 0) -> Iterator[Entry]:
+        for now, event in events(self, engine, from_position):
+            is_undone = isinstance(event, AttemptSucceeded) and "undone" in event.outputs
+            if isinstance(event, AttemptSucceeded) and is_undone:
+                yield now, Remembered(event.execution_id, event.step_id, event.attempt, "lost", 1)
+            else:
+                yield now, event
+
+    patch.setattr(WatchedStore, "events", forgetting)
+
+
+def _deaf_to_pauses(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ControlMachine, "_pause", lambda _self, _execution, _now: None)
+
+
+def _deaf_to_stops(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ControlMachine, "_on_emergency_stop", lambda _self, _event, _now: None)
+
+
+def _wide(patch: pytest.MonkeyPatch) -> None:
+    """Loops that begin one iteration too many."""
+    begin = ContainerMachine._begin_loop  # noqa: SLF001 - broken where it is done
+
+    def beginning(self: Any, execution: Any, step: Any, now: int) -> None:
+        begin(self, execution, step, now)
+        if step.loop is not None and step.loop.next_number < len(step.loop.items):
+            self._begin_iteration(execution, step, step.id, now)
+
+    patch.setattr(ContainerMachine, "_begin_loop", beginning)
 
 
 def _deaf_to_waits(patch: pytest.MonkeyPatch) -> None:
@@ -183,6 +220,10 @@ MUTANTS: Sequence[tuple[str, Break]] = (
     ("locks", _lock_for_all),
     ("order", _hasty),
     ("redone", _forgetful),
+    ("undone-again", _forgetful_of_rollbacks),
+    ("pause", _deaf_to_pauses),
+    ("stop", _deaf_to_stops),
+    ("loop", _wide),
     ("ends", _deaf_to_waits),
     ("deadline", _armed_in_the_past),
     ("result", _revising),

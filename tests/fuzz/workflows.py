@@ -13,10 +13,6 @@ SIGNALS = ("go", "stop")
 DEPLOYMENTS = ("web", "db")
 LOCKS = ("a", "a", "b", "of-${target}", "three", "three")
 SEMAPHORES = {"three": 3}
-LANDED = frozenset({
-    "demand", "policies", "compensate", "subflow", "paths", "loop", "fetch", "signal", "until", "rollback",
-    "ensure", "control",
-})  # fmt: skip
 
 CONDITIONS = (
     "variables.n % 2 == 0",
@@ -58,13 +54,11 @@ class Workflows:
         fields: dict[str, Any] = {}
         if rarely(draw, one_in=6):
             fields["timeout_ns"] = draw.randint(5, 60) * SECOND_NS
-        if "policies" in LANDED:
-            fields["on_step_failure"] = draw.choice(["fail-fast", "fail-fast", "continue", "tolerate"])
-            if fields["on_step_failure"] == "tolerate":
-                fields["failures_max"] = draw.randint(1, 2)
-        if "compensate" in LANDED:
-            fields["compensate"] = rarely(draw, one_in=3)
-        if "subflow" in LANDED and rarely(draw, one_in=2):
+        fields["on_step_failure"] = draw.choice(["fail-fast", "fail-fast", "continue", "tolerate"])
+        if fields["on_step_failure"] == "tolerate":
+            fields["failures_max"] = draw.randint(1, 2)
+        fields["compensate"] = rarely(draw, one_in=3)
+        if rarely(draw, one_in=2):
             fields["outputs"] = {"n": "${n}"}
         name = f"w{len(self._made)}"
         self._made.append(name)
@@ -83,7 +77,7 @@ class Workflows:
             later = [other["id"] for other in steps[position + 1 :]]
             if step["kind"] is StepKind.DECISION:
                 step["branches"] = self._branches(later)
-            elif later and "paths" in LANDED and rarely(draw, one_in=8):
+            elif later and rarely(draw, one_in=8):
                 step[draw.choice(["on_success", "on_failure"])] = (draw.choice(later),)
         return tuple(Step(**step) for step in steps)
 
@@ -101,15 +95,15 @@ class Workflows:
         draw = self._draw
         self._count += 1
         kinds = [*_LEAVES, *(_NESTS if depth < DEPTH_MAX else ())]
-        if "loop" in LANDED and depth < DEPTH_MAX:
+        if depth < DEPTH_MAX:
             kinds.append(StepKind.LOOP)
-        if "subflow" in LANDED and self._made:
+        if self._made:
             kinds.append(StepKind.SUBFLOW)
         kind = draw.choice(kinds)
         step: dict[str, Any] = {"id": f"s{self._count}", "kind": kind, "needs": needs}
         if rarely(draw, one_in=8):
             step["when"] = _BROKEN if rarely(draw, one_in=12) else draw.choice(CONDITIONS)
-        if "policies" in LANDED and rarely(draw, one_in=10):
+        if rarely(draw, one_in=10):
             step["continue_on_failure"] = True
         return step | self._of_kind(kind, depth)
 
@@ -130,7 +124,7 @@ class Workflows:
 
     def _condition(self, _depth: int) -> dict[str, Any]:
         fields: dict[str, Any] = {"condition": self._draw.choice(CONDITIONS)}
-        if "fetch" in LANDED and rarely(self._draw, one_in=3):
+        if rarely(self._draw, one_in=3):
             fields |= self._fetch()
             fields["retry"] = self._retry()
         return fields
@@ -147,11 +141,7 @@ class Workflows:
 
     def _wait(self, _depth: int) -> dict[str, Any]:
         draw = self._draw
-        ways = ["wait_ns", "wait_ns"]
-        ways += ["signal", "signal"] if "signal" in LANDED else []
-        ways += ["until"] if "until" in LANDED else []
-        ways += ["fetch"] if "fetch" in LANDED else []
-        way = draw.choice(ways)
+        way = draw.choice(["wait_ns", "wait_ns", "signal", "signal", "until", "fetch"])
         if way == "signal":
             fields: dict[str, Any] = {"signal": draw.choice(SIGNALS)}
             return (
@@ -215,11 +205,13 @@ class Workflows:
             fields["lock"] = draw.choice(locks)
         if locks and rarely(draw, one_in=6):
             fields["locks"] = tuple(dict.fromkeys(draw.choices(locks, k=2)))
-        if "rollback" in LANDED and rarely(draw, one_in=3):
+        if rarely(draw, one_in=3):
             fields["rollback"] = self._rollback(action)
-        if "ensure" in LANDED and rarely(draw, one_in=10):
+        if rarely(draw, one_in=10):
             fields["ensure"] = draw.choice(CONDITIONS)
-        if "demand" in LANDED and rarely(draw, one_in=6):
+        if action == "update_counter" and rarely(draw, one_in=3):
+            fields["exports"] = {"n": "value"}
+        if rarely(draw, one_in=6):
             fields["demand"] = {"cpu_m": draw.choice([100, 900]), "pods": 1}
         return fields
 

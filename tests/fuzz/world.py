@@ -18,7 +18,7 @@ from simulator.attribution import root
 from tests.fuzz.draws import Case, Intrusion, Stop
 from tests.fuzz.faults import WatchedStore
 from tests.fuzz.notes import Note
-from tests.fuzz.process import Process
+from tests.fuzz.process import Process, Restless
 from tests.fuzz.scene import scene_of
 from tests.fuzz.workflows import SIGNALS
 
@@ -26,6 +26,7 @@ SECOND_NS: Final = 1_000_000_000
 HORIZON_NS: Final = 24 * 3_600 * SECOND_NS  # after the calm
 LOOK_NS: Final = 5 * SECOND_NS
 CALLS_EVERY: Final = 12  # looks
+PROCESSES_MAX: Final = 50
 
 
 class World:
@@ -42,6 +43,7 @@ class World:
         self._waiting: list[Event] = []  # for a process to take them
         self._stops = list(case.stops)
         self._looks = 0
+        self._processes_count = 0
         self._drained = self.agenda.event()
         self._process: Process
 
@@ -63,6 +65,10 @@ class World:
     # -- processes
 
     def _start_process(self, _entry: Any) -> None:
+        self._processes_count += 1
+        if self._processes_count > PROCESSES_MAX:
+            message = f"the {PROCESSES_MAX}th process died as those before it"
+            raise Restless(message)
         self._process = Process(self.scene, self.store, self, self._stops.pop(0) if self._stops else None)
         self._process.start()
         self._tell_all()
