@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+_NOTHING: Final[Mapping[str, Any]] = {}  # shared, as most commands have no outputs
 
 
 @dataclass(slots=True)
@@ -20,7 +22,7 @@ class StartAttempt:
     parameters: Mapping[str, Any]
     memory: Mapping[str, Any]
     is_rollback: bool = False
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
 
 @dataclass(slots=True)
