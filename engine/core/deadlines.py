@@ -54,15 +54,19 @@ def _is_wanted(deadline: Deadline) -> bool:
 
 
 class Deadlines:
-    """A heap by instant, then by order of arming."""
+    """A heap by instant, then by order of arming; what is armed is kept beside it, by its order.
 
-    __slots__ = ("_armed_count", "_heap", "_stale_count")
+    So the heap itself refers to nothing: what is no longer wanted keeps nothing alive, and is swept out
+    without a look at whose it was.
+    """
+
+    __slots__ = ("_armed", "_armed_count", "_heap")
 
     def __init__(self) -> None:
         """Start with nothing armed."""
-        self._heap: list[Deadline] = []
+        self._heap: list[tuple[int, int]] = []
+        self._armed: dict[int, Deadline] = {}
         self._armed_count = 0
-        self._stale_count = 0
 
     def arm(
         self, at_ns: int, kind: DeadlineKind, execution: ExecutionFacts, step: StepFacts | None, attempt: int
@@ -74,37 +78,40 @@ class Deadlines:
         self._armed_count = order = self._armed_count + 1
         owner = execution if step is None else step
         owner.due_ns, owner.due_order = at_ns, order
-        heappush(self._heap, (at_ns, order, kind, execution, step, attempt))
+        self._armed[order] = (at_ns, order, kind, execution, step, attempt)
+        heappush(self._heap, (at_ns, order))
 
     def disarm(self, owner: ExecutionFacts | StepFacts) -> None:
         """Take back the deadline of an execution or a step, if it has one.
 
-        When half of those that are armed are no longer wanted, they are swept out.
+        When half of those in the heap are no longer wanted, they are swept out.
         """
         if owner.due_ns < 0:
             return
         owner.due_ns = -1
-        self._stale_count += 1
-        if self._stale_count > _COMPACT_ABOVE and self._stale_count * 2 > len(self._heap):
-            self._heap = [deadline for deadline in self._heap if _is_wanted(deadline)]
+        armed, heap = self._armed, self._heap
+        armed.pop(owner.due_order, None)
+        if len(heap) > _COMPACT_ABOVE and len(armed) * 2 < len(heap):
+            self._heap = [entry for entry in heap if entry[1] in armed]
             heapify(self._heap)
-            self._stale_count = 0
 
     def first_ns(self) -> int | None:
         """Return the earliest instant that is still wanted."""
         heap = self._heap
         while heap:
-            if _is_wanted(heap[0]):
-                return heap[0][0]
-            heappop(heap)
-            self._stale_count -= 1
+            deadline = self._armed.get(heap[0][1])
+            if deadline is not None and _is_wanted(deadline):
+                return deadline[0]
+            self._armed.pop(heappop(heap)[1], None)
         return None
 
     def pop_due(self, now: int) -> Deadline | None:
         """Remove and return the earliest deadline if it is still wanted and due at `now`."""
         first_ns = self.first_ns()
-        return heappop(self._heap) if first_ns is not None and first_ns <= now else None
+        if first_ns is None or first_ns > now:
+            return None
+        return self._armed.pop(heappop(self._heap)[1])
 
     def __len__(self) -> int:
-        """Return how many are armed, stale ones included."""
+        """Return how many are in the heap, those that are no longer wanted included."""
         return len(self._heap)
