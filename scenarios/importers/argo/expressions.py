@@ -140,41 +140,43 @@ def _number(lexeme: _Lexeme, value: Callable[[_Lexeme], str]) -> str:
 
 @dataclass(frozen=True)
 class Depends:
-    """What a task depends on: the tasks, and how each has to end, in CEL; `plain` if that is "well"."""
+    """What a task depends on: the tasks, and how each has to end; `plain` if that is "well"."""
 
+    text: str
     names: tuple[str, ...]
-    condition: str
     plain: bool  # every one of them must have succeeded or been skipped
     failed: tuple[str, ...]  # where it is a conjunction: those that must have failed
 
 
-_STATES: Final[Mapping[str, str]] = {"Succeeded": "completed", "Failed": "failed", "Skipped": "skipped"}
+_STATES: Final = ("Succeeded", "Failed", "Skipped", "Omitted", "Errored", "Daemoned")
 
 
 def depends_of(text: str) -> Depends:
     """Read a `depends` expression."""
-    names: dict[str, None] = {}
     terms: list[tuple[str, str]] = []
+
+    def term(name: str, status: str) -> str:
+        terms.append((name, status))
+        return "true"
+
+    depends_in_cel(text, term)
+    conjunction = "||" not in text and "!" not in text
+    known = conjunction and all(status in ("", "Failed") for _, status in terms)
+    failed = tuple(name for name, status in terms if status == "Failed") if known else ()
+    plain = conjunction and all(not status for _, status in terms)
+    return Depends(text, tuple(dict.fromkeys(name for name, _ in terms)), plain, failed)
+
+
+def depends_in_cel(text: str, ended: Callable[[str, str], str]) -> str:
+    """Return a `depends` in CEL; `ended` says of a task and one of Argo's states whether it ended so."""
 
     def term(parser: _Parser) -> str:
         lexeme = parser.take()
         name, _, status = lexeme.text.partition(".")
         if lexeme.kind != "word" or not name:
             raise NotExpressible(f"{lexeme.text!r} is no task")
-        names[name] = None
-        terms.append((name, status))
-        state = f'steps["{name}"].state'
-        if not status:
-            return f'({state} == "completed" || {state} == "skipped")'
-        if status in ("Errored", "Daemoned"):
-            return "false"
-        if status not in _STATES:
+        if status and status not in _STATES:
             raise NotExpressible(f"'.{status}' cannot be expressed")
-        return f'{state} == "{_STATES[status]}"'
+        return ended(name, status)
 
-    condition = _Parser(text, term).parse()
-    conjunction = "||" not in text and "!" not in text
-    known = conjunction and all(status in ("", "Failed") for _, status in terms)
-    failed = tuple(name for name, status in terms if status == "Failed") if known else ()
-    plain = conjunction and all(not status for _, status in terms)
-    return Depends(tuple(names), condition, plain, failed if known else ())
+    return _Parser(text, term).parse()

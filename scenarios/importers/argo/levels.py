@@ -8,6 +8,7 @@ the dag is looked at.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from scenarios.importers.argo.dags import Dag, verdict
 from scenarios.importers.argo.expressions import Depends, NotExpressible, depends_of, when_in_cel
 from scenarios.importers.argo.fields import check_fields
 from scenarios.importers.argo.loops import loop_of
@@ -129,12 +130,17 @@ class Level:
                 one.refuse(self.findings, "a dag that calls itself cannot be expressed", "steps that do")
                 continue
             self._step(one)
-        general = [name for name, found in depends.items() if found and not (found.plain or found.failed)]
-        for name, found in depends.items():
-            if found and name in self.made:
-                self._depend(self.made[name], found)
-        if general:
-            self._judge(depends, general)
+        whens = {name: step["when"] for name, step in self.made.items() if step.get("when")}
+        tolerated = [name for name, step in self.made.items() if step.get("continue_on_failure")]
+        dag_of = Dag(depends, whens, tolerated)
+        if circle := dag_of.circle():
+            place.refuse(self.findings, f"tasks depend on each other in a circle: {', '.join(circle)}")
+        elif dag_of.is_general:
+            self._judged(dag_of, place)
+        else:
+            for name, found in depends.items():
+                if found and name in self.made:
+                    self._depend(self.made[name], found)
 
     def _depends(self, place: Place) -> Depends | None:
         row = place.data
@@ -142,7 +148,7 @@ class Level:
         if text and listed:
             (place / "depends").refuse(self.findings, "depends beside dependencies", "one of them")
         if listed:
-            text = " && ".join(str(name) for name in listed)
+            text = " && ".join(self._needed(str(name)) for name in listed)
         if not text:
             return None
         try:
@@ -157,40 +163,46 @@ class Level:
                 (place / "depends").refuse(self.findings, f"there is no task '{name}'")
         return found
 
+    def _needed(self, name: str) -> str:
+        """Return what a dependency on a task says in `depends` (expandDependency in Argo's ancestry.go)."""
+        rows = (place.data for place in self.groups[0])
+        goes_on = any(row["name"] == name and (row.get("continueOn") or {}).get("failed") for row in rows)
+        return f"({name} || {name}.Failed)" if goes_on else name
+
     def _depend(self, step: dict[str, Any], found: Depends) -> None:
         names = [name for name in found.names if name not in found.failed]
         for name in found.failed:
             if name in self.made:
                 self.made[name].setdefault("on_failure", []).append(step["id"])
-        if not found.plain and not found.failed:
-            step["when"] = _all(found.condition, step.get("when", ""))
-            self.conditional[step["id"]] = True
-            for name in names:
-                if name in self.made:
-                    self.made[name]["continue_on_failure"] = True
         if names:
             _need(step, names)
         if names and not found.failed and all(self.conditional.get(name) for name in names):
             _need(step, self._anchor([]))
 
-    def _judge(self, depends: Mapping[str, Depends | None], general: list[str]) -> None:
-        """Fail the dag for a failure that no task took care of, where failures had to be let pass."""
-        doubtful = [name for name in self.made if any(name in depends[one].names for one in general)]  # type: ignore[union-attr]
-        terms = []
-        for name in doubtful:
-            after = [
-                one for one, found in depends.items() if found and name in found.names and one in self.made
-            ]
-            taken = " || ".join(f'steps["{one}"].state == "completed"' for one in after)
-            terms.append(f'(steps["{name}"].state != "failed" || {taken})')
-        verdict = {
-            "id": unique("verdict", self.ids),
-            "action": "log",
-            "needs": list(self.made),
-            "parameters": {"message": f"{self.template.name}: every failure was taken care of"},
-            "ensure": " && ".join(terms),
-        }
-        self.made[verdict["id"]] = verdict  # type: ignore[index]
+    def _judged(self, dag: Dag, place: Place) -> None:
+        """Let failures pass, run each task as its `depends` says, and judge the dag by what came of them."""
+        try:
+            conditions = {name: dag.condition(name) for name in self.made}
+            verdicts = dag.verdicts()
+        except NotExpressible as error:
+            place.refuse(self.findings, f"template '{self.template.name}': {error}", "fewer tasks")
+            return
+        for name, step in self.made.items():
+            if conditions[name]:
+                found = dag.depends[name]
+                step["when"] = _all(conditions[name], step.get("when", ""))
+                self.conditional[name] = True
+                _need(step, list(found.names) if found else [])
+            if dag.after(name):
+                step["continue_on_failure"] = True
+        for step in self.made.values():
+            needs = step.get("needs", ())
+            if needs and all(self.conditional[name] for name in needs):
+                _need(step, self._anchor([]))
+        tasks = list(self.made)
+        for ensure in verdicts:
+            name = unique("verdict", [*self.ids, *self.made])
+            self.made[name] = verdict(name, tasks, ensure, self.template.name)
 
     # -- one step
 
@@ -219,11 +231,27 @@ class Level:
         if when:
             step["when"] = when
         self.conditional[step_id] = bool(row.get("when"))
-        continues = row.get("continueOn") or {}
-        if continues.get("failed") or continues.get("error"):
+        if self._continues(row, place):
             step["continue_on_failure"] = True
         self.made[step_id] = step
         return step
+
+    def _continues(self, row: Mapping[str, Any], place: Place) -> bool:
+        continues = row.get("continueOn") or {}
+        where = place / "continueOn"
+        for key in continues:
+            if key not in ("failed", "error"):
+                (where / key).refuse(self.findings, f"unknown field '{key}'", "failed or error", key=True)
+        if continues and self.is_dag and any(one.data.get("depends") for one in self.groups[0]):
+            where.refuse(
+                self.findings, "continueOn in a dag that uses depends", "NAME.Failed in depends", key=True
+            )
+        if continues.get("error") and not continues.get("failed"):
+            self.findings.note(
+                f"step '{row['name']}': continueOn.error is about errors of the infrastructure, not about "
+                "containers that fail: a Job has none"
+            )
+        return bool(continues.get("failed"))
 
     def _inner_ids(self) -> list[str]:
         return [child["id"] for step in self.made.values() for child in step.get("steps", ())]
