@@ -14,7 +14,7 @@ from engine.core.definition import RetryPolicy
 from engine.core.events import Failure
 from engine.core.facts import AttemptFacts, ExecutionFacts, StepFacts
 from engine.core.gates import GateMachine
-from engine.core.moves import mark_progress, mark_started, move
+from engine.core.moves import mark_progress, mark_started
 from engine.core.parameters import UnknownVariable
 from engine.core.states import ATTEMPT, STEP, AttemptInput, StepInput
 
@@ -127,7 +127,7 @@ class AttemptMachine(GateMachine):
         now: int,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """End the attempt of a step that runs; its twins get `outputs`, or their own turn where there are none."""
+        """End the attempt of a step that runs; its twins get `outputs`, or, without, their own turn."""
         attempt = step.attempts[-1]
         attempt.outcome = ATTEMPT[attempt.outcome][put]
         attempt.ended_ns = now

@@ -16,8 +16,8 @@ Theory of operation
 *Execution.* Submitted executions are `PENDING` until admission gives them a slot, or are refused at once when
 the queue is full (`FAILED`). A `RUNNING` execution makes its steps ready; while it is `PAUSED` nothing of it
 starts. It is `COMPLETED` when all its top-level steps have ended well. When a step has failed for good and
-its workflow does not bear it, when its time is out, or when somebody cancels it, everything of it that still runs
-is cancelled and everything that waits is omitted. Once nothing of it is left it is `ROLLING_BACK` if its
+its workflow does not bear it, when its time is out, or when somebody cancels it, everything of it that still
+runs is cancelled and everything that waits is omitted. Once nothing of it is left it is `ROLLING_BACK` if its
 workflow compensates, and then `FAILED` or `CANCELLED`.
 
 *Step.* `PENDING` until all its needs have ended. Then it is skipped or omitted, or asks for its `when`
