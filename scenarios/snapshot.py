@@ -1,11 +1,13 @@
 """Reading a real cluster, as ``kubectl get nodes,deployments,replicasets,pods,... -A -o json`` gives it.
 
-A file holds one Kubernetes List, as JSON or YAML. Every field is kept, known to the model or not. What
-would make a run meaningless is refused, with its path in the file; what the model does not act on is kept
-and counted.
+A file holds one Kubernetes List, as JSON or YAML. Every field is kept, known to the model or not, but for the
+values of Secrets: a run's files must not hold them, so only their keys are taken, each with a made-up value.
+What would make a run meaningless is refused, with its path in the file; what the model does not act on is
+kept and counted.
 """
 
 import re
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +38,7 @@ MODELLED = (
 """The kinds that the model or an action reads; others are opaque."""
 
 _OWNERS_TOLD = ("Deployment", "ReplicaSet", "Node")  # kinds that every snapshot holds in full
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _DOCUMENT_MARKER = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
 
 Object = dict[str, Any]
@@ -110,7 +113,8 @@ class _Checking:
         elif not isinstance(metadata.get("name"), str) or not metadata["name"]:
             self._tell(document, (*path, "metadata", "name"), "missing", "the object's name")
         else:
-            self.found.append(_Found(resource, document, path))
+            found = without_values(resource) if resource["kind"] == "Secret" else resource
+            self.found.append(_Found(found, document, path))
 
     def check(self, first: Document) -> None:
         """Look at every object, then raise what was found wrong."""
@@ -167,6 +171,19 @@ class _Checking:
 
     def _tell(self, document: Document, path: Path, message: str, expected: str = "", hint: str = "") -> None:
         self.problems.append(document.problem(path, message, expected, hint))
+
+
+def without_values(secret: Object) -> Object:
+    """Return a Secret whose values are made up of its name and their keys; two Secrets share none."""
+    _, namespace, name = _identity(secret)
+    keys = [key for field in ("data", "stringData") for key in _mapping(secret.get(field))]
+    data = {key: b64encode(f"not read: {namespace}/{name}/{key}".encode()).decode() for key in keys}
+    kept = {field: value for field, value in secret.items() if field not in ("data", "stringData")}
+    annotations = _mapping(secret["metadata"].get("annotations"))
+    if _LAST_APPLIED in annotations:  # the values once more
+        left = {key: value for key, value in annotations.items() if key != _LAST_APPLIED}
+        kept["metadata"] = {**secret["metadata"], "annotations": left}
+    return {**kept, "data": data} if keys else kept
 
 
 def findings(resource: Mapping[str, Any]) -> Iterator[Finding]:

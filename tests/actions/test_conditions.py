@@ -33,6 +33,32 @@ def world() -> World:
 
 
 @pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"path": "data"},
+        {"path": "data.key"},
+        {"path": "stringData.key"},
+        {"path": "metadata.annotations"},
+    ],
+)
+def test_values_of_a_secret_are_not_recorded(world: World, asked: dict[str, Any]) -> None:
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": '{"data": {"key": "aHVzaA=="}}'}
+    metadata = {"name": "token", "namespace": "default", "annotations": applied}
+    secret = {
+        "kind": "Secret",
+        "metadata": metadata,
+        "data": {"key": "aHVzaA=="},
+        "stringData": {"key": "hush"},
+    }
+    world.put(secret)
+    value = fetch(world, "resource", kind="Secret", name="token", namespace="default", **asked)
+    assert value["exists"]
+    assert "aHVzaA" not in str(value)
+    assert "hush" not in str(value)
+
+
+@pytest.mark.parametrize(
     ("aggregation", "expected"),
     [("sum", 6.0), ("avg", 2.0), ("min", 1.0), ("max", 3.0), ("count", 3)],
 )

@@ -48,6 +48,25 @@ def refusal(*items: Any) -> str:
     return str(caught.value)
 
 
+def test_values_of_secrets_are_not_taken_but_their_keys_are() -> None:
+    applied = {
+        "kubectl.kubernetes.io/last-applied-configuration": '{"data": {"key": "aHVzaA=="}}',
+        "own": "kept",
+    }
+    metadata = {"name": "token", "namespace": "default", "annotations": applied}
+    secret = {"kind": "Secret", "metadata": metadata, "type": "Opaque", "data": {"key": "aHVzaA=="}}
+    other = {"kind": "Secret", "metadata": {"name": "other"}, "stringData": {"key": "hush"}}
+    snapshot = read(node(), secret, other, {"kind": "Secret", "metadata": {"name": "none"}})
+    none, second, first = (item for item in snapshot.objects if item["kind"] == "Secret")
+    text = json.dumps(snapshot.objects)
+    assert "hush" not in text
+    assert "aHVzaA" not in text
+    assert first["metadata"]["annotations"] == {"own": "kept"}
+    assert first["type"] == "Opaque"
+    assert (list(first["data"]), list(second["data"]), none.get("data")) == (["key"], ["key"], None)
+    assert first["data"] != second["data"]  # so that one can still take the place of the other
+
+
 def test_every_field_is_kept_and_order_does_not_depend_on_the_file() -> None:
     strange = {**pod(), "x": {"deep": [1, None, "y"]}}
     one, two = (

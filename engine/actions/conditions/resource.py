@@ -10,6 +10,7 @@ from engine.core.effects import Get, Ref, Resource
 from engine.core.errors import ActionError, NotFound
 
 OBJECT_BYTES_MAX: Final = 65_536
+_VALUES: Final = ("data", "stringData")  # of a Secret
 _NOISE: Final = ("managedFields", "selfLink")
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _PART: Final = re.compile(
@@ -30,6 +31,7 @@ async def resource(context: ActionContext, parameters: Mapping[str, Any]) -> Map
     The value is a mapping in any case: {exists: false} if there is no such object, else exists: true with
     `field` (null where the object has none), with the names of `fields`, or with `object`. A path is dots
     and brackets: ``status.conditions[type=Ready].status``, ``spec.template.spec.containers[0].image``.
+    What is read is recorded, so of a Secret there is everything but its values.
     """
     del context
     paths = _paths(parameters)
@@ -37,6 +39,8 @@ async def resource(context: ActionContext, parameters: Mapping[str, Any]) -> Map
         found = await Get(Ref(parameters["kind"], parameters["name"], parameters["namespace"]))
     except NotFound:
         return {"exists": False}
+    if parameters["kind"] == "Secret":
+        found = {name: value for name, value in trim(found).items() if name not in _VALUES}
     if paths:
         return {**{name: at(found, path) for name, path in paths.items()}, "exists": True}
     return {"exists": True, "object": _whole(found)}
