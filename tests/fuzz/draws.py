@@ -6,23 +6,12 @@ from random import Random
 from typing import Any, Literal
 
 from engine.core.definition import Workflow
-from engine.core.events import (
-    CancelRequested,
-    CapacityReported,
-    DrainRequested,
-    EmergencyStopRequested,
-    Event,
-    ExecutionSubmitted,
-    PauseRequested,
-    ReopenRequested,
-    ResumeRequested,
-    SignalReceived,
-    StepOverridden,
-)
+from engine.core.events import ExecutionSubmitted
 from engine.core.limits import Limits
 from engine.core.rates import Rate
 from scenarios.runspec import ClusterSpec, EngineSpec
-from tests.fuzz.workflows import SECOND_NS, SEMAPHORES, SIGNALS, TENTH_NS, Workflows, rarely
+from tests.fuzz.controls import Arrival, Control, controls_of
+from tests.fuzz.workflows import SECOND_NS, SEMAPHORES, TENTH_NS, Workflows, rarely
 from tests.simulator import worlds
 
 COUNTER_START = 3
@@ -30,22 +19,6 @@ Where = Literal["instant", "before-append", "after-append", "effect", "store-ful
 _WHERE: tuple[Where, ...] = (
     "instant", "instant", "before-append", "after-append", "effect", "store-full"
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """An execution is asked for."""
-
-    at_ns: int
-    event: ExecutionSubmitted
-
-
-@dataclass(frozen=True)
-class Control:
-    """Somebody takes a hand in."""
-
-    at_ns: int
-    event: Event
 
 
 @dataclass(frozen=True)
@@ -115,7 +88,13 @@ def case_of(seed: int) -> Case:
         limits=limits,
         workflows=workflows,
         arrivals=arrivals,
-        controls=_controls(draw, arrivals, calm_ns, limits),
+        controls=controls_of(
+            draw,
+            arrivals,
+            {workflow.name: workflow for workflow in workflows},
+            calm_ns,
+            capacity_aware=limits.capacity_aware,
+        ),
         intrusions=_intrusions(draw, calm_ns),
         stops=_stops(draw, calm_ns) if is_durable else (),
         trouble=_trouble(draw),
@@ -202,48 +181,6 @@ def _trouble(draw: Random) -> Trouble:
         return Trouble(0.0, 0.0, 0.0, 0.0)
     some = (0.0, 0.03, 0.15)
     return Trouble(draw.choice(some), draw.choice(some), draw.choice(some), draw.choice((0.0, 0.0, 0.05)))
-
-
-def _controls(
-    draw: Random, arrivals: tuple[Arrival, ...], calm_ns: int, limits: Limits
-) -> tuple[Control, ...]:
-    controls: list[Control] = []
-    if limits.capacity_aware:
-        instants = [0, *(draw.randrange(calm_ns) for _ in range(draw.randint(0, 5)))]
-        controls += [Control(at_ns, CapacityReported(_free(draw))) for at_ns in instants]
-        plenty = {"cpu_m": 100_000, "memory_b": 1 << 40, "pods": 1_000}
-        controls.append(Control(calm_ns, CapacityReported(plenty)))
-    for _ in range(draw.choice([0, 1, 3, 8])):
-        arrival = draw.choice(arrivals)
-        at_ns = draw.randrange(arrival.at_ns, calm_ns)
-        controls.append(Control(at_ns, _control(draw, arrival.event.execution_id)))
-    if rarely(draw, one_in=8):
-        at_ns = draw.randrange(calm_ns)
-        stopped = DrainRequested() if draw.random() < 0.5 else EmergencyStopRequested("the fuzz says so")
-        controls += [Control(at_ns, stopped), Control(draw.randint(at_ns, calm_ns), ReopenRequested())]
-    return tuple(sorted(controls, key=lambda one: one.at_ns))
-
-
-def _control(draw: Random, execution_id: str) -> Event:
-    """Draw what somebody does to one execution; it may be too late for it, or make no sense."""
-    match draw.choice(["pause", "pause", "resume", "resume", "cancel", "signal", "signal", "override"]):
-        case "pause":
-            return PauseRequested(execution_id)
-        case "resume":
-            return ResumeRequested(execution_id)
-        case "cancel":
-            return CancelRequested(execution_id, "the fuzz says so", draw.choice([False, True]))
-        case "signal":
-            return SignalReceived(
-                execution_id, draw.choice(SIGNALS), {"approved": draw.choice([True, False])}
-            )
-        case _:
-            how: Literal["skip", "retry"] = "skip" if draw.random() < 0.5 else "retry"
-            return StepOverridden(execution_id, f"s{draw.randint(1, 12)}", how, "the fuzz says so")
-
-
-def _free(draw: Random) -> dict[str, int]:
-    return {"cpu_m": draw.choice([0, 500, 3_000]), "memory_b": 1 << 34, "pods": draw.choice([0, 1, 50])}
 
 
 def _intrusions(draw: Random, calm_ns: int) -> tuple[Intrusion, ...]:
