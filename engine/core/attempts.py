@@ -95,7 +95,7 @@ class AttemptMachine(GateMachine):
                 else:
                     parameters = resolve(self._variables(execution, step))
             except UnknownVariable as error:
-                self._give_back(execution, step)
+                self._give_back(execution, step, now)
                 self._refuse(execution, step, Failure("UnknownVariable", str(error), retryable=False), now)
                 return
         if self._is_gated:

@@ -199,7 +199,7 @@ class GateMachine(LockMachine, AdmissionMachine):
         if owner is not None:
             execution, step = owner
             if execution.state is _PAUSED:
-                self._give_back(execution, step)
+                self._give_back(execution, step, now)
                 execution.parked = (*execution.parked, step)
             elif not self._is_gated or self._passes(execution, step, step.attempts[-1], now):
                 self._start_attempt(execution, step, now)
@@ -308,10 +308,10 @@ class GateMachine(LockMachine, AdmissionMachine):
         else:
             return
         _let_go(step.attempts[-1], now)
-        self._give_back(execution, step)
+        self._give_back(execution, step, now)
         self._end_flight(execution, step)
 
-    def _give_back(self, execution: ExecutionFacts, step: StepFacts) -> None:
+    def _give_back(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
         """Give back the token and the capacity that an attempt will not use now."""
         if self._is_gated:
             ids = _ids(execution, step)
@@ -319,7 +319,7 @@ class GateMachine(LockMachine, AdmissionMachine):
             action = self._tokens.pop(ids, None)
             bucket = self._rates.bucket(action) if action is not None else None
             if bucket is not None:
-                bucket.reserved_count -= 1
+                bucket.give_back(now)
 
     def _paused(self, execution: ExecutionFacts) -> None:
         """An execution has been paused: nobody else shall wait for attempts of it that have not started."""

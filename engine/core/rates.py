@@ -46,13 +46,14 @@ class Rate:
 class Bucket(Generic[T]):
     """The tokens of one action, and who waits for them."""
 
-    __slots__ = ("_burst_ns", "_interval_ns", "_next_ns", "queue", "reserved_count")
+    __slots__ = ("_burst_ns", "_interval_ns", "_next_ns", "_not_before_ns", "queue", "reserved_count")
 
     def __init__(self, rate: Rate, is_waiting: Callable[[T], bool]) -> None:
         """Start full."""
         self._interval_ns = rate.interval_ns
         self._burst_ns = (rate.burst - 1) * rate.interval_ns
         self._next_ns = 0  # the theoretical instant of the next start
+        self._not_before_ns = 0  # when a token was last given back
         self.reserved_count = 0
         self.queue: Queue[T] = Queue(is_waiting)
 
@@ -62,7 +63,9 @@ class Bucket(Generic[T]):
         None while so many are reserved that a burst of them would leave none: one has to be taken first.
         """
         reserved_ns = self.reserved_count * self._interval_ns
-        return self._next_ns + reserved_ns - self._burst_ns if reserved_ns <= self._burst_ns else None
+        if reserved_ns > self._burst_ns:
+            return None
+        return max(self._next_ns + reserved_ns - self._burst_ns, self._not_before_ns)
 
     def is_free(self, now: int) -> bool:
         """Tell whether somebody who has not waited may start: there is a token, and nobody waits for it."""
@@ -73,6 +76,11 @@ class Bucket(Generic[T]):
         if is_reserved:
             self.reserved_count -= 1
         self._next_ns = max(self._next_ns, now) + self._interval_ns
+
+    def give_back(self, now: int) -> None:
+        """Give back a reserved token that will not be used: whoever waits may have it, from now on."""
+        self.reserved_count -= 1
+        self._not_before_ns = now
 
     def pop_due(self, now: int) -> T | None:
         """Let the next who waits go, its token reserved; None where nobody waits or no token is there."""

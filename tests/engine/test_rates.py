@@ -10,7 +10,7 @@ from engine.core.errors import DefinitionError, ProtocolError
 from engine.core.events import DeadlineReached
 from engine.core.limits import Limits
 from engine.core.rates import Bucket, Rate
-from tests.engine.rig import SECOND_NS, Rig, act
+from tests.engine.rig import HOPELESS, SECOND_NS, Rig, act
 
 HALF_NS = SECOND_NS // 2
 
@@ -75,6 +75,28 @@ def test_no_deadline_of_a_bucket_is_due_before_its_time() -> None:
         rig.tell(DeadlineReached())
 
 
+def test_a_token_that_is_given_back_goes_to_who_waits_and_not_into_the_past() -> None:
+    rig = Rig(act("a"), Step("hold", action="free"), rates={"act": Rate(1, 1)}, step_slots=2)
+    for name in "xyz":
+        rig.submit(name)
+    rig.succeed("a", "x")
+    rig.succeed("hold", "x")
+    assert (rig.states("y"), rig.states("z")) == (
+        {"a": "rated", "hold": "running"},
+        {"a": "rated", "hold": "running"},
+    )
+    rig.sleep()  # the token is y's, who waits for a slot
+    rig.now = 5 * SECOND_NS
+    rig.fail("hold", "y", failure=HOPELESS)  # gives a slot to y's a, which ends with its execution
+    rig.succeed("hold", "z")
+    assert rig.engine.next_deadline() is not None
+    while rig.states("z")["a"] == "rated":
+        before = rig.now
+        rig.sleep()
+        assert rig.now >= before
+    assert rig.now == 5 * SECOND_NS
+
+
 @pytest.mark.parametrize(
     "rate", [{"per_s": 0}, {"per_s": -1}, {"per_s": float("nan")}, {"per_s": 1, "burst": 0}]
 )
@@ -105,7 +127,7 @@ def test_a_bucket_never_gives_more_than_it_has(
             starts.append(now)
         elif move == "leave" and reserved:
             reserved -= 1
-            bucket.reserved_count -= 1
+            bucket.give_back(now)
         elif bucket.is_free(now):
             bucket.take(now, is_reserved=False)
             starts.append(now)
