@@ -51,6 +51,8 @@ class OverrideMachine(CompensationMachine):
         if goes_on and event.how == "skip" and has_failed:
             self._revive(execution, step)
             self._skip_failed(execution, step, now)
+        elif goes_on and event.how == "skip" and self._is_relied_on(step):
+            step.then = StepInput.SKIP  # when its turn comes
         elif goes_on and event.how == "skip" and self._can_be_skipped(step):
             with_unsent = self._look_at_unsent(execution)
             if step.state is StepState.OPEN:
@@ -73,6 +75,10 @@ class OverrideMachine(CompensationMachine):
                 f"it cannot be overridden by {event.how!r}"
             )
             raise ProtocolError(message)
+
+    def _is_relied_on(self, step: StepFacts) -> bool:
+        """Tell whether others may wait for what a step still needs by waiting for the step alone."""
+        return self.limits.reduce_needs and step.state is StepState.PENDING and step.waits_for_count > 0
 
     @staticmethod
     def _can_be_skipped(step: StepFacts) -> bool:

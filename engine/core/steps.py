@@ -95,6 +95,10 @@ class StepMachine(AttemptMachine):
             return
         step.ready_ns = now
         step.ready_by = ready_by
+        if step.then is not None:  # somebody has skipped it ahead
+            step.then, step.overridden = None, True
+            self._pass_over(execution, step, Way.SKIP, now)
+            return
         if step.scope.detours:
             way = way_of(step)
             if way is not Way.RUN:
