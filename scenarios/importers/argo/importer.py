@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from scenarios.document import Document
 from scenarios.importers.argo.build import Builder
-from scenarios.importers.argo.leaves import Declared, Leaves
+from scenarios.importers.argo.leaves import COUNT, Declared, Leaves
 from scenarios.importers.argo.manifest import GROUP, Manifest, named, workflow_name
 from scenarios.importers.argo.recorded import recorded_outcomes
 from scenarios.importers.argo.shape import MANIFEST
@@ -81,7 +81,7 @@ def _typed(value: Any) -> Any:
     if value.strip().startswith("["):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 
@@ -92,8 +92,9 @@ def _counts(documents: Sequence[Document]) -> dict[str, int]:
     for one in documents:
         if one.data.get("kind") == "ConfigMap":
             name = (one.data.get("metadata") or {}).get("name")
-            for key, value in (one.data.get("data") or {}).items():
-                if str(value).isdecimal():
+            data = one.data.get("data")
+            for key, value in data.items() if isinstance(data, dict) else ():
+                if COUNT.fullmatch(str(value)):
                     counts[f"{name}/{key}"] = int(value)
     return counts
 

@@ -1,6 +1,7 @@
 """Templates that call no others: containers, scripts and resources as Jobs, suspensions as waits."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ from scenarios.units import UnitError, format_duration, parse_duration
 
 NO_TIMEOUT: Final = "100d"  # Argo has none unless told so; ours has
 ATTEMPTS_MAX: Final = 100
+COUNT: Final = re.compile(r"[1-9][0-9]{0,8}")  # of a semaphore
+_LIMIT: Final = re.compile(r"[0-9]{1,9}")
+_REQUESTED: Final = ("cpu", "memory")
 Declared = Mapping[str, Mapping[str, Any]]
 
 
@@ -149,9 +153,17 @@ class Leaves:
         return parameters
 
     def _requests(self, template: Template) -> dict[str, str]:
+        """Return what its pod asks for; where only a limit is given, Kubernetes takes that."""
         body = template.data.get(template.kind) or {}
-        requests = (body.get("resources") or {}).get("requests") or {}
-        return {name: str(requests[name]) for name in ("cpu", "memory") if name in requests}
+        resources = (body.get("resources") or {}) if template.kind != "resource" else {}
+        asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+        others = sorted(str(name) for name in asked if name not in _REQUESTED)
+        if others:
+            self.findings.note(
+                f"template '{template.name}': {', '.join(others)}: may decide where or when pods run, and "
+                "is left out"
+            )
+        return {name: str(asked[name]) for name in _REQUESTED if name in asked}
 
     def _note_job(self, template: Template, outcome: Outcome) -> None:
         body = template.data.get(template.kind) or {}
@@ -204,12 +216,13 @@ class Leaves:
             )
             return {}
         limit = strategy.get("limit")
-        attempts = int(limit) + 1 if limit is not None and str(limit).isdecimal() else ATTEMPTS_MAX
+        is_number = limit is not None and _LIMIT.fullmatch(str(limit)) is not None
+        attempts = int(limit) + 1 if is_number else ATTEMPTS_MAX
         if limit is None:
             self.findings.note(
                 f"template '{template.name}': retries without a limit are {ATTEMPTS_MAX - 1} here"
             )
-        elif not str(limit).isdecimal() or attempts > ATTEMPTS_MAX:
+        elif not is_number or attempts > ATTEMPTS_MAX:
             (place / "limit").refuse(self.findings, f"limit {limit!r}", f"a number up to {ATTEMPTS_MAX - 1}")
         return {"retry": {"max_attempts": attempts, **self._backoff(strategy, place)}}
 
@@ -247,7 +260,7 @@ class Leaves:
             if not reference:
                 (place / key).refuse(self.findings, "a semaphore without configMapKeyRef cannot be expressed")
                 continue
-            names.append(self._semaphore(reference))
+            names.append(self._semaphore(reference, place / key))
         for key in value:
             if key not in ("mutex", "mutexes", "semaphore", "semaphores"):
                 (place / key).refuse(
@@ -255,7 +268,7 @@ class Leaves:
                 )
         return names
 
-    def _semaphore(self, reference: Mapping[str, Any]) -> str:
+    def _semaphore(self, reference: Mapping[str, Any], place: Place) -> str:
         name, key = str(reference.get("name")), str(reference.get("key"))
         lock = f"{name}/{key}"
         if lock not in self.semaphores:
@@ -265,5 +278,8 @@ class Leaves:
                     f"semaphore {lock}: its count stands in a ConfigMap outside the file; 1 is assumed "
                     f"(--declare {lock}.semaphore=N, or `semaphores` in the file)"
                 )
+            elif not COUNT.fullmatch(str(count)):
+                place.refuse(self.findings, f"semaphore {lock} has the count {count!r}", "a number above 0")
+                count = None
             self.semaphores[lock] = int(count or 1)
         return lock

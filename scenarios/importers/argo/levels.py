@@ -63,6 +63,7 @@ class Level:
 
     def steps(self) -> list[dict[str, Any]]:
         """Return the level."""
+        self._note_artifacts()
         self._check_parallelism()
         if self.template.data.get("failFast"):
             place = self.template.place / "failFast"
@@ -80,6 +81,12 @@ class Level:
         if self.recursion:
             steps = self._again(steps)
         return steps
+
+    def _note_artifacts(self) -> None:
+        rows = [place.data.get("arguments") or {} for group in self.groups for place in group]
+        own = [self.template.data.get(key) or {} for key in ("inputs", "outputs")]
+        if any(one.get("artifacts") for one in (*own, *rows)):
+            self.findings.note(f"template '{self.template.name}': artifacts are not handed over")
 
     # -- steps in groups
 

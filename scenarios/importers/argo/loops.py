@@ -10,7 +10,7 @@ from scenarios.importers.argo.references import TOKEN, Scope
 
 ITERATIONS_MAX: Final = 10_000
 _DEFAULT_MAX: Final = 100
-_PERCENT: Final = re.compile(r"%0?[0-9]*[dxX]")
+_FORM: Final = re.compile(r"[^%]*%0?[0-9]{0,2}[dxX][^%]*")
 
 
 def loop_of(scope: Scope, place: Place, key: str) -> dict[str, Any]:
@@ -19,10 +19,18 @@ def loop_of(scope: Scope, place: Place, key: str) -> dict[str, Any]:
     if key == "withSequence":
         return _sized(_sequence(scope, place / key, value))
     if key == "withItems":
-        return _sized(_items(scope.value(_parsed(value), place / key)))
+        return _sized(_items(_few(scope, place / key, scope.value(_parsed(value), place / key))))
     text = str(value)
     listed = _parsed(text)
-    return _sized(_items(scope.value(listed if isinstance(listed, list) else text.strip(), place / key)))
+    found = scope.value(listed if isinstance(listed, list) else text.strip(), place / key)
+    return _sized(_items(_few(scope, place / key, found)))
+
+
+def _few(scope: Scope, place: Place, items: Any) -> Any:
+    """Refuse more items than a loop goes over."""
+    if isinstance(items, list) and len(items) > ITERATIONS_MAX:
+        place.refuse(scope.findings, f"a list of {len(items)} items", f"at most {ITERATIONS_MAX}")
+    return items
 
 
 def _parsed(value: Any) -> Any:
@@ -31,7 +39,7 @@ def _parsed(value: Any) -> Any:
         return value
     try:
         listed = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
     return listed if isinstance(listed, list) else value
 
@@ -69,9 +77,13 @@ def _sequence(scope: Scope, place: Place, sequence: Mapping[str, Any]) -> dict[s
             return {"range": [0, 1, 1]}
         step = 1 if end >= start else -1
         bounds = [start, end + step, step]
+    is_known = all(isinstance(bound, int) for bound in bounds)
+    if is_known and len(range(*bounds)) > ITERATIONS_MAX:
+        place.refuse(scope.findings, f"a sequence of {len(range(*bounds))}", f"at most {ITERATIONS_MAX}")
+        return {"range": [0, 1, 1]}
     if form is None:
         return {"range": bounds}
-    if not all(isinstance(bound, int) for bound in bounds) or not _PERCENT.search(str(form)):
+    if not is_known or not _FORM.fullmatch(str(form)):
         (place / "format").refuse(
             scope.findings, f"format {form!r} cannot be expressed here", "%d, %02X of numbers"
         )

@@ -74,6 +74,14 @@ class Manifest:
                 own = self.spec.data or {}
                 self.base = Place(document, ("spec",)).data or {}
                 self.merged = {**self.base, **{k: v for k, v in own.items() if k != "workflowTemplateRef"}}
+                given = [(spec.get("arguments") or {}).get("parameters") for spec in (self.base, own)]
+                rows = {**named(given[0]), **named(given[1])}
+                if rows:  # merged by name
+                    arguments = {**(self.base.get("arguments") or {}), **(own.get("arguments") or {})}
+                    self.merged = {
+                        **self.merged,
+                        "arguments": {**arguments, "parameters": list(rows.values())},
+                    }
                 return
         place = self.spec / "workflowTemplateRef"
         place.refuse(
@@ -92,6 +100,7 @@ class Manifest:
         spec = Place(document, ("spec",))
         check_fields(self.findings, "spec", spec, f"workflow '{_name(document)}'")
         defaults = (spec.data or {}).get("templateDefaults") or {}
+        self._check_defaults(spec / "templateDefaults")
         shared = {
             key: spec.data[key] for key in ("nodeSelector", "retryStrategy") if (spec.data or {}).get(key)
         }
@@ -112,6 +121,13 @@ class Manifest:
             leaf_only = {} if kinds[0] in ("steps", "dag", "suspend") else shared
             data = {**leaf_only, **defaults, **row}
             self.templates[_name(document), name] = Template(name, place, data, kinds[0], _name(document))
+
+    def _check_defaults(self, place: Place) -> None:
+        if place.data:
+            check_fields(self.findings, "template", place, "templateDefaults")
+            for kind in (kind for kind in _KINDS if kind in place.data):
+                message = f"a {kind} that templates share cannot be expressed"
+                (place / kind).refuse(self.findings, message, "it in each template", key=True)
 
     def find(self, name: str, caller: str, place: Place) -> Template | None:
         """Return the template of that name as seen from the document `caller`."""

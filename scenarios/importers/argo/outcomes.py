@@ -3,7 +3,6 @@
 Only idioms that are beyond doubt are read; the rest is assumed, noted, and a parameter of the workflow.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,20 +12,24 @@ from scenarios.importers.argo.references import TOKEN
 from scenarios.units import SECOND_NS, UnitError, parse_duration
 
 DEFAULT_S: Final = 1.0
+_CODES: Final = 256  # a process ends with one of so many
+_ITEMS_MAX: Final = 10_000  # of a list that is read out of a command
 _UNIT_S: Final[Mapping[str, float]] = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_SLEEP: Final = re.compile(r"(?:^|[\s;&'\"])sleep\s+(\{\{[^{}]+\}\}|[0-9]+(?:\.[0-9]+)?)([smhd]?)")
-_EXIT: Final = re.compile(r"(?:^|[\s;&'\"(])exit\s+([0-9]+)\s*['\"]?\s*$")
-_PYTHON_EXIT: Final = re.compile(r"sys\.exit\(\s*([0-9]+)\s*\)\s*$")
-_RANDOM_EXIT: Final = re.compile(r"exit\s+\$\(\(\s*\$?\{?RANDOM\}?\s*%\s*([0-9]+)\s*\)\)")
-_CHOICE: Final = re.compile(r"random\.choice\(\s*(\[[0-9,\s]+\])\s*\)")
+_SLEEP: Final = re.compile(
+    r"(?:^|[\s;&'\"])sleep\s+(\{\{[^{}]+\}\}|[0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd]?)(?![0-9.])"
+)
+_EXIT: Final = re.compile(r"(?:^|[\s;&'\"(])exit\s+([0-9]{1,9})\s*['\"]?\s*$")
+_PYTHON_EXIT: Final = re.compile(r"sys\.exit\(\s*([0-9]{1,9})\s*\)\s*$")
+_RANDOM_EXIT: Final = re.compile(r"exit\s+\$\(\(\s*\$?\{?RANDOM\}?\s*%\s*([0-9]{1,3})\s*\)\)")
+_CHOICE: Final = re.compile(r"random\.choice\(\s*\[\s*([0-9]{1,3}(?:\s*,\s*[0-9]{1,3})*)\s*,?\s*\]\s*\)")
 _EITHER: Final = re.compile(
     r"""(['"])(\w+)\1\s+if\s+random\.randint\(0,\s*1\)\s*==\s*0\s+else\s+(['"])(\w+)\3"""
 )
 _RANGE: Final = re.compile(
-    r"json\.dump\(\s*\[\s*(\w+)\s+for\s+\1\s+in\s+range\(([0-9]+),\s*([0-9]+)\)\s*\],\s*sys\.stdout"
+    r"json\.dump\(\s*\[\s*(\w+)\s+for\s+\1\s+in\s+range\(([0-9]{1,9}),\s*([0-9]{1,9})\)\s*\],\s*sys\.stdout"
 )
 _LISTED: Final = re.compile(
-    r"(\w+)\s*=\s*list\(map\(lambda (\w+): str\(\2\), range\((\{\{[^{}]+\}\}|[0-9]+)\)\)\)"
+    r"(\w+)\s*=\s*list\(map\(lambda (\w+): str\(\2\), range\((\{\{[^{}]+\}\}|[0-9]{1,9})\)\)\)"
 )
 _PRINTED: Final = re.compile(r"""(?:^|[\s;&])(?:echo|print\()\s*(['"]?)([\w./:-]+)\1\)?\s*$""")
 
@@ -70,13 +73,15 @@ def _duration(text: str, resolve: Callable[[str], Any]) -> Any:
 
 def _exit_codes(text: str, words: list[str]) -> tuple[int, ...]:
     if chosen := _CHOICE.search(text):
-        return tuple(json.loads(chosen.group(1))) if "sys.exit(" in text else (0,)
-    if drawn := _RANDOM_EXIT.search(text):
+        codes = tuple(int(code) % _CODES for code in chosen.group(1).split(","))
+        return codes if "sys.exit(" in text else (0,)
+    drawn = _RANDOM_EXIT.search(text)
+    if drawn and 0 < int(drawn.group(1)) <= _CODES:
         return tuple(range(int(drawn.group(1))))
     stripped = text.strip()
     fixed = _EXIT.search(stripped) or _PYTHON_EXIT.search(stripped)
     if fixed:
-        return (int(fixed.group(1)),)
+        return (int(fixed.group(1)) % _CODES,)
     return (1,) if words == ["false"] else (0,)
 
 
@@ -84,12 +89,14 @@ def _results(text: str, constant: Callable[[str], Any]) -> list[Any]:
     if (either := _EITHER.search(text)) and "print(" in text:
         return [either.group(2), either.group(4)]
     if counted := _RANGE.search(text):
-        return [list(range(int(counted.group(2)), int(counted.group(3))))]
+        numbers = range(int(counted.group(2)), int(counted.group(3)))
+        return [list(numbers)] if len(numbers) <= _ITEMS_MAX else []
     listed = _LISTED.search(text)
     if listed and re.search(rf"json\.dump\(\s*{listed.group(1)}\s*,\s*sys\.stdout", text):
         size = listed.group(3)
         count = constant(size) if TOKEN.fullmatch(size) else int(size)
-        return [[str(number) for number in range(count)]] if isinstance(count, int) else []
+        is_known = isinstance(count, int) and 0 <= count <= _ITEMS_MAX
+        return [[str(number) for number in range(count)]] if is_known else []
     last = text.strip().splitlines()[-1] if text.strip() else ""
     printed = _PRINTED.search(last)
     return [printed.group(2)] if printed and not TOKEN.search(last) else []

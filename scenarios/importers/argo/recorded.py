@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from scenarios.document import Document
-from scenarios.importers.argo.outcomes import Outcome
+from scenarios.importers.argo.outcomes import DEFAULT_S, Outcome
 
-_ATTEMPT: Final = re.compile(r"(.+?)\((\d+)\)")
-_CODE: Final = re.compile(r"exit code (\d+)")
+_ATTEMPT: Final = re.compile(r"(.+?)\(([0-9]{1,9})\)")
+CODE_MAX: Final = 255
+_CODE: Final = re.compile(r"exit code ([0-9]{1,3})\b")
 
 
 def recorded_outcomes(root: Document) -> dict[str, Outcome]:
@@ -33,19 +34,28 @@ def recorded_outcomes(root: Document) -> dict[str, Outcome]:
 
 
 def _outcome(nodes: list[Mapping[str, Any]]) -> Outcome:
-    seconds = [_seconds(node) for node in nodes]
+    seconds = [found for node in nodes if (found := _seconds(node)) is not None]
     codes = tuple(_exit_code(node) for node in nodes)
-    mean = round(sum(seconds) / len(seconds), 3)
-    return Outcome(mean, codes, (), in_turn=len(codes) > 1, is_assumed=False)
+    mean = round(sum(seconds) / len(seconds), 3) if seconds else DEFAULT_S
+    return Outcome(mean, codes, (), in_turn=len(codes) > 1, is_assumed=not seconds)
 
 
 def _exit_code(node: Mapping[str, Any]) -> int:
     if node.get("phase") == "Succeeded":
         return 0
     match = _CODE.search(str(node.get("message", "")))
-    return int(match.group(1)) if match else 1
+    return min(int(match.group(1)), CODE_MAX) if match else 1
 
 
-def _seconds(node: Mapping[str, Any]) -> float:
-    began, ended = (datetime.fromisoformat(str(node[key])) for key in ("startedAt", "finishedAt"))
-    return max(0.0, (ended - began).total_seconds())
+def _seconds(node: Mapping[str, Any]) -> float | None:
+    began, ended = (_instant(node.get(key)) for key in ("startedAt", "finishedAt"))
+    return max(0.0, (ended - began).total_seconds()) if began and ended else None
+
+
+def _instant(value: Any) -> datetime | None:
+    """Return one of Kubernetes' timestamps, which are in UTC; None if it is none."""
+    try:
+        found = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

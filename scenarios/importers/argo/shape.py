@@ -34,7 +34,10 @@ _CONTAINER: Final = {
     "command": ["text"],
     "args": ["text"],
     "source": "text",
-    "resources": {"requests": {"cpu": "text", "memory": "text"}},
+    "resources": {
+        "requests": {"cpu": "text", "memory": "text"},
+        "limits": {"cpu": "text", "memory": "text"},
+    },
 }
 _TEMPLATE: Final = {
     "name!": "name",
@@ -63,11 +66,12 @@ MANIFEST: Final[dict[str, Any]] = {
         "activeDeadlineSeconds": "text",
         "arguments": _ARGUMENTS,
         "templates": [_TEMPLATE],
-        "templateDefaults": "mapping",
+        "templateDefaults": {key: shape for key, shape in _TEMPLATE.items() if key != "name!"},
         "retryStrategy": _RETRY,
         "synchronization": _SYNCHRONIZATION,
         "nodeSelector": "mapping",
         "workflowTemplateRef": {"name": "text"},
     },
+    "status": {"nodes": "mapping"},
 }
 """Keys that are not here pass, and are judged by `scenarios.importers.argo.fields`."""
