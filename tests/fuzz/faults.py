@@ -110,6 +110,7 @@ class FaultyPerformer(ModelPerformer):
         self._mortality = mortality
         self._requests: dict[tuple[str, str, int], int] = {}
         self._running: dict[int, Attempt] = {}
+        self._asking: dict[int, Attempt] = {}  # those that clean up included
 
     # -- what an attempt sees
 
@@ -127,6 +128,7 @@ class FaultyPerformer(ModelPerformer):
         super().finish(attempt)
 
     def perform(self, attempt: Attempt, effect: Effect[Any]) -> None:
+        self._asking[id(attempt)] = attempt
         self._mortality.effect()
         if self._agenda.now >= self._case.calm_ns or not isinstance(effect, _API):
             super().perform(attempt, effect)
@@ -171,8 +173,9 @@ class FaultyPerformer(ModelPerformer):
 
     def abandon(self) -> None:
         """Let nothing come back to anybody; what is under way at the server is still carried out."""
-        running, self._running = list(self._running.values()), {}
-        for attempt in running:
-            self.cancel(attempt)
+        running, self._running = {**self._running, **self._asking}, {}
+        for attempt in running.values():
+            if attempt.pending is not None:
+                self.cancel(attempt)
             if attempt.coroutine is not None:
                 attempt.coroutine.close()
