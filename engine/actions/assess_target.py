@@ -69,7 +69,8 @@ SPEC = ActionSpec(
     post_condition="the outputs hold what was found; nothing is changed",
     irreversible="nothing is changed",
     rbac=(
-        Rule("", ("pods", "nodes"), ("get",)),
+        Rule("", ("nodes",), ("get",), cluster_scoped=True),
+        Rule("", ("pods",), ("get",)),
         Rule("apps", ("deployments", "statefulsets", "daemonsets"), ("get",)),
         Rule("batch", ("jobs",), ("get",)),
     ),

@@ -3,12 +3,14 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
 from engine.actions.jobs import NAME_LENGTH_MAX
 from scenarios.document import Document
 from scenarios.importers.imported import Findings, Imported, job_name, name_of, unique
 from scenarios.importers.shapes import check_shape, without_nothing
+from scenarios.workflow_expand import STEPS_MAX
 
 WHAT: Final = "a WfFormat instance"
 _ID: Final = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -44,12 +46,17 @@ def import_wfformat(document: Document, source: str) -> Imported:
     tasks = _listed(findings, ("workflow", "specification", "tasks"))
     executed = _listed(findings, ("workflow", "execution", "tasks"))
     findings.check()
+    if len(tasks) > STEPS_MAX:
+        place = ("workflow", "specification", "tasks")
+        findings.refuse(place, f"{len(tasks):,} tasks", f"at most {STEPS_MAX:,}")
+        findings.check()
     runs = {row.get("id"): row for row in executed if isinstance(row, dict)}
     ids: dict[str, str] = {}
     for index, task in enumerate(tasks):
         _check_task(findings, index, task, runs, ids)
     findings.check()
     steps = [_step(findings, index, task, runs[task["id"]], ids) for index, task in enumerate(tasks)]
+    _refuse_circle(findings, steps)
     findings.check()
     _note(findings, data, tasks)
     workflow = {
@@ -129,6 +136,14 @@ def _step(
     return step
 
 
+def _refuse_circle(findings: Findings, steps: Iterable[Mapping[str, Any]]) -> None:
+    try:
+        TopologicalSorter({step["id"]: step.get("needs", ()) for step in steps}).prepare()
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        findings.refuse(("workflow", "specification", "tasks"), f"tasks in a circle: {circle}", "none")
+
+
 def _is_amount(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
@@ -145,11 +160,8 @@ def _double(number: float) -> str:
 
 def _note(findings: Findings, data: Mapping[str, Any], tasks: Iterable[Mapping[str, Any]]) -> None:
     execution = data["workflow"]["execution"]
-    programs = {
-        str((row.get("command") or {}).get("program", "")).split(maxsplit=1)[0]
-        for row in execution["tasks"]
-        if (row.get("command") or {}).get("program")
-    }
+    commands = (str((row.get("command") or {}).get("program", "")).split() for row in execution["tasks"])
+    programs = {words[0] for words in commands if words}
     findings.note(f"the programs of {len(execution['tasks'])} tasks ({len(programs)} different) are not run: "
                   "a Job of the recorded run time stands for each")  # fmt: skip
     if any(task.get("inputFiles") or task.get("outputFiles") for task in tasks):

@@ -103,6 +103,13 @@ def test_what_needs_nothing_of_kubernetes_is_given_nothing() -> None:
     ]
 
 
+def test_no_role_of_a_namespace_is_given_what_no_namespace_holds() -> None:
+    made = documents(as_yaml(manifests(needs_by_name([*CATALOGUE, *CONDITIONS]), ("shop",), ACCOUNT)))
+    by_kind = {one["kind"]: one for one in made}
+    assert not any(resource == "nodes" for _, resource, _ in permissions(by_kind["Role"]["rules"]))
+    assert any(resource == "nodes" for _, resource, _ in permissions(by_kind["ClusterRole"]["rules"]))
+
+
 def test_equal_rules_are_one() -> None:
     rules = (
         Rule("apps", ("deployments",), ("patch", "get")),

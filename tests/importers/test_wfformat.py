@@ -105,6 +105,13 @@ def test_the_factor_stretches_every_task(tmp_path: Path) -> None:
     assert ended.seconds >= 10 * (2 + 3.25)
 
 
+def test_a_program_without_a_name_is_none(tmp_path: Path) -> None:
+    instance = json.loads(json.dumps(INSTANCE))
+    instance["workflow"]["execution"]["tasks"][0]["command"] = {"program": "  "}
+    (tmp_path / "tiny.json").write_text(json.dumps(instance))
+    assert "2 tasks (0 different)" in import_file(tmp_path / "tiny.json").notes[0]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -114,6 +121,8 @@ def test_the_factor_stretches_every_task(tmp_path: Path) -> None:
         (lambda flow: flow["execution"]["tasks"][0].pop("runtimeInSeconds"), "no recorded run time"),
         (lambda flow: flow["execution"]["tasks"][1].update(coreCount=0), "ran on 0 cores"),
         (lambda flow: flow["specification"].update(tasks=[]), "there are no tasks"),
+        (lambda flow: flow["specification"]["tasks"][0].update(parents=["two"]), "tasks in a circle: "),
+        (lambda flow: flow["specification"].update(tasks=[{"id": "t"}] * 10_001), "10,001 tasks"),
     ],
 )
 def test_a_broken_instance_is_refused(change: Any, said: str, tmp_path: Path) -> None:

@@ -134,7 +134,8 @@ SPEC = ActionSpec(
     calls_min=1,
     summary="what a Kubernetes object says",
     rbac=(
-        Rule("", ("pods", "nodes", "configmaps", "persistentvolumeclaims", "services"), ("get",)),
+        Rule("", ("nodes",), ("get",), cluster_scoped=True),
+        Rule("", ("pods", "configmaps", "persistentvolumeclaims", "services"), ("get",)),
         Rule("apps", ("deployments", "replicasets", "statefulsets", "daemonsets"), ("get",)),
         Rule("batch", ("jobs", "cronjobs"), ("get",)),
         Rule("autoscaling", ("horizontalpodautoscalers",), ("get",)),
