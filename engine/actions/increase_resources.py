@@ -80,11 +80,12 @@ async def _can_resize(deployment: Resource, parameters: Mapping[str, Any]) -> bo
         for node in await List(Selection("Node"))
     }
     nodes = dict.fromkeys(pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName"))
-    old = [node for node in nodes if not resizing.at_least(versions[node], parameters["in_place_since"])]
+    since = parameters["in_place_since"]
+    old = [node for node in nodes if not resizing.at_least(versions.get(node, ""), since)]  # or gone by now
     if old and parameters["method"] == "in-place":
         message = (
-            f"Node {old[0]} runs Kubernetes {versions[old[0]] or 'of an unknown version'}: "
-            f"resizing in place needs {parameters['in_place_since']}"
+            f"Node {old[0]} runs Kubernetes {versions.get(old[0]) or 'of an unknown version'}: "
+            f"resizing in place needs {since}"
         )
         raise TargetRefused(message, reason="NotSupported")
     return not old

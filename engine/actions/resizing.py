@@ -108,6 +108,8 @@ async def _until_resized(refs: Sequence[Ref], container: str, resources: Mapping
         for ref, pods in zip(refs, found, strict=True):
             if not pods or not is_live(pods[0]):
                 continue  # whatever replaces it has its template's resources
+            if not pods[0]["spec"].get("nodeName"):
+                continue  # it will start with what it now asks for
             if _is_infeasible(pods[0]):
                 return (ref,)
             left = left or not _has(pods[0], container, wanted)

@@ -2,8 +2,8 @@
 
 Eviction follows pkg/registry/core/pod/storage/eviction.go: a pod that does not run, or that no budget
 covers, is deleted; several budgets, refuse (500); one with nothing left, or whose change its controller has
-not seen, refuse (429); else spend one disruption and delete. A pod that is not ready while the budget is
-healthy spends nothing.
+not seen, refuse (429); else spend one disruption and delete. A pod that is not ready spends nothing while the
+budget is healthy, or where its unhealthyPodEvictionPolicy is AlwaysAllow.
 """
 
 from collections.abc import Generator
@@ -53,7 +53,8 @@ def _spend(store: Store, ref: Ref, pod: Resource, budget: Resource, link: Link) 
     metadata, status = budget["metadata"], budget.get("status") or {}
     name = metadata["name"]
     healthy = status.get("currentHealthy", 0) >= status.get("desiredHealthy", 0) > 0
-    if healthy and not is_ready(pod):
+    always = budget["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow"
+    if (healthy or always) and not is_ready(pod):
         return
     if status.get("observedGeneration", 0) < metadata.get("generation", 1):
         message = f"Cannot evict {ref}: the disruption budget {name!r} is still being processed"

@@ -48,7 +48,13 @@ def resize(
 
 
 def _supported(store: Store, pod: Resource) -> bool:
-    node = store.objects.get("Node", {}).get(("", pod["spec"].get("nodeName", "")))
+    """Say whether the pod's node knows how, or all nodes where it has none yet."""
+    nodes, name = store.objects.get("Node", {}), pod["spec"].get("nodeName", "")
+    asked = [nodes.get(("", name))] if name else list(nodes.values())
+    return bool(asked) and all(map(_knows_how, asked))
+
+
+def _knows_how(node: Resource | None) -> bool:
     text = str((((node or {}).get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion", ""))
     numbers = text.lstrip("v").split(".")[:2]
     return len(numbers) == len(SINCE) and tuple(int(one) for one in numbers if one.isdecimal()) >= SINCE

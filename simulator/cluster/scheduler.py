@@ -114,6 +114,8 @@ class Scheduler:
                 self._place(key, node, demand)
         elif before is None:
             self._add(_Waiting(key, after["spec"].get("priority", 0), link))
+        elif key in self._unschedulable and self._demands.of(before) != self._demands.of(after):  # resized
+            self._try_again(self._unschedulable.pop(key), link)
 
     def _place(self, key: Key, node: str, demand: Demand) -> None:
         self._placed[key] = (node, demand)
@@ -213,17 +215,20 @@ class Scheduler:
         """Something was freed: every pod set aside tries again, after what is left of its back-off."""
         if not self._unschedulable:
             return
-        now = self._agenda.now
         woken, self._unschedulable = self._unschedulable, {}
         for waiting in woken.values():
-            # Its own path, in case the path of what was freed began later than this pod began to wait.
-            own = extend(waiting.link, Cause.SCHEDULING, now)
-            waiting.link = (link, Cause.SCHEDULING, now, own)
-            if waiting.backoff_until > now:
-                waiting.link = extend(waiting.link, Cause.SCHEDULING_BACKOFF, waiting.backoff_until)
-                self._agenda.after(waiting.backoff_until - now, partial(self._ready_again, waiting))
-            else:
-                self._add(waiting)
+            self._try_again(waiting, link)
+
+    def _try_again(self, waiting: _Waiting, link: Link) -> None:
+        now = self._agenda.now
+        # Its own path, in case the path of what has changed began later than this pod began to wait.
+        own = extend(waiting.link, Cause.SCHEDULING, now)
+        waiting.link = (link, Cause.SCHEDULING, now, own)
+        if waiting.backoff_until > now:
+            waiting.link = extend(waiting.link, Cause.SCHEDULING_BACKOFF, waiting.backoff_until)
+            self._agenda.after(waiting.backoff_until - now, partial(self._ready_again, waiting))
+        else:
+            self._add(waiting)
 
     def _ready_again(self, waiting: _Waiting, _event: Any) -> None:
         if self._pending.get(waiting.key) is waiting:

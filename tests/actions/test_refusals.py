@@ -247,7 +247,29 @@ def test_resizing_in_place_needs_the_version_and_falls_back_or_says_so() -> None
     with pytest.raises(TargetRefused, match=r"v1\.32\.8"):
         run(bench, "increase_resources", deployment="web", cpu="300m", method="in-place")
     assert run(bench, "increase_resources", deployment="web", cpu="300m")["method"] == "rolling"
-    assert ModelBench("v1.33.1").calls == []
+    bench = ModelBench("v1.33.1")
+    assert run(bench, "increase_resources", deployment="web", cpu="300m")["method"] == "in-place"
+
+
+def test_pods_that_have_no_node_yet_start_with_more() -> None:
+    bench = ModelBench()
+    for name in ("n1", "n2", "n3"):
+        bench.change("Node", name, {"spec": {"unschedulable": True}})
+    bench.change("Deployment", "web", {"spec": {"replicas": 4}})
+    bench.settle()
+    assert run(bench, "increase_resources", deployment="web", cpu="300m")["method"] == "in-place"
+    requests = [
+        pod["spec"]["containers"][0]["resources"]["requests"] for pod in bench.of_kind("Pod", app="web")
+    ]
+    assert [one["cpu"] for one in requests] == ["300m"] * 4
+
+
+def test_a_pod_whose_node_is_gone_is_not_resized_in_place() -> None:
+    bench = ModelBench()
+    node = bench.of_kind("Pod", app="web")[0]["spec"]["nodeName"]
+    del bench.rig.store.objects["Node"]["", node]
+    with pytest.raises(TargetRefused, match=f"Node {node} runs Kubernetes of an unknown version"):
+        run(bench, "increase_resources", deployment="web", cpu="300m", method="in-place")
 
 
 def test_what_its_node_can_never_hold_is_rolled_or_refused() -> None:

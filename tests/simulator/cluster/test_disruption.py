@@ -170,6 +170,20 @@ def test_a_pod_without_a_budget_is_deleted() -> None:
         rig.evict("nobody")
 
 
+def test_a_budget_may_let_unready_pods_go_at_any_time() -> None:
+    one = budget("web", maxUnavailable=1, unhealthyPodEvictionPolicy="AlwaysAllow")
+    rig = Rig(*NODES, deployment("web", 3), one)
+    rig.run(1 * S)
+    pods = [name_of(pod) for pod in rig.pods("web")]
+    for name in pods[:2]:
+        not_ready(rig, name)
+    rig.run(100 * MS)
+    with pytest.raises(TooManyRequests):
+        rig.evict(pods[2])
+    rig.evict(pods[0])
+    assert is_terminating(rig.get("Pod", pods[0]))
+
+
 def test_an_evicted_unready_pod_is_not_counted_against_the_others() -> None:
     """It spends, as the budget is not healthy enough to let it go for nothing; then it is nobody's loss."""
     rig = Rig(*NODES, deployment("web", 3), budget("web", minAvailable=0))

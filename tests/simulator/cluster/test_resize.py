@@ -83,6 +83,17 @@ def test_what_the_node_can_never_hold_is_infeasible() -> None:
     assert pending(rig, pod) == []
 
 
+def test_a_pod_without_a_node_is_scheduled_by_what_it_now_asks_for() -> None:
+    rig = rig_of(2, cpu="1")
+    rig.create(bare_pod("large", cpu="800m"))
+    rig.run(30 * S)
+    assert "nodeName" not in rig.get("Pod", "large")["spec"]
+    resize(rig, "large", "500m")
+    rig.run_until(lambda: is_ready(rig.get("Pod", "large")))
+    assert granted(rig, "large") == "500m"
+    assert rig.checker.violations["node_overcommitted"] == 0
+
+
 def test_an_older_cluster_has_no_such_subresource() -> None:
     rig = rig_of(version="v1.32.4")
     with pytest.raises(NotFound, match="could not find the requested resource"):
