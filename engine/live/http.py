@@ -18,6 +18,7 @@ from engine.core.errors import ActionError, Invalid, Unreachable
 from engine.core.outbound import Destination
 
 _CHUNK: Final = 16_384
+_LEAST_S: Final = 0.001  # a timeout of 0 would mean not to wait
 
 
 class AnswerTooLarge(ActionError):
@@ -78,7 +79,7 @@ def exchange(
     ends_s = time.monotonic() + bounds.timeout_s
     where = f"{destination.host}:{destination.port}"
     try:
-        held = [_dial(destination, bounds, check_address)]
+        held = [_dial(destination, ends_s, check_address)]
     except OSError as error:
         raise Unreachable(f"{where}: {_why(error)}") from error
     # A socket's timeout bounds one read; a server that trickles is cut off by this.
@@ -104,15 +105,22 @@ def exchange(
 
 
 def _dial(
-    destination: Destination, bounds: Bounds, check_address: Callable[[str, str], None]
+    destination: Destination, ends_s: float, check_address: Callable[[str, str], None]
 ) -> socket.socket:
-    """Connect to an address that was checked."""
+    """Connect to the first address that answers; all of them were checked."""
     host, port = destination.host, destination.port
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
         check_address(host, address)  # all of them: a name with one bad address is not to be trusted
-    return socket.create_connection((addresses[0], port), bounds.timeout_s)
+    for number, address in enumerate(addresses):
+        left_s = max(ends_s - time.monotonic(), _LEAST_S)
+        try:  # one that is silent leaves the others their share
+            return socket.create_connection((address, port), left_s / (len(addresses) - number))
+        except OSError:
+            if number == len(addresses) - 1:
+                raise
+    raise OSError(f"{host} has no address")
 
 
 def _encrypt(held: list[socket.socket], host: str, context: ssl.SSLContext) -> None:

@@ -35,11 +35,16 @@ class Imported:
 
     def to_yaml(self) -> str:
         """Return the workflow file, headed by where it comes from and what is not in it."""
-        lines = [f"# Imported from {self.source}, {self.what}."]
+        lines = [f"# Imported from {_plain(self.source)}, {self.what}."]
         if self.notes:
             lines.append("# What it would do beyond this file, and what was assumed:")
-            lines += [f"# - {' '.join(note.split())}" for note in self.notes]
+            lines += [f"# - {_plain(note)}" for note in self.notes]
         return "".join(line + "\n" for line in lines) + to_yaml(dict(self.data))
+
+
+def _plain(text: str) -> str:
+    """Return a text as one line that YAML takes for a comment, whatever a foreign file put into it."""
+    return "".join(sign if sign.isprintable() else "?" for sign in " ".join(text.split()))
 
 
 @dataclass

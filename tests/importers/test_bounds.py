@@ -1,12 +1,14 @@
 """What a manifest can make an importer do is bounded, and what it cannot make sense of does no harm."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scenarios import ScenarioError
+from scenarios.document import read_text
 from scenarios.importers import Imported, import_file
 from scenarios.importers.argo.outcomes import read_outcome
 
@@ -121,6 +123,13 @@ def test_defaults_of_templates_are_judged_as_templates_are(
     with pytest.raises(ScenarioError) as caught:
         imported(tmp_path, leaf(), spec={"templateDefaults": defaults})
     assert said in str(caught.value)
+
+
+def test_no_text_of_the_source_breaks_out_of_a_comment(tmp_path: Path) -> None:
+    image = "a\x07\u2028steps: []\nsteps: []\x00"
+    found = imported(tmp_path, {"name": "main", "container": {"image": image}})
+    text = replace(found, source="w\nsteps: [].json").to_yaml()
+    assert [step["id"] for step in read_text(text, "w.yaml").data["steps"]] == ["main"]
 
 
 def test_a_limit_is_a_request_where_there_is_none(tmp_path: Path) -> None:

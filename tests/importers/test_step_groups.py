@@ -39,7 +39,7 @@ def groups(draw: st.DrawFn, *, depth: int = 1) -> list[list[Row]]:
 
 
 def manifest(listed: list[list[Row]]) -> str:
-    templates = [
+    templates: list[Row] = [
         {"name": name, "container": {"image": "a", "command": ["sh", "-c", f"exit {code}"]}}
         for name, code in CODES.items()
     ]
@@ -56,7 +56,7 @@ def manifest(listed: list[list[Row]]) -> str:
         return name
 
     entry = written("main", listed)
-    head = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"generateName": "w-"}}
+    head: Row = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"generateName": "w-"}}
     return json.dumps({**head, "spec": {"entrypoint": entry, "templates": templates}})
 
 

@@ -182,6 +182,24 @@ def test_a_listed_name_that_leads_to_a_private_address_is_not_connected_to(
     assert server.requests == []
 
 
+def test_an_address_that_does_not_answer_leaves_it_to_the_next(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = stack.enter_context(serving(lambda _request: Reply()))
+    real = socket.getaddrinfo
+
+    def resolve(host: str, port: int, *args: Any, **more: Any) -> Any:
+        hosts = ("127.0.0.2", "127.0.0.1") if host == "h.example.com" else (host,)
+        return [entry for one in hosts for entry in real(one, port, *args, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    policy = local(server, hosts=(f"h.example.com:{server.port}",))
+    answer = LiveOutbound(policy).answer(CallWebhook(f"http://h.example.com:{server.port}/"))
+    assert answer is not None
+    assert answer.status == 200
+    assert len(server.requests) == 1
+
+
 def test_one_private_address_among_public_ones_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     both = [(2, 1, 6, "", ("8.8.8.8", 443)), (2, 1, 6, "", ("127.0.0.1", 443))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: both)
