@@ -2,16 +2,19 @@
 
 An expression sees ``variables``, ``steps`` and, where something was fetched for it, ``value`` (see
 `engine.core.conditions`). It cannot reach Python, and its cost is limited: its length here, its loops by the
-library's own budget. Templates (``{{ expression }}`` inside text) are for whoever compiles files.
+library's own budget, and what they touch by `engine.cel_cost`. Templates (``{{ expression }}`` inside text)
+are for whoever compiles files.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from cel_expr_python import cel
 
+from engine.cel_cost import COST_MAX, Cost, Path, exceeds_size
 from engine.core.conditions import EXPRESSION_LENGTH_MAX
 from engine.core.errors import ConditionError
 
@@ -21,12 +24,21 @@ _TEMPLATE: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _RECORDED: Final = ("variables", "steps", "value")  # the last: what a condition has fetched
 
 
+@dataclass(frozen=True, slots=True)
+class _Bounded:
+    """A compiled expression, and how large what it sees may be (None: as large as it is)."""
+
+    expression: cel.Expression
+    paths: Mapping[Path, None]
+    size_max: int | None
+
+
 class CelProgram:
     """A compiled condition."""
 
     __slots__ = ("_expression", "_text")
 
-    def __init__(self, text: str, expression: cel.Expression) -> None:
+    def __init__(self, text: str, expression: _Bounded) -> None:
         """Keep the expression with its text."""
         self._text = text
         self._expression = expression
@@ -54,7 +66,7 @@ class CelConditions:
         program = self._programs.get(text)
         if program is None:
             expression = _compile(self._environment, text, EXPRESSION_LENGTH_MAX)
-            gives = expression.return_type()
+            gives = expression.expression.return_type()
             if gives not in (cel.Type.BOOL, cel.Type.DYN):
                 message = f"{text!r}: gives {gives.name()}, not a boolean"
                 raise ConditionError(message)
@@ -89,7 +101,7 @@ def _evaluate_expression(text: str, values: Mapping[str, Any]) -> Any:
 
 
 @lru_cache(maxsize=4_096)
-def _compile_template(text: str, types: tuple[tuple[str, type], ...]) -> cel.Expression:
+def _compile_template(text: str, types: tuple[tuple[str, type], ...]) -> _Bounded:
     return _compile(_template_environment(types), text, EXPRESSION_LENGTH_MAX)
 
 
@@ -99,20 +111,33 @@ def _template_environment(types: tuple[tuple[str, type], ...]) -> cel.Env:
     return cel.NewEnv(variables={name: known.get(kind, cel.Type.DYN) for name, kind in types})
 
 
-def _compile(environment: cel.Env, text: str, length_max: int) -> cel.Expression:
+def _compile(environment: cel.Env, text: str, length_max: int) -> _Bounded:
     if len(text) > length_max:
         message = f"an expression of {len(text)} characters; at most {length_max}"
         raise ConditionError(message)
     try:
-        return environment.compile(text)
+        expression = environment.compile(text)
     except (RuntimeError, ValueError, TypeError) as error:
         message = f"{text!r}: {_first_line(error)}"
         raise ConditionError(message) from error
+    cost = Cost(expression.serialize())
+    size_max = cost.size_max()
+    if size_max == 0:
+        message = f"{text!r}: would touch more than {COST_MAX} elements, whatever it is asked over"
+        raise ConditionError(message)
+    return _Bounded(expression, cost.paths, size_max)
 
 
-def _evaluate(text: str, expression: cel.Expression, values: Mapping[str, Any]) -> Any:
+def _evaluate(text: str, expression: _Bounded, values: Mapping[str, Any]) -> Any:
+    size_max = expression.size_max
+    if size_max is not None and exceeds_size(values, expression.paths, size_max):
+        message = (
+            f"{text!r}: over values of more than {size_max} elements it could touch more than {COST_MAX}: "
+            "compare or join less in its loops, or give it smaller values"
+        )
+        raise ConditionError(message)
     try:
-        value = expression.eval(data=values)
+        value = expression.expression.eval(data=values)
         outcome = value.plain_value()
     except (RuntimeError, ValueError, TypeError, OverflowError) as error:
         message = f"{text!r}: {_first_line(error)}"

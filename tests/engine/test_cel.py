@@ -82,6 +82,57 @@ def test_loops_within_loops_run_out_of_budget(conditions: CelConditions) -> None
         conditions.compile(text).evaluate(VALUES)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"['aaaaaaaa']{'.map(x, x + x)' * 24}.size() == 1",
+        f"[1]{'.map(x, [x, x])' * 26} == [1]{'.map(x, [x, x])' * 26}",
+    ],
+)
+def test_what_doubles_without_end_is_refused_when_it_is_compiled(
+    conditions: CelConditions, text: str
+) -> None:
+    with pytest.raises(ConditionError, match="would touch more than"):
+        conditions.compile(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "variables.few.all(a, variables.many == variables.many)",
+        "variables.few.map(a, variables.many + variables.many).size() > 3",
+        "variables.few.all(a, variables.many + variables.many != [1])",
+        "variables.few.all(a, variables.few.exists(b, variables.many == [variables.many, variables.many]))",
+        "variables.few.map(a, variables.text + variables.text).map(a, a + a).map(a, a + a).size() > 3",
+        "variables.few.all(a, [a].map(b, string(variables.text) + 'x').size() == 1)",
+    ],
+)
+def test_what_would_touch_too_much_is_not_asked(conditions: CelConditions, text: str) -> None:
+    many = {"few": list(range(1_000)), "many": list(range(100_000)), "text": "a" * 1_000_000}
+    program = conditions.compile(text)
+    with pytest.raises(ConditionError, match="could touch more than"):
+        program.evaluate({"variables": many, "steps": {}})
+    small = {"few": [1, 2], "many": [1, 2, 3], "text": "aa"}
+    assert program.evaluate({"variables": small, "steps": {}}) in (True, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "variables.pods.all(p, p.phase == 'Running')",
+        "variables.pods.exists(p, p.labels['app'] == 'web' && p.restarts + 1 > 3) || true",
+        "variables.pods.filter(p, p.name.startsWith('web')).size() == 5000",
+        "variables.pods.map(p, p.name).size() == 5000",
+    ],
+)
+def test_what_people_ask_of_long_lists_is_no_matter(conditions: CelConditions, text: str) -> None:
+    pods = [
+        {"name": f"web-{i}", "phase": "Running", "restarts": 0, "labels": {"app": "web"}}
+        for i in range(5_000)
+    ]
+    assert conditions.compile(text).evaluate({"variables": {"pods": pods}, "steps": {}})
+
+
 def test_a_text_is_compiled_once(conditions: CelConditions) -> None:
     assert conditions.compile("variables.n == 1") is conditions.compile("variables.n == 1")
 

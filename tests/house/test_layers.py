@@ -13,6 +13,7 @@ from tests.house.tree import ROOT, imports, module_name, parse, sources
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("engine.core",),
     ("engine.actions",),
+    ("engine.cel_cost",),
     ("engine.live", "engine.stores", "engine.cel", "engine.registry"),
     ("scenarios",),
     ("simulator",),
