@@ -24,7 +24,8 @@ class Nowhere:
     def begin(self, attempt: Attempt) -> None: ...
 
     def perform(self, attempt: Attempt, effect: Effect[object]) -> None:
-        raise NotImplementedError
+        message = f"a log step asked for {effect}"
+        raise AssertionError(message)
 
     def cancel(self, attempt: Attempt) -> None: ...
 
