@@ -227,7 +227,7 @@ class AttemptRunner(ABC):
         attempt.is_stepping = True
         try:
             while True:
-                effect = coroutine.send(value) if error is None else coroutine.throw(error)
+                effect = self._advance(coroutine, value, error)
                 value = error = None
                 if isinstance(effect, Remember):
                     if not self._remember(attempt, effect):
@@ -249,6 +249,10 @@ class AttemptRunner(ABC):
             self._conclude(attempt, None, Failure(failure.reason, str(failure), failure.retryable))
         finally:
             attempt.is_stepping = False
+
+    def _advance(self, coroutine: ActionCoroutine, value: Any, error: ActionError | None) -> Effect[Any]:
+        """Run a coroutine to its next effect."""
+        return coroutine.send(value) if error is None else coroutine.throw(error)
 
     def _remember(self, attempt: Attempt, effect: Remember) -> bool:
         """Record what an attempt remembers, and tell whether it may go on at once."""

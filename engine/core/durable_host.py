@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from engine.core.action import ActionSpec
+from engine.core.action import ActionCoroutine, ActionSpec
 from engine.core.attempt_runner import Attempt
 from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution
 from engine.core.conditions import Conditions
-from engine.core.effects import Remember
+from engine.core.effects import Effect, Remember
 from engine.core.errors import ActionError, EngineError, HistoryError, StoreError
 from engine.core.events import (
     AttemptSucceeded,
@@ -44,6 +44,15 @@ class NotStorable(ActionError):
 
     reason = "NotStorable"
     retryable = False
+
+
+class ActionBroken(ActionError):
+    """An action raised what is no `ActionError`: a mistake in its code, for which no other execution shall stop.
+
+    Were the process to end, whoever recovers would start the same attempt again, and end likewise.
+    """
+
+    reason = "ActionBroken"
 
 
 class DurableHost(Host):
@@ -216,6 +225,15 @@ class DurableHost(Host):
         if self.stopped is None:
             super()._take_answer(attempt, value, error)
 
+    def _advance(self, coroutine: ActionCoroutine, value: Any, error: ActionError | None) -> Effect[Any]:
+        try:
+            return super()._advance(coroutine, value, error)
+        except (StopIteration, ActionError):
+            raise
+        except Exception as broken:
+            message = f"{type(broken).__name__}: {broken}"
+            raise ActionBroken(message) from broken
+
     def _remember(self, attempt: Attempt, effect: Remember) -> bool:
         event = Remembered(*attempt.key, effect.key, effect.value)
         refusal = self._refused(event, effect)
@@ -239,6 +257,9 @@ class DurableHost(Host):
 
     def _succeed(self, attempt: Attempt, outputs: Mapping[str, Any] | None) -> None:
         try:
+            if outputs is not None and not isinstance(outputs, Mapping):
+                message = f"an action returns a mapping of outputs, not {type(outputs).__name__}"
+                raise HistoryError(message)
             self._journal.check(self._clock(), AttemptSucceeded(*attempt.key, outputs or {}))
         except HistoryError as error:
             self._fail(attempt, Failure(NotStorable.reason, str(error), retryable=False))

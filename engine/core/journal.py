@@ -6,9 +6,12 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from engine.core.commands import Command
+from engine.core.errors import HistoryError
+from engine.core.event_codec import event_to_json
 from engine.core.events import Event
 from engine.core.facts import ExecutionFacts
 from engine.core.machine import WorkflowEngine
+from engine.core.sizes import has_text_keys
 from engine.core.snapshot import take_snapshot
 from engine.core.states import ENDED_EXECUTIONS
 from engine.core.store import Entry, ExecutionStore, ExecutionSummary, Lease, summary_of, write_entry
@@ -96,8 +99,11 @@ class StoreJournal:
         self._due = (position if saved_position is None else saved_position) + snapshot_every
 
     def check(self, now: int, event: Event) -> None:
-        """Raise `HistoryError` for what is not JSON."""
-        write_entry((now, event))
+        """Raise `HistoryError` for what is not JSON, or would be read otherwise than it was written."""
+        write_entry((now, event))  # first, as it finds circles
+        if not has_text_keys(event_to_json(event)):
+            message = f"{type(event).__name__} at {now} ns holds a mapping with keys that are no text"
+            raise HistoryError(message)
 
     def append(self, now: int, event: Event) -> None:
         """Keep an event for the next commit."""

@@ -1,4 +1,4 @@
-"""How large a value is as JSON, told without writing it where it is plainly small."""
+"""What values are as JSON: how large, told without writing them where they are plainly small; and the same."""
 
 import json
 from collections.abc import Mapping
@@ -33,3 +33,17 @@ def exceeds(value: Any, bytes_max: int) -> bool:
         return len(json.dumps(value, separators=(",", ":"))) > bytes_max
     except (TypeError, ValueError, RecursionError):
         return True
+
+
+def has_text_keys(value: Any) -> bool:
+    """Tell whether all keys inside a value are text; JSON makes text of others, and what is read differs."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            if not all(isinstance(key, str) for key in part):
+                return False
+            waiting.extend(part.values())
+        elif isinstance(part, (list, tuple)):
+            waiting.extend(part)
+    return True

@@ -167,12 +167,43 @@ async def _remembers_too_much(_context: ActionContext, _parameters: Outputs) -> 
     return {}
 
 
-@pytest.mark.parametrize("run", [_gives_no_json, _remembers_no_json, _remembers_too_much])
+async def _gives_other_keys(_context: ActionContext, _parameters: Outputs) -> Outputs:
+    return {"counts": [{1: "would be read as text"}]}
+
+
+async def _gives_no_mapping(_context: ActionContext, _parameters: Outputs) -> Any:
+    return [1]
+
+
+@pytest.mark.parametrize(
+    "run", [_gives_no_json, _remembers_no_json, _remembers_too_much, _gives_other_keys, _gives_no_mapping]
+)
 def test_an_action_that_gives_no_json_fails(run: Any) -> None:
     bench = Bench(step("a", "odd"), actions=[spec("odd", run)])
     bench.submit("x")
     bench.finish()
     assert bench.outside.results["x"]["failure"] == "NotStorable"
+
+
+def test_variables_that_would_be_read_otherwise_are_refused() -> None:
+    bench = Bench(step("a", "deed"))
+    with pytest.raises(HistoryError, match="keys that are no text"):
+        bench.submit("x", counts={1: "one"})
+    assert bench.host.engine.submitted_count == 0
+
+
+async def _breaks(_context: ActionContext, _parameters: Outputs) -> Outputs:
+    await Get(ref("base"))
+    empty: dict[str, Any] = {}
+    return {"n": empty["absent"]}
+
+
+def test_a_mistake_in_an_action_fails_its_step_and_nothing_else() -> None:
+    bench = Bench(step("a", "broken"), actions=[spec("broken", _breaks)])
+    bench.submit("x", "y")
+    bench.finish()
+    assert [bench.outside.results[name]["failure"] for name in "xy"] == ["ActionBroken", "ActionBroken"]
+    assert bench.host.stopped is None
 
 
 # -- a store that fails
