@@ -47,7 +47,7 @@ class NotStorable(ActionError):
 
 
 class ActionBroken(ActionError):
-    """An action raised what is no `ActionError`: a mistake in its code, for which no other execution shall stop.
+    """An action raised what is no `ActionError`: a mistake in its code, which shall stop no other execution.
 
     Were the process to end, whoever recovers would start the same attempt again, and end likewise.
     """
@@ -257,11 +257,16 @@ class DurableHost(Host):
 
     def _succeed(self, attempt: Attempt, outputs: Mapping[str, Any] | None) -> None:
         try:
-            if outputs is not None and not isinstance(outputs, Mapping):
-                message = f"an action returns a mapping of outputs, not {type(outputs).__name__}"
-                raise HistoryError(message)
+            _check_outputs(outputs)
             self._journal.check(self._clock(), AttemptSucceeded(*attempt.key, outputs or {}))
         except HistoryError as error:
             self._fail(attempt, Failure(NotStorable.reason, str(error), retryable=False))
             return
         super()._succeed(attempt, outputs)
+
+
+def _check_outputs(outputs: object) -> None:
+    """Raise `HistoryError` for outputs that are none: actions of others keep to no types."""
+    if outputs is not None and not isinstance(outputs, Mapping):
+        message = f"an action returns a mapping of outputs, not {type(outputs).__name__}"
+        raise HistoryError(message)

@@ -1,4 +1,4 @@
-"""What values are as JSON: how large, told without writing them where they are plainly small; and the same."""
+"""How large a value is as JSON, told without writing it where it is plainly small; what JSON would change."""
 
 import json
 from collections.abc import Mapping
