@@ -103,6 +103,7 @@ class AttemptMachine(GateMachine):
         step.state = STEP[step.state][_ROLL_BACK if step.undoing else _START]
         attempt.outcome = ATTEMPT[attempt.outcome][_ATTEMPT_START]
         attempt.started_ns = now
+        attempt.parameters = parameters  # whatever becomes of what they refer to
         mark_started(execution, step, now)
         self._slots.take(now - attempt.locked_ns, now)
         number = attempt.number
@@ -131,6 +132,7 @@ class AttemptMachine(GateMachine):
         attempt = step.attempts[-1]
         attempt.outcome = ATTEMPT[attempt.outcome][put]
         attempt.ended_ns = now
+        attempt.parameters = None
         self._slots.release(now)
         if self._is_gated:
             self._capacity.drop((execution.execution_id, step.id))

@@ -26,7 +26,6 @@ from engine.core.events import (
 from engine.core.facts import ExecutionFacts, StepFacts
 from engine.core.limits import Limits
 from engine.core.overrides import OverrideMachine
-from engine.core.parameters import UnknownVariable
 from engine.core.states import ENDED_EXECUTIONS, EXECUTION, ExecutionInput, ExecutionState, StepState
 
 
@@ -139,6 +138,9 @@ class ControlMachine(OverrideMachine):
             execution.done = []
             execution.last_step = ""
             self._stop_execution(execution, ExecutionInput.CANCEL, failure, now, is_emergency=True)
+            for step in tuple(execution.steps.values()):
+                if step.undoing:  # what is undone last may be inside of what has ended long ago
+                    self._stop(execution, step, now, is_emergency=True)
 
     def _on_drain_requested(self, _event: DrainRequested, _now: int) -> None:
         if self.intake is Intake.OPEN:
@@ -165,14 +167,11 @@ class ControlMachine(OverrideMachine):
 
     def _start_again(self, execution: ExecutionFacts, step: StepFacts, now: int) -> None:
         attempt = step.attempts[-1]
-        try:
-            parameters = self._resolve(execution, step)
-        except UnknownVariable as error:
-            failure = Failure("UnknownVariable", str(error), retryable=False)
-            self._deadlines.disarm(step)
-            self._attempt_failed(execution, step, failure, now)
-            return
+        parameters = attempt.parameters
+        assert parameters is not None, "an attempt that runs was started with parameters"
         self._deadlines.disarm(step)
         at_ns = now + self._timeout_ns_of(step)
         self._deadlines.arm(at_ns, DeadlineKind.ATTEMPT_TIMEOUT, execution, step, attempt.number)
+        if step.until_ns >= 0:
+            self._time_fetch(execution, step, now, now)
         self._commands.append(self._command_of(execution, step, attempt.number, parameters))

@@ -29,6 +29,7 @@ class AttemptFacts:
     outcome: AttemptState = AttemptState.PENDING
     failure: Failure | None = None
     is_rollback: bool = False  # undoes the step
+    parameters: Mapping[str, Any] | None = None  # while it runs: what it was started with
     held: Sequence[
         tuple[Cause, int, int]
     ] = ()  # of its waiting, what was for neither lock nor slot; -1: still

@@ -42,6 +42,11 @@ _ARMED: Final = (StepState.BACKING_OFF, StepState.WAITING)
 _WAITING_TO_START: Final = (StepState.LOCKING, StepState.JOINED, StepState.RATED, StepState.QUEUED)
 
 
+def _has_acted(step: StepFacts) -> bool:
+    """Tell whether an attempt of a step has started: that of a twin that it joined is none of its own."""
+    return any(attempt.started_ns >= 0 for attempt in step.attempts)
+
+
 class FailureMachine(StepMachine):
     """Failures, and the stopping of steps, containers and executions."""
 
@@ -63,7 +68,7 @@ class FailureMachine(StepMachine):
             self._undo_ended(execution, step, failure, now)
             return
         step.failure = failure
-        if step.plan.rollback is not None and step.attempts and step.attempts[-1].started_ns >= 0:
+        if step.plan.rollback is not None and _has_acted(step):
             self._begin_undo(execution, step, now)
             return
         self._end_failed(execution, step, StepInput.FAIL, now)
@@ -282,7 +287,7 @@ class FailureMachine(StepMachine):
         if not was_pending or step.ready_ns >= 0:
             step.ended_ns = now
         self._release_locks(step)
-        if put is _CANCEL and step.plan.rollback is not None and step.started_ns >= 0:
+        if put is _CANCEL and step.plan.rollback is not None and _has_acted(step):
             execution.done.append(step)
         self._follow(execution, step, now)
 

@@ -311,6 +311,8 @@ class WorkflowEngine(ControlMachine):
             self._commands.append(CancelAttempt(execution.execution_id, step.id, number, is_final=True))
             self._after_cancel(execution, step, now)
         elif kind is DeadlineKind.OPEN_END:
+            if step.then is not None:  # it is being stopped for another reason, and that one counts
+                return
             message = f"not ended after {_seconds(now - step.started_ns)}"
             self._fail_container(execution, step, Failure("SubflowTimeout", message, retryable=False), now)
         else:

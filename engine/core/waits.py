@@ -126,7 +126,7 @@ class WaitMachine(ContainerMachine):
         return max(0, min(timeout_ns, step.until_ns - self._now))
 
     def _retry_or_fail(self, execution: ExecutionFacts, step: StepFacts, failure: Failure, now: int) -> None:
-        if 0 <= step.until_ns <= now and not step.undoing:
+        if 0 <= step.until_ns <= now and not step.undoing and execution.state is not _PAUSED:
             condition = step.plan.definition.condition
             self._give_up(execution, step, "ConditionTimeout", f"{condition!r} did not hold", now)
             return
@@ -166,6 +166,17 @@ class WaitMachine(ContainerMachine):
             if kind is not None and step.due_ns >= 0:
                 execution.clocks.append(_clock(step, kind, step.due_ns, now))
                 self._deadlines.disarm(step)
+            elif step.until_ns >= 0 and step.state is StepState.RUNNING:
+                self._time_fetch(execution, step, step.attempts[-1].started_ns, now)
+
+    def _time_fetch(self, execution: ExecutionFacts, step: StepFacts, since_ns: int, now: int) -> None:
+        """Arm the timeout of a wait's attempt anew: the end of the wait does not cut it in a pause."""
+        at_ns = since_ns + super()._timeout_ns_of(step)
+        if execution.state is not _PAUSED:
+            at_ns = min(at_ns, step.until_ns)
+        self._deadlines.disarm(step)
+        kind = DeadlineKind.ATTEMPT_TIMEOUT
+        self._deadlines.arm(max(now, at_ns), kind, execution, step, len(step.attempts))
 
     def _start_clocks(self, execution: ExecutionFacts, paused_ns: int, now: int) -> None:
         """Let them go on after a pause."""
@@ -173,6 +184,8 @@ class WaitMachine(ContainerMachine):
         for step in execution.steps.values():
             if step.until_ns >= 0 and step.state not in ENDED_STEPS:
                 step.until_ns += paused_ns
+                if step.state is StepState.RUNNING:
+                    self._time_fetch(execution, step, step.attempts[-1].started_ns, now)
         for clock in clocks:
             at_ns = max(now, clock.at_ns) if clock.at_ns >= 0 else now + clock.left_ns
             self._deadlines.arm(at_ns, DeadlineKind(clock.kind), execution, clock.step, clock.attempts_count)
