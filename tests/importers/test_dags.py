@@ -132,6 +132,8 @@ def test_a_random_dag_ends_as_argo_says(tasks: list[Task]) -> None:
         # What a failure leaves out inherits it, though another task took care of that failure.
         ([("A", "bad", ""), ("B", "ok", "A"), ("D", "ok", "A.Failed")], "failed"),
         ([("A", "bad", ""), ("D", "ok", "A.Failed")], "completed"),
+        # A target that its own condition keeps from running inherits the failure, too.
+        ([("A", "bad", ""), ("D", "ok", "A.Failed"), ("E", "off", "A.Failed")], "failed"),
         # A task that waits for either end of another does not let a third run after a failure.
         ([("A", "bad", ""), ("B", "ok", "A"), ("G", "ok", "A.Succeeded || A.Failed")], "failed"),
         # Omitted is not Skipped: what needs an omitted task is omitted.
@@ -143,7 +145,8 @@ def test_a_dag_that_was_got_wrong_once(rows: list[tuple[str, str, str]], state: 
     tasks: list[Task] = [
         {
             "name": names[name],
-            "template": template,
+            "template": "ok" if template == "off" else template,
+            **({"when": "false"} if template == "off" else {}),
             **({"depends": re.sub(r"\b[A-Z]\b", lambda found: names[found[0]], text)} if text else {}),
         }
         for name, template, text in rows

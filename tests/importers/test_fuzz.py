@@ -122,7 +122,7 @@ def test_an_importer_never_breaks_down(data: st.DataObject, tmp_path: Path) -> N
         for key in where[:-1]:
             holder = holder[key]
         if data.draw(st.booleans()):
-            holder[where[-1]] = data.draw(ODD)
+            holder[where[-1]] = copy.deepcopy(data.draw(ODD))  # it may be changed in its turn
         elif isinstance(holder, dict):
             del holder[where[-1]]
         if not changed or not places(changed):

@@ -45,8 +45,8 @@ class Dag:
         )
 
     def _is_rescue(self, name: str, found: Depends) -> bool:
-        """Tell whether a task ends the dag after one failure, which nothing else depends on."""
-        if len(found.failed) != 1 or self.after(name):
+        """Tell whether a task surely ends the dag after one failure, which nothing else depends on."""
+        if len(found.failed) != 1 or self.after(name) or name in self.whens:
             return False
         others = (self.depends[one] for one in self.after(found.failed[0]))
         return all(one is not None and one.failed == found.failed for one in others)
