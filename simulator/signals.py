@@ -1,10 +1,12 @@
 """Signals that a scenario sends to every execution: people who approve, systems that call back."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from engine.core.commands import Command
+from engine.core.errors import ProtocolError
 from engine.core.events import Event, ExecutionSubmitted, SignalReceived
 from engine.core.facts import ExecutionFacts
 from engine.core.host import Host
@@ -53,7 +55,8 @@ class Signals:
 
     def _arrived(self, sender: "_Sender", execution_id: str, _entry: Any) -> None:
         if execution_id in self._open:
-            self._host.feed(SignalReceived(execution_id, sender.spec.name, dict(sender.spec.payload)))
+            with suppress(ProtocolError):  # too many are kept already: whoever sent it has been told
+                self._host.feed(SignalReceived(execution_id, sender.spec.name, dict(sender.spec.payload)))
 
     def _ended(self, facts: ExecutionFacts) -> None:
         self._open.pop(facts.execution_id, None)

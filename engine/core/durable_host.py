@@ -25,8 +25,10 @@ from engine.core.events import (
     DeadlineReached,
     EngineRecovered,
     Event,
+    ExecutionSubmitted,
     Failure,
     Remembered,
+    SignalReceived,
 )
 from engine.core.facts import ExecutionFacts
 from engine.core.host import OUTCOMES, Host
@@ -97,8 +99,23 @@ class DurableHost(Host):
         """Tell the engine of `event`, durably; raises `StoreError` if that failed, or had before."""
         if self.stopped is not None:
             raise self.stopped
+        self._check_size(event)
         self._journal.check(self._clock(), event)
         super().feed(event)
+
+    def renew(self) -> None:
+        """Keep the lease, which lapses while nothing is written; a world calls this every third of its life.
+
+        Raises `StoreError`, and stops the host: another process may run the same attempts by then.
+        """
+        if self.stopped is not None:
+            raise self.stopped
+        try:
+            self._journal.renew()
+        except StoreError as error:
+            self.stopped = error
+            self._abandon()
+            raise
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -218,6 +235,18 @@ class DurableHost(Host):
         self.attempts.clear()
         for queue in (self._answers, self._events, self._resumed, self._held, self._remembering):
             queue.clear()
+
+    def _check_size(self, event: Event) -> None:
+        """Refuse what is sent along with an event where it is too large to be kept."""
+        given: Mapping[str, Any] = {}
+        if isinstance(event, SignalReceived):
+            given = event.payload
+        elif isinstance(event, ExecutionSubmitted):
+            given = event.variables
+        bytes_max = self.engine.limits.output_bytes_max
+        if given and exceeds(given, bytes_max):
+            message = f"what comes with {type(event).__name__} takes more than {bytes_max} bytes as JSON"
+            raise HistoryError(message)
 
     # -- attempts
 

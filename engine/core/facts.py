@@ -102,6 +102,7 @@ class StepFacts:
     due_ns: int = -1  # its armed deadline
     due_order: int = 0  # which of those that were armed that is
     until_ns: int = -1  # of a wait: when it is given up
+    awaits: str = ""  # of a wait for a signal: its name, while it waits
     then: StepInput | None = None  # what follows once its attempt, or everything inside it, has stopped
     undoing: bool = False  # its attempts undo it
     loop: LoopFacts | None = None

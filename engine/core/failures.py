@@ -296,9 +296,12 @@ class FailureMachine(StepMachine):
         self._deadlines.disarm(step)
         if execution.clocks:
             execution.clocks = [clock for clock in execution.clocks if clock.step is not step]
-        for waiters in execution.waiting.values():
-            if step in waiters:
-                waiters[:] = [waiter for waiter in waiters if waiter is not step]
+        if step.awaits:
+            waiters = execution.waiting[step.awaits]
+            del waiters[next(place for place, waiter in enumerate(waiters) if waiter is step)]
+            if not waiters:
+                del execution.waiting[step.awaits]
+            step.awaits = ""
 
     # -- attempts that run
 

@@ -40,6 +40,10 @@ class Journal(Protocol):
         """
         ...
 
+    def renew(self) -> None:
+        """Keep the right to write, though there is nothing to be written; raises `StoreError`."""
+        ...
+
     def settle(self, engine: WorkflowEngine) -> None:
         """Note that all that was committed has been acted upon: the engine's state may be saved."""
         ...
@@ -115,6 +119,10 @@ class StoreJournal:
         self.store.append(self.lease, self.position, self._entries, summaries)
         self.position += len(self._entries)
         self._entries = []
+
+    def renew(self) -> None:
+        """Put the end of the lease off."""
+        self.store.renew(self.lease)
 
     def settle(self, engine: WorkflowEngine) -> None:
         """Save a snapshot if one is due."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from engine.core.containers import ContainerMachine
 from engine.core.deadlines import DeadlineKind
 from engine.core.definition import RetryPolicy, StepKind
+from engine.core.errors import ProtocolError
 from engine.core.events import Failure, SignalReceived
 from engine.core.facts import NOTHING, Clock, ExecutionFacts, StepFacts
 from engine.core.instants import InvalidInstant, parse_instant
@@ -18,7 +19,7 @@ from engine.core.parameters import UnknownVariable, compile_value
 from engine.core.routing import names_of
 from engine.core.states import ENDED_STEPS, ExecutionState, StepInput, StepState
 
-SIGNALS_KEPT_MAX: Final = 1_000  # of an execution; what comes after them is dropped
+SIGNALS_KEPT_MAX: Final = 1_000  # of an execution; what comes after them is refused, as its sender must know
 POLLS_MAX: Final = 10_000
 
 _WAIT_END: Final = DeadlineKind.WAIT_END
@@ -79,18 +80,25 @@ class WaitMachine(ContainerMachine):
             return
         step.state = move(step, StepInput.WAIT)
         execution.waiting.setdefault(name, []).append(step)
+        step.awaits = name
         if step.until_ns >= 0:
             self._arm(execution, step, _WAIT_END, step.until_ns, now)
 
     def _take_signal(self, execution: ExecutionFacts, event: SignalReceived, now: int) -> None:
         waiters = execution.waiting.get(event.name)
         if waiters and execution.state is not _PAUSED:
-            step = waiters.pop(0)
+            step = waiters[0]
             self._stop_clock(execution, step)
             self._finish(execution, step, event.payload, now)
-        elif execution.signals_count < SIGNALS_KEPT_MAX:
-            execution.signals.setdefault(event.name, []).append(event.payload)
-            execution.signals_count += 1
+            return
+        if execution.signals_count >= SIGNALS_KEPT_MAX:
+            message = (
+                f"execution {execution.execution_id!r} keeps {SIGNALS_KEPT_MAX} signals that nothing has "
+                f"waited for yet: {event.name!r} is not taken; send it again when some have been"
+            )
+            raise ProtocolError(message)
+        execution.signals.setdefault(event.name, []).append(event.payload)
+        execution.signals_count += 1
 
     def _deliver_signals(self, execution: ExecutionFacts, now: int) -> None:
         """Give what came in a pause to those who waited."""
@@ -98,7 +106,7 @@ class WaitMachine(ContainerMachine):
             kept = execution.signals.get(name)
             while waiters and kept and execution.then is None:
                 execution.signals_count -= 1
-                step = waiters.pop(0)
+                step = waiters[0]
                 self._stop_clock(execution, step)
                 self._finish(execution, step, kept.pop(0), now)
 

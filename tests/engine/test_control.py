@@ -61,8 +61,10 @@ def test_no_more_signals_are_kept_than_the_limit(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("engine.core.waits.SIGNALS_KEPT_MAX", 2)
     rig = Rig(act("a"), *(wait(f"w{n}", "a", signal="go") for n in range(3)))
     rig.submit()
-    for number in range(3):
+    for number in range(2):
         signal(rig, "go", n=number)
+    with pytest.raises(ProtocolError, match="'go' is not taken"):
+        signal(rig, "go", n=2)
     rig.succeed("a")
     assert [rig.states()[f"w{n}"] for n in range(3)] == ["completed", "completed", "waiting"]
 

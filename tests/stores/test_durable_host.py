@@ -17,7 +17,13 @@ from engine.core.errors import (
     StoreError,
     StoreFull,
 )
-from engine.core.events import ConditionEvaluated, Event, ExecutionSubmitted, WorkflowRegistered
+from engine.core.events import (
+    ConditionEvaluated,
+    Event,
+    ExecutionSubmitted,
+    SignalReceived,
+    WorkflowRegistered,
+)
 from engine.core.limits import Limits
 from engine.core.recovery import recover
 from engine.core.store import Entry, ExecutionSummary, Lease
@@ -206,7 +212,30 @@ def test_a_mistake_in_an_action_fails_its_step_and_nothing_else() -> None:
     assert bench.host.stopped is None
 
 
+def test_what_comes_along_and_is_too_large_is_refused() -> None:
+    bench = Bench(step("a", "deed"), limits=Limits(output_bytes_max=1_000))
+    with pytest.raises(HistoryError, match="more than 1000 bytes"):
+        bench.submit("x", text="x" * 1_000)
+    bench.submit("x")
+    with pytest.raises(HistoryError, match="SignalReceived takes more than"):
+        bench.host.feed(SignalReceived("x", "go", {"text": "x" * 1_000}))
+
+
 # -- a store that fails
+
+
+def test_a_host_that_finds_its_lease_lost_lets_go_of_its_attempts() -> None:
+    bench = Bench(step("a", "broken"), actions=[spec("broken", _breaks)])
+    bench.submit("x")
+    bench.host.renew()
+    assert bench.host.attempts
+    bench.store.acquire(ENGINE, bench.world.lease.holder, HOUR_NS)
+    with pytest.raises(LeaseLost):
+        bench.host.renew()
+    assert not bench.host.attempts
+    with pytest.raises(LeaseLost):
+        bench.host.renew()
+
 
 FAILURES = [StoreFull("the disk is full"), LeaseLost("somebody else has it")]
 
