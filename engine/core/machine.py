@@ -198,7 +198,9 @@ class WorkflowEngine(ControlMachine):
         known = self._plans.get(workflow.name)
         if known is not None:
             if known.workflow != workflow:
-                message = f"workflow {workflow.name!r} is registered already, and differs"
+                message = (
+                    f"workflow {workflow.name!r} is registered already, and differs: give it another name"
+                )
                 raise ProtocolError(message)
             return
         plan = plans.build(

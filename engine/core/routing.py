@@ -57,8 +57,9 @@ def _took(decider: StepFacts, number: int) -> bool:
     plan = decider.plan
     if decider.state in _FAILED:
         return number in plan.on_failure
-    if decider.overridden:
-        return number in plan.on_success or any(number in branch for branch in plan.branches)
+    if decider.overridden:  # nobody has decided: its default branch, if it has one
+        has_default = bool(plan.branches) and not plan.expressions[-1]
+        return number in plan.on_success or (has_default and number in plan.branches[-1])
     if decider.state is not _COMPLETED:
         return False
     branch = decider.outputs["branch"] if plan.branches else -1

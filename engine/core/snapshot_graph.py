@@ -182,5 +182,11 @@ def at_path(engine: WorkflowEngine | None, path: Path) -> Any:
     """Return what an engine has at a path; raises KeyError or AttributeError."""
     value: Any = engine
     for name in path:
-        value = value[name] if isinstance(value, dict) else getattr(value, name)
+        if isinstance(value, dict):
+            value = value[name]
+            continue
+        if name.startswith("__"):  # no state of an engine, and a way to everything else
+            message = f"a snapshot names {name!r}, which is no part of an engine"
+            raise HistoryError(message)
+        value = getattr(value, name)
     return value

@@ -115,7 +115,11 @@ class Reader:
             target.clear()
             target.extend(map(self.value, written))
         else:
+            known = names_of(target)
             for name, value in written[0].items():
+                if name not in known:
+                    message = f"a snapshot's {type(target).__name__} has a field {name!r} that it cannot have"
+                    raise HistoryError(message)
                 setattr(target, name, self.value(value))
 
     def _merge(self, target: dict[Any, Any], gone: Sequence[Any], written: Sequence[Any]) -> None:

@@ -1,6 +1,8 @@
 """What comes while something else is under way: crashes, stops and pauses at awkward instants."""
 
-from engine.core.definition import RetryPolicy, Rollback, Step, StepKind, Workflow
+import pytest
+
+from engine.core.definition import Branch, RetryPolicy, Rollback, Step, StepKind, Workflow
 from engine.core.events import (
     CancelRequested,
     EmergencyStopRequested,
@@ -98,3 +100,18 @@ def test_a_wait_is_not_given_up_in_a_pause() -> None:
     rig.sleep()
     rig.succeed("w")
     assert rig.execution().state == "completed"
+
+
+@pytest.mark.parametrize(("has_default", "state"), [(True, "running"), (False, "skipped")])
+def test_a_decision_that_is_skipped_takes_no_branch_that_somebody_would_have_to_choose(
+    has_default: bool,  # noqa: FBT001
+    state: str,
+) -> None:
+    last = Branch(("down",), "" if has_default else "false")
+    choose = Step("choose", StepKind.DECISION, ("first",), branches=(Branch(("up",), "true"), last))
+    rig = Rig(act("first"), choose, act("up"), act("down"), act("after", "choose"))
+    rig.submit()
+    rig.tell(StepOverridden("x", "choose", "skip", "somebody knows better"))
+    rig.succeed("first")
+    states = rig.states()
+    assert (states["up"], states["down"], states["after"]) == ("skipped", state, "running")

@@ -128,6 +128,13 @@ def test_what_definitions_share_in_one_process_need_not_be_shared_in_the_next() 
         ({"objects": [["@", [], {"_now": ["?", 1]}]]}, r"holds '\?'"),
         ({"objects": [["@", [], {"_now": ["r", 7]}]]}, "not a snapshot"),
         ({"objects": [["o", "Nobody"]]}, "0 classes of that name"),
+        ({"objects": [["@", ["__class__"], {"handle": 1}]]}, "'__class__', which is no part"),
+        (
+            {"objects": [["@", ["handle", "__globals__"], None, "plans", 1]]},
+            "'__globals__', which is no part",
+        ),
+        ({"objects": [["@", [], {"_now": ["a", "__init__"]}]]}, "'__init__', which is no part"),
+        ({"objects": [["@", [], {"handle": 1}]]}, "a field 'handle' that it cannot have"),
         ({"classes": {}}, "not a snapshot"),
         ({"workflows": [{"name": "w"}]}, "workflows cannot be"),
     ],
