@@ -198,9 +198,7 @@ class WorkflowEngine(ControlMachine):
         known = self._plans.get(workflow.name)
         if known is not None:
             if known.workflow != workflow:
-                message = (
-                    f"workflow {workflow.name!r} is registered already, and differs: give it another name"
-                )
+                message = f"workflow {workflow.name!r} is registered already, and differs: use another name"
                 raise ProtocolError(message)
             return
         plan = plans.build(

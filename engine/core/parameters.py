@@ -7,7 +7,7 @@ through lists by position.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from engine.core.errors import EngineError
@@ -68,6 +68,20 @@ def refers(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(refers(inner) for inner in value.values())
     return isinstance(value, (list, tuple)) and any(refers(inner) for inner in value)
+
+
+def steps_referred_to(value: Any) -> Iterator[str]:
+    """Yield the ids of the steps that `value` refers to; iterative, as the depth is not trusted."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            paths = (path.split(".") for path in _REFERENCE.findall(part))
+            yield from (path[1] for path in paths if path[0] == "steps" and len(path) > 1)
+        elif isinstance(part, Mapping):
+            waiting.extend(part.values())
+        elif isinstance(part, (list, tuple)):
+            waiting.extend(part)
 
 
 def look_up(variables: Variables, path: tuple[str, ...]) -> Any:

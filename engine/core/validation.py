@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.errors import DefinitionError
+from engine.core.parameters import steps_referred_to
 from engine.core.step_rules import check_count, check_duration, check_step, check_texts, static_locks
 
 if TYPE_CHECKING:  # definition.py calls this module while it builds
@@ -28,14 +29,14 @@ def validate(workflow: "Workflow") -> None:
     check_duration(workflow.timeout_ns, f"{where}: timeout_ns", positive=True)
     _check_policy(workflow, where)
     defaults = _defaults(type(workflow.steps[0]))
-    seen: set[str] = set()
+    seen: dict[str, None] = {}
     for level, depth, held in _levels(workflow.steps):
         if depth > NESTING_MAX:
             raise DefinitionError(f"{where}: groups nest deeper than {NESTING_MAX}")
         for step in level:
             if step.id in seen:
                 raise DefinitionError(f"{where}: duplicate step id {step.id!r}")
-            seen.add(step.id)
+            seen[step.id] = None
             if len(seen) > STEPS_MAX:
                 raise DefinitionError(f"{where}: more than {STEPS_MAX} steps")
             place = f"{where}: step {step.id!r}"
@@ -47,6 +48,7 @@ def validate(workflow: "Workflow") -> None:
                 raise DefinitionError(f"{place}: workflow {step.workflow!r} would run inside itself")
         order = dependencies(level)
         _check_needs(level, order, where)
+    _check_references(workflow, seen, where)
 
 
 def dependencies(level: Sequence["Step"]) -> dict[str, tuple[str, ...]]:
@@ -105,6 +107,22 @@ def _check_policy(workflow: "Workflow", where: str) -> None:
     if bool(workflow.failures_max) != (policy == "tolerate"):
         raise DefinitionError(f"{where}: failures_max goes with on_step_failure 'tolerate', and that with it")
     check_texts(workflow.outputs, f"{where}: outputs")
+
+
+def _check_references(workflow: "Workflow", ids: Mapping[str, None], where: str) -> None:
+    """Refuse what refers to steps that the workflow does not have: it would fail when its turn came."""
+    places: list[tuple[str, Any]] = [(f"{where}: outputs", workflow.outputs)]
+    for step in workflow.walk():
+        undoes = step.rollback.parameters if step.rollback is not None else {}
+        given = (step.parameters, step.lock, step.locks, step.items, step.range, step.until, step.signal)
+        places.append((f"{where}: step {step.id!r}", (*given, undoes)))
+    for place, value in places:
+        for name in steps_referred_to(value):
+            if name not in ids:
+                raise DefinitionError(
+                    f"{place}: refers to step {name!r}, which the workflow does not have; it has "
+                    f"{', '.join(list(ids)[:20])}{', ...' if len(ids) > 20 else ''}"
+                )
 
 
 def _check_lock_order(step: "Step", held: str, where: str) -> None:

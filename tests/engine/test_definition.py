@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.definition import Branch, RetryPolicy, Step, StepKind, Workflow
+from engine.core.definition import Branch, RetryPolicy, Rollback, Step, StepKind, Workflow
 from engine.core.errors import DefinitionError
 from engine.core.validation import NESTING_MAX, STEPS_MAX
 from tests.engine.rig import act, group
@@ -125,3 +125,33 @@ def test_walking_gives_groups_before_their_children() -> None:
 def test_back_off_doubles_up_to_its_most(attempt: int, seconds: int) -> None:
     policy = RetryPolicy(100, 1_000_000_000, 2.0, 5_000_000_000)
     assert policy.delay_after_ns(attempt) == seconds * 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Step("b", action="x", parameters={"deep": [{"er": "at ${steps.typo.outputs.n}"}]}),
+        Step("b", action="x", locks=("${steps.typo.outputs.n}",)),
+        Step("b", action="x", rollback=Rollback("y", {"n": "${steps.typo.outputs}"})),
+        Step("b", StepKind.LOOP, items="${steps.typo.outputs.list}", steps=(Step("c", action="x"),)),
+        Step(
+            "b",
+            StepKind.LOOP,
+            items=(1,),
+            steps=(Step("c", action="x", parameters={"n": "${steps.typo.x}"}),),
+        ),
+        Step("b", StepKind.WAIT, until="${steps.typo.outputs.at}"),
+    ],
+)
+def test_a_reference_to_a_step_that_there_is_not_is_refused(step: Step) -> None:
+    with pytest.raises(
+        DefinitionError, match="refers to step 'typo', which the workflow does not have; it has"
+    ):
+        Workflow("w", (Step("a", action="x"), step))
+
+
+def test_the_outputs_of_a_workflow_may_refer_to_its_steps_only() -> None:
+    steps = (Step("a", action="x"),)
+    assert Workflow("w", steps, outputs={"n": "${steps.a.outputs.n}"}).outputs
+    with pytest.raises(DefinitionError, match="outputs: refers to step 'typo'"):
+        Workflow("w", steps, outputs={"n": "${steps.typo.outputs.n}"})
