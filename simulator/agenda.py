@@ -14,23 +14,12 @@ from simpy.core import EmptySchedule
 from simpy.events import NORMAL, URGENT, Event
 
 
-class Entry(Event):
-    """A SimPy event that has been triggered and has one callback; `Agenda.after` makes it.
-
-    What SimPy keeps per event and is the same for all entries is kept per class: they are made by the
-    million.
-    """
-
-    __slots__ = ()
-    _ok = True
-    _value = None
-
-
 class Agenda(simpy.Environment):
     """A SimPy environment in integer nanoseconds, with "call this then" as its common case.
 
-    `now` is the present instant in ns. SimPy's own loop costs more than the entries that it runs, so the
-    loop is written out here; what it does to events, SimPy's own included, is the same.
+    `now` is the present instant in ns. SimPy's own loop and events cost more than the entries that it runs:
+    so the loop is written out here, and what is called then stands in SimPy's queue by itself, without an
+    event around it, as (instant, priority, number, None, callback).
     """
 
     now: int = 0
@@ -39,17 +28,16 @@ class Agenda(simpy.Environment):
         """Start at time 0."""
         super().__init__(0)
         self._eid = count()
+        self._entries: list[tuple[Any, ...]] = self._queue  # those of SimPy too
         self.entries_count = 0
 
     def after(self, delay_ns: int, callback: Callable[[Any], None]) -> None:
-        """Call `callback` with its entry when `delay_ns` have passed, after everything already due then."""
+        """Call `callback` with None when `delay_ns` have passed, after everything already due then."""
         if delay_ns < 0:
             message = f"an entry {-delay_ns} ns in the past"
             raise ValueError(message)
         self.entries_count = number = next(self._eid)
-        entry = Entry.__new__(Entry)  # a constructor in Python would cost as much as all the rest
-        entry.callbacks = [callback]
-        heappush(self._queue, (self.now + delay_ns, NORMAL, number, entry))
+        heappush(self._entries, (self.now + delay_ns, NORMAL, number, None, callback))
 
     def run(self, until: Event | float | None = None) -> Any:
         """Run up to an instant, until an event has happened, or until nothing is left.
@@ -57,7 +45,7 @@ class Agenda(simpy.Environment):
         Returns the event's value.
         """
         if until is None:
-            while self._queue:
+            while self._entries:
                 self.step()
             return None
         if not isinstance(until, Event):
@@ -70,21 +58,31 @@ class Agenda(simpy.Environment):
 
     def step(self) -> None:
         """Run the next entry, or raise `EmptySchedule`."""
-        if not self._queue:
+        if not self._entries:
             raise EmptySchedule
-        self._run_until(self._queue[0][3])
+        self._run_entry(heappop(self._entries))
 
     def _run_until(self, until: Event) -> None:
-        queue = self._queue
+        entries = self._entries
         while until.callbacks is not None:  # SimPy takes them away from an event that has happened
-            if not queue:
+            if not entries:
                 message = f"nothing is left to do, and {until} has not happened"
                 raise EmptySchedule(message)
-            at, _, _, event = heappop(queue)
-            self._now = self.now = at  # type: ignore[assignment] # starts at an int, and only ints are added
-            callbacks: list[Callable[[Any], None]] = event.callbacks
-            event.callbacks = None  # type: ignore[assignment] # as SimPy does
-            for callback in callbacks:
-                callback(event)
-            if not event._ok and not event.defused:  # noqa: SLF001 - a failure that nobody took
-                raise event._value  # noqa: SLF001
+            entry = heappop(entries)
+            if entry[3] is None:  # as below, without the call
+                self._now = self.now = entry[0]
+                entry[4](None)
+            else:
+                self._run_entry(entry)
+
+    def _run_entry(self, entry: tuple[Any, ...]) -> None:
+        self._now = self.now = entry[0]
+        event = entry[3]
+        if event is None:
+            entry[4](None)
+            return
+        callbacks, event.callbacks = event.callbacks, None  # as SimPy does
+        for callback in callbacks:
+            callback(event)
+        if not event._ok and not event.defused:  # noqa: SLF001 - a failure that nobody took
+            raise event._value  # noqa: SLF001

@@ -67,9 +67,10 @@ class GroupCommit:
             self._free_at = batch[1]
             self.busy_ns += service
         batch[2] += 1
-        self.wait_ns += batch[0] - now
-        waiting = sum(one[2] for one in batches if one[0] > now)
-        self.queue_length_max = max(self.queue_length_max, waiting)
+        if batch[0] > now:
+            self.wait_ns += batch[0] - now
+            waiting = sum(one[2] for one in batches if one[0] > now)
+            self.queue_length_max = max(self.queue_length_max, waiting)
         return batch[1]
 
     def busy_until(self, at_ns: int) -> int:
@@ -115,11 +116,9 @@ class EngineStations:
         is_outcome = isinstance(event, (AttemptSucceeded, AttemptFailed))
         decided = now if is_outcome else self.decide(now)
         committed = decided if self.store is None else self.store.reserve(decided)
-        gate = tuple(
-            (cause, end)
-            for cause, end in ((Cause.ENGINE_DECISION, decided), (Cause.STORE_COMMIT, committed))
-            if end > now
-        )
+        gate: Gate = ((Cause.ENGINE_DECISION, decided),) if decided > now else OPEN
+        if committed > now:
+            gate = (*gate, (Cause.STORE_COMMIT, committed))
         if isinstance(event, Remembered):  # what is remembered is durable before the next effect
             self._gates[event.execution_id, event.step_id, event.attempt] = gate
         for command in commands:

@@ -5,7 +5,7 @@ its object belongs to.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from engine.core.causes import Cause
@@ -209,10 +209,12 @@ def _concerns(effect: WaitUntil[Any]) -> list[int]:
     """Return, for each selection of a wait, the changes of its objects after which to ask."""
     if not effect.reads:
         return [_EVERYTHING] * len(effect.selections)
-    return [
-        NEW + GONE + sum(changes for read, changes in _CHANGES.items() if read in reads)
-        for reads in effect.reads
-    ]
+    return [_concern(reads) for reads in effect.reads]
+
+
+@cache
+def _concern(reads: Reads) -> int:
+    return NEW + GONE + sum(changes for read, changes in _CHANGES.items() if read in reads)
 
 
 def _both(one: _Waits, other: _Waits) -> _Waits:

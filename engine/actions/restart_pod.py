@@ -14,6 +14,7 @@ from engine.core.errors import ActionError, Conflict, NotFound, TargetMissing, T
 EVICTION_RETRY_NS = 5 * SECOND_NS  # kubectl drain's
 CHOICES_MAX = 20
 _VICTIM = "victim"
+_WHOLE = (Reads.SPEC, Reads.READINESS | Reads.LIFE)  # what of the Deployment, and what of its pods
 Victim = Mapping[str, Any]
 """What is remembered of the chosen pod: namespace, pod, uid, deployment, labels."""
 
@@ -125,7 +126,7 @@ async def _until_whole(victim: Victim) -> None:
         (by_name(namespace, name), pods_with(namespace, dict(victim["labels"]))),
         whole,
         f"Pod {namespace}/{victim['pod']} to be gone and Deployment {name} to have all its pods ready",
-        reads=(Reads.SPEC, Reads.READINESS | Reads.LIFE),
+        reads=_WHOLE,
     )
     if outcome == "deleted":
         raise TargetMissing(f"Deployment {namespace}/{name} was deleted while its pod was being restarted")

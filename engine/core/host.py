@@ -93,16 +93,19 @@ class Host(AttemptRunner):
         """Work off answers of conditions, then events, then attempts that can go on, until none is left."""
         self._is_busy = True
         answers, events, resumed = self._answers, self._events, self._resumed
+        has_told = False
         try:
             while True:
                 if answers:
                     answer = answers.popleft()
                     if self.engine.awaits_condition(answer.execution_id, answer.step_id):
                         self._handle(answer)
+                        has_told = True
                 elif events:
                     event = events.popleft()
                     if not isinstance(event, OUTCOMES) or self._ends(event):
                         self._handle(event)
+                        has_told = True
                 elif resumed:
                     attempt, value, error = resumed.popleft()
                     if not attempt.is_over:  # else it was cancelled in this very instant
@@ -111,7 +114,8 @@ class Host(AttemptRunner):
                     break
         finally:
             self._is_busy = False
-        self._announce_deadline()
+        if has_told:  # else no deadline can have changed
+            self._announce_deadline()
 
     def _announce_deadline(self) -> None:
         at_ns = self.engine.next_deadline()

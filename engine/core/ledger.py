@@ -154,8 +154,9 @@ class Ledger:
     def _charge_attempt(self, charged: Causes, step: StepFacts, attempt: AttemptFacts) -> int:
         """Charge one attempt, and return its end."""
         end_ns = attempt.ended_ns if attempt.outcome in ENDED_ATTEMPTS else self.until_ns
-        for cause, start_ns, stop_ns in waits(attempt, end_ns):
-            self._charge_wait(charged, cause, start_ns, stop_ns)
+        if attempt.started_ns != attempt.runnable_ns:  # else it has waited for nothing
+            for cause, start_ns, stop_ns in waits(attempt, end_ns):
+                self._charge_wait(charged, cause, start_ns, stop_ns)
         if attempt.started_ns >= 0:
             spans = self.spans.get((step.id, attempt.number), ())
             for cause, start_ns, stop_ns in contiguous(spans, attempt.started_ns, end_ns, step.id):
@@ -176,6 +177,8 @@ class Ledger:
 
     def _charge_wait(self, charged: Causes, cause: Cause, start_ns: int, end_ns: int) -> None:
         """Charge a wait; what of it lies in a pause is charged to that."""
+        if start_ns == end_ns:
+            return
         paused_ns = 0
         for from_ns, to_ns in self.execution.pauses:
             until_ns = to_ns if to_ns >= 0 else self.until_ns

@@ -88,7 +88,7 @@ def look_up(variables: Variables, path: tuple[str, ...]) -> Any:
     """Return the value at `path`; raises `UnknownVariable` naming the part that is missing."""
     value: Any = variables
     for position, part in enumerate(path):
-        if isinstance(value, Mapping):
+        if type(value) is dict or isinstance(value, Mapping):  # the former is the rule, and asked faster
             if part not in value:
                 raise _unknown(path, position, list(value))
             value = value[part]

@@ -1,4 +1,4 @@
-"""SimPy as it comes, behind the agenda's `after`, and the agenda under SimPy's own loop."""
+"""SimPy as it comes, behind the agenda's `after`, and the agenda stepped by SimPy's own `run`."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,6 @@ class PlainSimPy(simpy.Environment):
 
 
 class SteppedAgenda(Agenda):
-    """The agenda with its own entries, run by `simpy.Environment.run` and `.step`."""
+    """The agenda with its own entries, one step at a time under `simpy.Environment.run`."""
 
-    now = simpy.Environment.now  # type: ignore[assignment] # SimPy's loop moves SimPy's clock
     run = simpy.Environment.run
-    step = simpy.Environment.step

@@ -27,7 +27,7 @@ def test_both_agendas_give_the_same_bytes(*, tying: bool) -> None:
 def test_simpys_own_loop_gives_them_too(
     make: Callable[[], PlainSimPy | Agenda], until: int | None, *, tying: bool
 ) -> None:
-    """`simpy.Environment.run` and `step` as they come, to the end or until an event that has been made."""
+    """`simpy.Environment.run` as it comes, to the end or until an event that has been made."""
     for seed in SEEDS[::5]:
         agenda = make()
         event = None if until is None else agenda.timeout(until)
