@@ -36,10 +36,10 @@ types: setup
 	$(BIN)/mypy
 
 tests: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 slow: setup
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n auto -m slow
 
 exhaustive: setup
 	$(BIN)/pytest -m exhaustive -s
