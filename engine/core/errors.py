@@ -5,7 +5,7 @@
     |-- ProtocolError          the caller of the engine: a programmer error, it should crash
     |-- HistoryError           the stored history: cut or altered; recover from the last good one
     |-- ConditionError         the author of an expression: mend the expression
-    |-- StoreError             the durable store: nothing that was not committed has acted; see docs/durability.md
+    |-- StoreError             the durable store: nothing uncommitted has acted; see docs/durability.md
     |   |-- LeaseHeld             another process runs this engine: wait for it, or stop it
     |   |-- LeaseLost             another process has taken over: stop, it goes on from what is stored
     |   |-- NotTheEnd             what was to be appended does not follow what is stored: recover again
