@@ -15,7 +15,7 @@ from simulator.attribution import Link
 from simulator.cluster.demands import Demands
 from simulator.cluster.objects import has_ended, key_of
 from simulator.cluster.placement import NodeFree
-from simulator.cluster.resize import held
+from simulator.cluster.podstatus import held
 from simulator.cluster.store import Key
 from simulator.cluster.watch import Watch
 

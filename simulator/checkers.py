@@ -20,7 +20,7 @@ from simulator.attribution import Link
 from simulator.cluster.demands import Demands
 from simulator.cluster.objects import condition_of, has_ended, key_of, matches
 from simulator.cluster.placement import Demand, NodeFree
-from simulator.cluster.resize import held
+from simulator.cluster.podstatus import held
 from simulator.cluster.store import Key, Store
 from simulator.given import Reach
 

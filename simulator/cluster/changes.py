@@ -4,7 +4,7 @@ Most writes are of a status that says nothing new to most followers: a follower 
 (`Watch.subscribe`) and is not called for the rest.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from engine.core.effects import Resource
 from simulator.cluster.objects import has_ended, is_ready
@@ -17,6 +17,7 @@ READY: Final = 16  # its Ready condition has become true, or no longer is
 ENDED: Final = 32  # its phase has become a final one
 OWNED: Final = 64  # its labels or its owners
 STARTED: Final = 128  # it has become Running
+GRANTED: Final = 256  # its kubelet has told other resources of its containers
 
 
 def changes_of(kind: str, before: Resource | None, after: Resource | None) -> int:
@@ -42,6 +43,8 @@ def changes_of(kind: str, before: Resource | None, after: Resource | None) -> in
             changes += ENDED
         elif _runs(after) and not _runs(before):
             changes += STARTED
+        if _granted(before) != _granted(after):
+            changes += GRANTED
     return changes
 
 
@@ -52,6 +55,11 @@ def controller_kind(resource: Resource) -> str:
             kind: str = owner["kind"]
             return kind
     return ""
+
+
+def _granted(pod: Resource) -> list[Any]:
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    return [one["resources"] for one in statuses if "resources" in one]
 
 
 def _runs(pod: Resource) -> bool:

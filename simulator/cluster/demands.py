@@ -5,6 +5,7 @@ from typing import Any
 
 from engine.core.effects import Resource
 from simulator.cluster.placement import Demand, pinned_to
+from simulator.cluster.podstatus import held
 
 
 class Demands:
@@ -30,3 +31,21 @@ class Demands:
         if "affinity" in spec and demand.node != (node := pinned_to(spec)):
             return replace(demand, node=node)
         return demand
+
+    def reserved(self, pod: Resource) -> Demand:
+        """Return what a node must keep for the pod.
+
+        In each resource it is the most of what the pod asks for and what its kubelet has granted, as the
+        scheduler reckons a pod that is being resized (KEP-1287).
+        """
+        demand, spec = self.of(pod), held(pod)
+        if spec is pod["spec"]:
+            return demand
+        granted = Demand.of(spec)
+        return replace(
+            demand,
+            cpu_m=max(demand.cpu_m, granted.cpu_m),
+            memory_b=max(demand.memory_b, granted.memory_b),
+            scored_cpu_m=max(demand.scored_cpu_m, granted.scored_cpu_m),
+            scored_memory_b=max(demand.scored_memory_b, granted.scored_memory_b),
+        )

@@ -88,3 +88,22 @@ def ended_status(
             for container in pod["spec"]["containers"]
         ],
     }
+
+
+def held(pod: Resource) -> Resource:
+    """Return the pod's spec with the resources that its kubelet has granted, where it has told any."""
+    told = {
+        one["name"]: one["resources"]
+        for one in (pod.get("status") or {}).get("containerStatuses") or ()
+        if "resources" in one
+    }
+    spec: Resource = pod["spec"]
+    if all(
+        told.get(one["name"], one.get("resources", {})) == one.get("resources", {})
+        for one in spec["containers"]
+    ):
+        return spec
+    containers = [
+        {**one, "resources": told[one["name"]]} if one["name"] in told else one for one in spec["containers"]
+    ]
+    return {**spec, "containers": containers}

@@ -17,6 +17,7 @@ from simulator.cluster.changes import ENDED, GONE, SPEC
 from simulator.cluster.kubelet import Kubelet
 from simulator.cluster.objects import has_ended, is_active, key_of
 from simulator.cluster.placement import Demand, NodeFree
+from simulator.cluster.podstatus import held
 from simulator.cluster.quota import Quotas
 from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
@@ -85,25 +86,6 @@ def quality_of(pod: Resource) -> str:
     if not any(request or limit for request, limit in amounts):
         return "BestEffort"
     return "Guaranteed" if all(request == limit > 0 for request, limit in amounts) else "Burstable"
-
-
-def held(pod: Resource) -> Resource:
-    """Return the pod's spec with the resources that its kubelet has granted, where it has told any."""
-    told = {
-        one["name"]: one["resources"]
-        for one in (pod.get("status") or {}).get("containerStatuses") or ()
-        if "resources" in one
-    }
-    spec: Resource = pod["spec"]
-    if all(
-        told.get(one["name"], one.get("resources", {})) == one.get("resources", {})
-        for one in spec["containers"]
-    ):
-        return spec
-    containers = [
-        {**one, "resources": told[one["name"]]} if one["name"] in told else one for one in spec["containers"]
-    ]
-    return {**spec, "containers": containers}
 
 
 class Resizes:

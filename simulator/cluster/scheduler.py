@@ -17,7 +17,7 @@ from engine.core.errors import ApiError, Conflict
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Call, Client
-from simulator.cluster.changes import ENDED, GONE, NEW, SPEC
+from simulator.cluster.changes import ENDED, GONE, GRANTED, NEW, SPEC
 from simulator.cluster.demands import Demands
 from simulator.cluster.events import EventRecorder
 from simulator.cluster.objects import has_ended, key_of, with_condition
@@ -75,7 +75,7 @@ class Scheduler:
         self._unschedulable: dict[Key, _Waiting] = {}
         self._running = False
         watch.subscribe(("Node",), self._node_changed)
-        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + SPEC + ENDED)
+        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + SPEC + ENDED + GRANTED)
 
     def load(self, link: Link) -> None:
         """Take in the nodes and pods that exist before time 0."""
@@ -106,7 +106,7 @@ class Scheduler:
             return
         node = after["spec"].get("nodeName")
         if node:
-            placed, demand = self._placed.get(key), self._demands.of(after)
+            placed, demand = self._placed.get(key), self._demands.reserved(after)
             if placed is None or placed[0] != node or placed[1] != demand:  # bound elsewhere, or resized
                 self._pending.pop(key, None)
                 self._unschedulable.pop(key, None)
@@ -165,15 +165,19 @@ class Scheduler:
         del self._pending[waiting.key]
         self._place(waiting.key, node.name, demand)
         call = self._client.write(
-            partial(self._bind, ref, pod["metadata"]["uid"], node.name),
+            partial(self._bind, ref, pod["metadata"]["uid"], node.name, demand),
             entity(f"bind/{ref.namespace}/{ref.name}"),
             waiting.link,
         )
         call.done = partial(self._bound, waiting)
 
-    def _bind(self, ref: Ref, uid: str, node: str, link: Link) -> None:
+    def _bind(self, ref: Ref, uid: str, node: str, demand: Demand, link: Link) -> None:
         pod = self._store.get(ref)
         self._store.check_uid(ref, pod, uid)
+        if self._demands.of(pod) != demand:
+            # The API would bind it and the kubelet refuse what it has no room for; here it is placed anew.
+            message = f"{ref} was resized after node {node!r} was chosen for it"
+            raise Conflict(message)
         if pod["spec"].get("nodeName"):
             message = f"{ref} is already assigned to node {pod['spec']['nodeName']!r}"
             raise Conflict(message)
@@ -182,19 +186,24 @@ class Scheduler:
         self._store.bind(ref, node, status, link)
 
     def _bound(self, waiting: _Waiting, call: Call) -> None:
-        """Forget the assumption if the binding was refused: the pod is gone, or is another, or is bound."""
+        """Forget the assumption if the binding was refused; a pod that still has no node tries again."""
         if call.error is None:
             self.events.record(waiting.key, entity(f"bind/{waiting.key[0]}/{waiting.key[1]}") + 1)
             return
         pod = self._watch.cache["Pod"].get(waiting.key)
         if pod is None or not pod["spec"].get("nodeName"):
             self._release(waiting.key, call.link)
+        if pod is not None and not pod["spec"].get("nodeName"):
+            waiting.backoff_until = self._agenda.now + self._backoff_after(waiting)
+            self._pending[waiting.key] = waiting
+            self._try_again(waiting, call.link)
+
+    def _backoff_after(self, waiting: _Waiting) -> int:
+        return min(self._backoff_ns << min(waiting.attempts - 1, 30), self._backoff_ns_max)
 
     def _refuse(self, waiting: _Waiting, ref: Ref, pod: Resource, message: str) -> None:
         """Set the pod aside, and say why in its status."""
-        now = self._agenda.now
-        backoff = min(self._backoff_ns << min(waiting.attempts - 1, 30), self._backoff_ns_max)
-        waiting.backoff_until = now + backoff
+        waiting.backoff_until = self._agenda.now + self._backoff_after(waiting)
         self._unschedulable[waiting.key] = waiting
         conditions = list((pod.get("status") or {}).get("conditions") or ())
         told = with_condition(

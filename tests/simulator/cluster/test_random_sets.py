@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.core.errors import ApiError
@@ -24,6 +24,17 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("expand"), st.integers(2, 9)),
     st.tuples(st.just("wait"), st.integers(1, 20)),
 )
+
+SHRUNK_WHILE_GRANTED_MORE: list[tuple[str, Any]] = [
+    *[("scale", 0)] * 8,
+    ("scale", 2),
+    ("resize", 11),
+    ("resize", 20),
+    ("delete", 5),
+    ("scale", 0),
+    ("scale", 0),
+    ("resize", 7),
+]
 
 
 def versioned(name: str) -> Any:
@@ -67,6 +78,7 @@ def apply(rig: Rig, operation: str, given_: Any, mark: int) -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example(SHRUNK_WHILE_GRANTED_MORE, "OrderedReady")
 @given(st.lists(OPERATIONS, max_size=25), st.sampled_from(["OrderedReady", "Parallel"]))
 def test_it_settles_as_wanted(operations: list[tuple[str, Any]], policy: str) -> None:
     sets = statefulset("db", 2, storage="1Gi", podManagementPolicy=policy), daemonset("agent")
