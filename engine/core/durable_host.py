@@ -19,7 +19,7 @@ from engine.core.attempt_runner import Attempt
 from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution
 from engine.core.conditions import Conditions
 from engine.core.effects import Effect, Remember
-from engine.core.errors import ActionError, EngineError, HistoryError, StoreError
+from engine.core.errors import ActionError, EngineError, ForbiddenTransition, HistoryError, StoreError
 from engine.core.events import (
     AttemptSucceeded,
     DeadlineReached,
@@ -75,7 +75,7 @@ class DurableHost(Host):
         super().__init__(
             engine, actions, conditions, lambda: max(clock(), engine.now_ns), sink, detail=detail
         )
-        self.stopped: StoreError | None = None
+        self.stopped: StoreError | ForbiddenTransition | None = None
         self._journal = journal
         self._held: list[Command] = []  # follow from events that are not durable yet
         self._cancelling: dict[_AttemptKey, None] = {}  # whom a held command cancels
@@ -145,7 +145,7 @@ class DurableHost(Host):
             while self._go_on():
                 pass
             self._journal.settle(self.engine)
-        except StoreError as error:
+        except (StoreError, ForbiddenTransition) as error:
             self.stopped = error
             self._abandon()
             raise
@@ -192,6 +192,8 @@ class DurableHost(Host):
         now = self._clock()
         try:
             commands = self.engine.handle(event, now)
+        except ForbiddenTransition:
+            raise
         except EngineError as error:
             self._refusal = self._refusal or error
             return

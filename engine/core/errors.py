@@ -3,6 +3,7 @@
     EngineError
     |-- DefinitionError        the author of the workflow: mend the definition
     |-- ProtocolError          the caller of the engine: a programmer error, it should crash
+    |   `-- ForbiddenTransition   the engine itself: stop, its memory is wrong; recover from what is stored
     |-- HistoryError           the stored history: cut or altered; recover from the last good one
     |-- ConditionError         the author of an expression: mend the expression
     |-- StoreError             the durable store: nothing uncommitted has acted; see docs/durability.md
@@ -44,6 +45,10 @@ class DefinitionError(EngineError):
 
 class ProtocolError(EngineError):
     """The engine was told something impossible, such as the end of an attempt never started."""
+
+
+class ForbiddenTransition(ProtocolError):
+    """A state and an input that no table holds: the engine followed an event halfway and cannot go on."""
 
 
 class HistoryError(EngineError):

@@ -1,17 +1,17 @@
 """What every change of a step does: look the next state up, and leave its mark on the execution's clocks."""
 
-from engine.core.errors import ProtocolError
+from engine.core.errors import ForbiddenTransition
 from engine.core.facts import ExecutionFacts, StepFacts
 from engine.core.states import STEP, StepInput, StepState
 
 
 def move(step: StepFacts, put: StepInput) -> StepState:
-    """Look the next state of a step up; raises `ProtocolError` where there is none."""
+    """Look the next state of a step up; raises `ForbiddenTransition` where there is none."""
     try:
         return STEP[step.state][put]
     except KeyError:
         message = f"step {step.id!r} is {step.state}: it cannot {put}"
-        raise ProtocolError(message) from None
+        raise ForbiddenTransition(message) from None
 
 
 def mark_started(execution: ExecutionFacts, step: StepFacts, now: int) -> None:

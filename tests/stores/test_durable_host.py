@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from engine.core.action import ActionContext, ActionSpec
+from engine.core.commands import Command
 from engine.core.definition import Step, StepKind, Workflow
 from engine.core.durable_host import DurableHost
 from engine.core.effects import Get, Remember
 from engine.core.errors import (
+    ForbiddenTransition,
     HistoryError,
     LeaseLost,
     ProtocolError,
@@ -150,6 +152,25 @@ def test_an_event_that_the_engine_refuses_harms_no_other() -> None:
         submit()
     bench.finish()
     assert list(bench.outside.results) == ["x", "z"]
+
+
+def test_an_engine_that_cannot_go_on_is_stopped_and_recovered(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(step("a"))
+    bench.submit("x")
+
+    def halfway(_event: Event, _now: int) -> tuple[Command, ...]:
+        message = "step 'a' is completed: it cannot start"
+        raise ForbiddenTransition(message)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.host.engine, "handle", halfway)
+        with pytest.raises(ForbiddenTransition):
+            bench.submit("y")
+    with pytest.raises(ForbiddenTransition):
+        bench.submit("z")
+    assert not bench.host.attempts
+    lease = bench.store.acquire(ENGINE, "me", HOUR_NS)
+    assert [one.execution_id for one in recover(bench.store, lease).engine.executions()] == ["x"]
 
 
 def test_an_event_that_is_not_json_is_refused_before_the_engine_sees_it() -> None:
