@@ -67,17 +67,18 @@ class ClusterChecker:
 
     def _pod_written(self, before: Resource | None, after: Resource | None) -> None:
         resized = before is not None and after is not None and _containers(before) is not _containers(after)
-        if before is None or after is None or resized or has_ended(before) != has_ended(after):
+        is_over = after is not None and has_ended(after)
+        if before is None or after is None or resized or has_ended(before) != is_over:
             self._note_use(before, -1)
             self._note_use(after, 1)
         was = before["spec"].get("nodeName", "") if before is not None else ""
         now = after["spec"].get("nodeName", "") if after is not None else ""
         if was:
             self.violations["pod_moved"] += bool(now and was != now)
-            if before is not None and after is not None and _was_resized(before, after):
+            if before is not None and after is not None and not is_over and _was_resized(before, after):
                 self._note_node(after)
                 self.violations["node_overcommitted"] += self._overcommitted(was)
-            if after is None or has_ended(after):
+            if after is None or is_over:
                 self._on_node.get(was, {}).pop(key_of(before or {}), None)
         elif now and after is not None:
             self._note_node(after)
@@ -312,9 +313,9 @@ def _containers(pod: Resource) -> Any:
 
 
 def _was_resized(before: Resource, after: Resource) -> bool:
-    """Say whether the node gives the pod's containers something else than before."""
+    """Say whether the node gives the containers of a pod that has not ended something else than before."""
     was = _granted(before)
-    return bool(was) and not has_ended(after) and was != _granted(after)
+    return bool(was) and was != _granted(after)
 
 
 def _granted(pod: Resource) -> list[Any]:

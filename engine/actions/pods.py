@@ -24,6 +24,19 @@ def is_ready(pod: Resource) -> bool:
     return False
 
 
+def serves(pod: Resource) -> bool:
+    """Say whether the pod is both ready and live, in one call: waits ask it of every pod again and again."""
+    if "deletionTimestamp" in pod["metadata"]:
+        return False
+    status = pod.get("status") or {}
+    if status.get("phase") in ("Succeeded", "Failed"):
+        return False
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "Ready":
+            return bool(condition["status"] == "True")
+    return False
+
+
 def controller_of(resource: Resource, kind: str) -> str:
     """Return the name of the controlling owner if it is of `kind`, else the empty string."""
     for owner in resource["metadata"].get("ownerReferences") or ():

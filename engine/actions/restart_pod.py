@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.actions.deployments import by_name, get_deployment, pods_of, pods_with, replicas_wanted
-from engine.actions.pods import controller_of, is_live, is_ready
+from engine.actions.pods import controller_of, is_live, serves
 from engine.actions.targets import NAMESPACE, READ, named, rule
 from engine.core.action import ActionContext, ActionSpec, InvalidParameters, Parameter
 from engine.core.definition import SECOND_NS
@@ -118,7 +118,7 @@ async def _until_whole(victim: Victim) -> None:
         for pod in pods:
             if spare < 0:
                 return None
-            if not (is_ready(pod) and is_live(pod)):
+            if not serves(pod):
                 spare -= 1
         return "done" if spare >= 0 else None
 

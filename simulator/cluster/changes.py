@@ -4,6 +4,7 @@ Most writes are of a status that says nothing new to most followers: a follower 
 (`Watch.subscribe`) and is not called for the rest.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from engine.core.effects import Resource
@@ -37,14 +38,24 @@ def changes_of(kind: str, before: Resource | None, after: Resource | None) -> in
     ):
         changes += OWNED
     if before.get("status") is not after.get("status"):
-        if is_ready(before) != is_ready(after):
-            changes += READY
+        changes += _status_changes(before, after)
+    return changes
+
+
+def _status_changes(before: Resource, after: Resource) -> int:
+    """Look only into what is another object than before: here too a write shares what it leaves alone."""
+    had, has = before.get("status") or {}, after.get("status") or {}
+    changes = 0
+    if had.get("conditions") is not has.get("conditions") and is_ready(before) != is_ready(after):
+        changes += READY
+    if had.get("phase") != has.get("phase"):
         if has_ended(before) != has_ended(after):
             changes += ENDED
-        elif _runs(after) and not _runs(before):
+        elif has.get("phase") == "Running":
             changes += STARTED
-        if _granted(before) != _granted(after):
-            changes += GRANTED
+    told, tells = had.get("containerStatuses"), has.get("containerStatuses")
+    if told is not tells and _granted(told) != _granted(tells):
+        changes += GRANTED
     return changes
 
 
@@ -57,10 +68,5 @@ def controller_kind(resource: Resource) -> str:
     return ""
 
 
-def _granted(pod: Resource) -> list[Any]:
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    return [one["resources"] for one in statuses if "resources" in one]
-
-
-def _runs(pod: Resource) -> bool:
-    return (pod.get("status") or {}).get("phase") == "Running"
+def _granted(statuses: Sequence[Resource] | None) -> list[Any]:
+    return [one["resources"] for one in statuses or () if "resources" in one]

@@ -167,7 +167,8 @@ class Kubelet:
 
     def _tell_of(self, pod: Resource, what: int) -> None:
         """Record a cluster event about each of the pod's containers."""
-        about, key = key_of(pod), self._key(what, pod)
+        about = key_of(pod)
+        key = entity("/".join(about)) + what  # that of `_key`
         for _ in pod["spec"]["containers"]:
             self.events.record(about, key)
             key += _KINDS
