@@ -98,7 +98,7 @@ def held(pod: Resource) -> Resource:
         if "resources" in one
     }
     spec: Resource = pod["spec"]
-    if all(
+    if not told or all(
         told.get(one["name"], one.get("resources", {})) == one.get("resources", {})
         for one in spec["containers"]
     ):
