@@ -182,9 +182,7 @@ def _refuse_unknown(key: str, names: Iterable[str]) -> None:
     for position, name in enumerate(listed):
         at: tuple[str | int, ...] = (key, name) if key == "rates" else (key, position)
         if name not in known:
-            raise custom_error(
-                f"unknown action '{name}'", one_of(known), did_you_mean(name, known), at
-            )
+            raise custom_error(f"unknown action '{name}'", one_of(known), did_you_mean(name, known), at)
         if key == "coalesce" and not known[name].coalescible:
             able = [other for other, spec in known.items() if spec.coalescible]
             raise custom_error(f"{name} cannot be shared", one_of(able), at=at)

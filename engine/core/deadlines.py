@@ -42,9 +42,7 @@ def _is_wanted(deadline: Deadline) -> bool:
     step = deadline[4]
     if step is None:
         execution = deadline[3]
-        return (
-            execution.due_order == deadline[1] and execution.due_ns >= 0 and execution.state is _RUNNING
-        )
+        return execution.due_order == deadline[1] and execution.due_ns >= 0 and execution.state is _RUNNING
     return (
         step.due_order == deadline[1]
         and step.due_ns >= 0

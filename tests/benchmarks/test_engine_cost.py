@@ -24,7 +24,7 @@ class Nowhere:
     def begin(self, attempt: Attempt) -> None: ...
 
     def perform(self, attempt: Attempt, effect: Effect[object]) -> None:
-        message = f"a log step asked for {effect}"
+        message = f"a log step asked for {effect} in attempt {attempt.key}"
         raise AssertionError(message)
 
     def cancel(self, attempt: Attempt) -> None: ...
