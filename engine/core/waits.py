@@ -166,7 +166,7 @@ class WaitMachine(ContainerMachine):
             StepState.OPEN: DeadlineKind.OPEN_END,
         }
         if execution.due_ns >= 0:
-            left_ns = execution.due_ns - now
+            left_ns = max(0, execution.due_ns - now)  # it may have passed while nobody ran
             execution.clocks.append(Clock(DeadlineKind.EXECUTION_TIMEOUT, None, 0, left_ns=left_ns))
             self._deadlines.disarm(execution)
         for step in execution.steps.values():

@@ -98,3 +98,17 @@ def test_a_step_that_is_skipped_ahead_still_comes_after_what_it_needs() -> None:
     assert rig.running_steps == ["a"]
     rig.succeed("a")
     assert rig.states() == {"a": "completed", "b": "skipped", "c": "running"}
+
+
+def test_a_timeout_that_passed_while_nobody_ran_is_due_when_a_pause_ends() -> None:
+    """Not before: a pause may be asked for ahead of the wake that would have found it."""
+    rig = Rig(Step("w", KIND.WAIT, signal="go"), timeout_ns=5)
+    rig.submit()
+    rig.now = 8
+    rig.tell(PauseRequested("x"))
+    rig.now = 18
+    rig.tell(ResumeRequested("x"))
+    assert rig.engine.next_deadline() == 18
+    rig.sleep()
+    execution = rig.execution()
+    assert (execution.state.value, execution.ended_ns) == ("failed", 18)
