@@ -36,17 +36,12 @@ def limits_are_kept(seen: Seen) -> Iterator[Violation]:
 def _rates(seen: Seen) -> Iterator[Violation]:
     """No action starts more often than its rate allows, in any window."""
     for action, rate in getattr(seen.case.limits, "rates", {}).items():
-        asked = {
-            (
-                note.execution_id,
-                note.step_id,
-                note.attempt,
-            ): note.at_ns  # again, if a crash undid it
+        instants = [
+            note.at_ns
             for note in seen.notes
             if note.what == "asked" and note.command is not None and not note.command.is_rollback
             if note.command.action == action
-        }
-        instants = sorted(asked.values())
+        ]
         for start, began_ns in enumerate(instants):
             for end in range(start, len(instants)):
                 allowed = rate.burst + rate.per_s * (instants[end] - began_ns) / 1e9

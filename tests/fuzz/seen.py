@@ -60,12 +60,25 @@ class Seen:
 
 def look(world: World) -> Seen:
     """Put what was seen in order."""
-    seen = Seen(world.case, world, world.notes.notes)
+    seen = Seen(world.case, world, _kept(world.notes.notes))
     workflows = {workflow.name: workflow for workflow in world.case.workflows}
     for arrival in world.case.arrivals:
         seen.trees[arrival.event.execution_id] = Tree(workflows[arrival.event.workflow], workflows)
     _Reader(seen).read()
     return seen
+
+
+def _kept(notes: list[Note]) -> list[Note]:
+    """Leave out what was asked for because of events that a crash undid: nothing of it has ever begun."""
+    kept: list[Note] = []
+    committed = 0  # what is asked for behind this follows from events that are not durable
+    for note in notes:
+        if note.what == "crash":
+            kept[committed:] = [one for one in kept[committed:] if one.what != "asked"]
+        kept.append(note)
+        if note.what in ("crash", "durable"):
+            committed = len(kept)
+    return kept
 
 
 class _Reader:
