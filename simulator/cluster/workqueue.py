@@ -36,7 +36,9 @@ class WorkQueue:
         self._agenda = agenda
         self._sync_ns = sync_ns
         self._sync = sync
-        self._idle = workers
+        self._halted = False
+        self._workers = workers
+        self._idle = workers  # less than none while the queue is halted
         self._queue: deque[Key] = deque()
         self._links: dict[Key, Link] = {}
         self._busy: dict[Key, bool] = {}
@@ -64,7 +66,27 @@ class WorkQueue:
     def _enqueue(self, key: Key) -> None:
         self.meter.arrive(self._agenda.now)
         self._queue.append(key)
-        if self._idle:
+        if self._idle > 0:
+            self._start()
+
+    def halt(self) -> None:
+        """Take nothing from the queue until `resume`, as if its controller were down.
+
+        What is being worked on is finished; what changes meanwhile waits.
+        """
+        if not self._halted:
+            self._halted = True
+            self._idle -= self._workers
+
+    def resume(self) -> None:
+        """Let the workers take keys again."""
+        if self._halted:
+            self._halted = False
+            self._idle += self._workers
+            self._fill()
+
+    def _fill(self) -> None:
+        while self._idle > 0 and self._queue:
             self._start()
 
     def _start(self) -> None:
@@ -92,5 +114,5 @@ class WorkQueue:
             self.add_after(delay, key, extend(link, Cause.CONTROLLER_QUEUE, self._agenda.now))
         elif key in self._failures:
             del self._failures[key]
-        while self._idle and self._queue:
+        while self._idle > 0 and self._queue:
             self._start()

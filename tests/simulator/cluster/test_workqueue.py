@@ -100,3 +100,28 @@ def test_a_long_queue_of_syncs_that_take_no_time_is_worked_off() -> None:
     worked.agenda.run()
     assert len(worked.begun) == 5_000
     assert worked.agenda.now == 0
+
+
+def test_a_halted_queue_takes_nothing_and_works_it_off_afterwards() -> None:
+    worked = Worked(workers=2)
+    for at, name in ((0, "a"), (20 * MS, "b"), (21 * MS, "c"), (22 * MS, "b"), (23 * MS, "d")):
+        worked.add(at, name)
+    worked.agenda.after(5 * MS, lambda _event: worked.queue.halt())  # in the midst of a
+    worked.agenda.after(6 * MS, lambda _event: worked.queue.halt())  # which changes nothing
+    worked.agenda.after(100 * MS, lambda _event: worked.queue.resume())
+    worked.agenda.after(101 * MS, lambda _event: worked.queue.resume())
+    worked.agenda.run()
+    assert worked.begun == [(1 * MS, "a"), (101 * MS, "b"), (101 * MS, "c"), (112 * MS, "d")]
+    last = worked.links[-1]
+    assert last[1] is Cause.CONTROLLER_QUEUE  # what waited for the halted queue is charged to it
+    assert last[0] is not None
+    assert last[0][2] == 23 * MS
+
+
+def test_a_key_that_fails_while_halted_waits_for_the_end_of_it() -> None:
+    worked = Worked(workers=1, failures=1)
+    worked.add(0, "a")
+    worked.agenda.after(2 * MS, lambda _event: worked.queue.halt())
+    worked.agenda.after(100 * MS, lambda _event: worked.queue.resume())
+    worked.agenda.run()
+    assert [at for at, _ in worked.begun] == [1 * MS, 101 * MS]
