@@ -9,6 +9,16 @@ from scenarios.units import SECOND_NS, UnitError, format_duration, parse_duratio
 Kind = Literal["number", "integer", "duration", "distribution", "boolean"]
 
 
+def constant(value_s: float) -> dict[str, Any]:
+    """Return the JSON form of a distribution of one value."""
+    return {"dist": "constant", "value_s": value_s}
+
+
+def lognormal(median_s: float, sigma: float) -> dict[str, Any]:
+    """Return the JSON form of a lognormal distribution."""
+    return {"dist": "lognormal", "median_s": median_s, "sigma": sigma}
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One number of the model. `value` is JSON: seconds for durations, the JSON form for distributions."""

@@ -1,0 +1,92 @@
+"""Parameters of nodes: kubelets, container starts and image pulls."""
+
+from typing import Final
+
+from scenarios.parameter import Parameter, constant, lognormal
+
+_KUBELET = "k/k pkg/kubelet/apis/config/v1beta1/defaults.go"
+_ASSUMED = "assumption"
+
+KUBELET: Final = (
+    Parameter(
+        "kubelet.qps", 50, "1/s", "number", _KUBELET, "1.27+", "kubeAPIQPS: requests a second of one kubelet"
+    ),
+    Parameter("kubelet.burst", 100, "requests", "integer", _KUBELET, "1.27+", "kubeAPIBurst of the same"),
+    Parameter(
+        "kubelet.pleg_period",
+        1.0,
+        "s",
+        "duration",
+        "k/k pkg/kubelet/kubelet.go genericPlegRelistPeriod",
+        "1.2+",
+        "how often a kubelet lists its containers, and so sees that one has started or ended",
+    ),
+    Parameter(
+        "kubelet.volume_setup",
+        constant(0.3),
+        "s",
+        "distribution",
+        _ASSUMED + ": the projected token volume; fitted with container_start to an idle pod start of 1.5 s",
+        "1.30-1.34",
+        "time to mount the volumes of a pod",
+    ),
+    Parameter(
+        "kubelet.container_start",
+        lognormal(0.5, 0.25),
+        "s",
+        "distribution",
+        _ASSUMED
+        + ": sandbox, network, create and start; fitted with volume_setup to an idle pod start of 1.5 s",
+        "1.30-1.34",
+        "time to create the sandbox and start the container",
+    ),
+    Parameter(
+        "kubelet.start_concurrency",
+        1,
+        "pods",
+        "integer",
+        _ASSUMED + ": starts on one node are serial in the container runtime",
+        "1.30-1.34",
+        "pods that one node starts at once",
+    ),
+    Parameter(
+        "kubelet.serialize_image_pulls",
+        value=True,
+        unit="",
+        kind="boolean",
+        source=_KUBELET,
+        kubernetes_version="1.2+",
+        summary="serializeImagePulls: one pull at a time on a node",
+    ),
+    Parameter(
+        "kubelet.registry_qps",
+        5,
+        "1/s",
+        "number",
+        _KUBELET,
+        "1.2+",
+        "registryPullQPS: pulls a second that a node may begin",
+    ),
+    Parameter(
+        "kubelet.registry_burst", 10, "pulls", "integer", _KUBELET, "1.2+", "registryBurst of the same"
+    ),
+    Parameter("image.pull_mb_per_s", 50, "MB/s", "number", _ASSUMED, "", "speed of a pull, compressed size"),
+    Parameter(
+        "image.pull_latency",
+        constant(0.5),
+        "s",
+        "distribution",
+        _ASSUMED,
+        "",
+        "time of a pull before the first byte",
+    ),
+    Parameter(
+        "image.cached",
+        value=True,
+        unit="",
+        kind="boolean",
+        source=_ASSUMED + ": the images of running workloads are on every node",
+        kubernetes_version="",
+        summary="whether images are present on all nodes at the start",
+    ),
+)
