@@ -151,6 +151,36 @@ def doctor(json: Json = False) -> None:
     raise typer.Exit(verbs.doctor(as_json=json))
 
 
+@app.command(name="validate-model")
+def validate_model(
+    parts: Annotated[
+        list[str] | None, typer.Argument(metavar="PART", help="Only these parts of the pack. Default: all.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the reference data, for the rows it has.")
+    ] = None,
+    replications: Annotated[
+        int, typer.Option(metavar="N", min=2, max=10_000, help="Replications of what is random.")
+    ] = 10,
+    workers: Workers = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Root seed of all randomness.")] = 20260101,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the table, with sources, as Markdown.")
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare the model with what others measured or proved: reference, model, interval, ratio, verdict."""
+    from headroom import validating
+    from headroom.validation.row import Settings
+
+    settings = Settings(validating.data_folder(data), replications, seed)
+    code = validating.validate_model(
+        parts or (), settings, workers or cores(), markdown, as_json=json, quiet=quiet
+    )
+    raise typer.Exit(code)
+
+
 @app.command(name="import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An Argo, kubernaut or WfFormat file.")],
