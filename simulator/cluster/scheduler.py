@@ -74,6 +74,7 @@ class Scheduler:
         self._pending: dict[Key, _Waiting] = {}
         self._unschedulable: dict[Key, _Waiting] = {}
         self._running = False
+        self._halted = False
         watch.subscribe(("Node",), self._node_changed)
         watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + SPEC + ENDED + GRANTED)
 
@@ -83,6 +84,20 @@ class Scheduler:
             self._node_changed(None, node, link)
         for pod in self._watch.cache.get("Pod", {}).values():
             self._pod_changed(None, pod, link)
+
+    def halt(self) -> None:
+        """Stop taking pods from the queue: the cycle under way ends, bindings sent are carried out."""
+        self._halted = True
+
+    def resume(self) -> None:
+        """Go on with what has gathered in the queue."""
+        self._halted = False
+        self._begin()
+
+    def _begin(self) -> None:
+        if not self._running and not self._halted and self._active:
+            self._running = True
+            Task(self._agenda, self._run())
 
     def _node_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         node = after or before or {}
@@ -135,12 +150,11 @@ class Scheduler:
         heappush(self._active, (-waiting.priority, self._order, waiting))
         self._order += 1
         if not self._running:
-            self._running = True
-            Task(self._agenda, self._run())
+            self._begin()
 
     def _run(self) -> Story:
         """Schedule pod after pod until none is active."""
-        while self._active:
+        while self._active and not self._halted:
             waiting = heappop(self._active)[2]
             now = self._agenda.now
             self.meter.begin(now)

@@ -218,3 +218,17 @@ def test_a_pod_that_somebody_else_binds_is_bound_once() -> None:
     assert rig.checker.violations["pod_moved"] == 0
     nodes = rig.cluster.scheduler._nodes  # noqa: SLF001 - as above
     assert [nodes[name].cpu_m_taken for name in ("n1", "n2")] == [800, 0]
+
+
+def test_a_halted_scheduler_takes_nothing_until_it_is_resumed() -> None:
+    rig = Rig(node("n1"))
+    rig.create(bare_pod("under-way"))
+    rig.run(WATCH + 1)
+    rig.cluster.scheduler.halt()
+    rig.create(bare_pod("late"))
+    rig.run(10 * S)
+    assert bound(rig) == {"under-way": WATCH + CYCLE + WRITE}
+    rig.cluster.scheduler.resume()
+    resumed = rig.now
+    rig.run(1 * S)
+    assert bound(rig)["late"] == resumed + CYCLE + WRITE
