@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, mo
 
 from scenarios.errors import did_you_mean, one_of
 from scenarios.fields import Distribution, Duration, Model, Name, Quantity, Ratio, Rows, custom_error
+from scenarios.node_schema import Devices, NodePool
 from scenarios.parameters import CATALOGUE
 from scenarios.units import SECOND_NS, UnitError
 
@@ -64,29 +65,23 @@ ParameterValues = Annotated[
 Object = Annotated[KubernetesObject, BeforeValidator(_object)]
 
 
-class Resources(Model):
+class Amounts(Model):
     """CPU and memory, as Kubernetes quantities."""
 
     cpu: Quantity | None = None
     memory: Quantity | None = None
 
 
-class Quota(Resources):
+class Resources(Amounts):
+    """What a container requests, or its limits; a device is requested and limited alike."""
+
+    devices: Devices = Field(default_factory=dict)
+
+
+class Quota(Amounts):
     """What a namespace's Pods may request together; `cpu` and `memory` are requests."""
 
     pods: Count | None = None
-
-
-class NodePool(Model):
-    """Nodes of one size, named `<name>-<number>`."""
-
-    name: Name = "node"
-    count: PositiveCount
-    cpu: Quantity
-    memory: Quantity
-    pods: PositiveCount = 110
-    labels: dict[str, str] = Field(default_factory=dict)
-    taints: Rows[dict[str, str]] = ()
 
 
 class Readiness(Model):

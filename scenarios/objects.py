@@ -6,14 +6,24 @@ from scenarios.cluster_schema import (
     Autoscaled,
     ClusterFile,
     DeploymentEntry,
-    NodePool,
     Quota,
     Readiness,
     Resources,
 )
+from scenarios.node_schema import NodePool
 from scenarios.units import SECOND_NS
 
 KubernetesObject = dict[str, Any]
+_READY = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+_FAILED = {
+    "type": "Ready",
+    "status": "Unknown",
+    "reason": "NodeStatusUnknown",
+    "message": "Kubelet stopped posting node status.",
+}
+_FAILED_TAINTS = tuple(  # what the node lifecycle controller puts on a node that is not heard of
+    {"key": "node.kubernetes.io/unreachable", "effect": effect} for effect in ("NoSchedule", "NoExecute")
+)
 
 
 def objects_of(cluster: ClusterFile) -> list[KubernetesObject]:
@@ -38,20 +48,22 @@ def namespace(name: str) -> KubernetesObject:
 
 
 def node(pool: NodePool, number: int, kubernetes_version: str) -> KubernetesObject:
-    """Return one Node of a pool, ready."""
+    """Return one Node of a pool; the last `not_ready` ones have failed, and their kubelets are silent."""
     name = f"{pool.name}-{number}"
     labels = {"kubernetes.io/arch": "amd64", "kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}
-    resources = {"cpu": pool.cpu, "memory": pool.memory, "pods": str(pool.pods)}
-    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+    devices = {device: str(count) for device, count in pool.devices.items()}
+    resources = {"cpu": pool.cpu, "memory": pool.memory, "pods": str(pool.pods)} | devices
+    failed = number >= pool.count - pool.not_ready
+    taints = [dict(taint) for taint in (*pool.taints, *(_FAILED_TAINTS if failed else ()))]
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels | pool.labels},
-        "spec": {"taints": [dict(taint) for taint in pool.taints]} if pool.taints else {},
+        "spec": {"taints": taints} if taints else {},
         "status": {
             "capacity": resources,
             "allocatable": dict(resources),
-            "conditions": [ready],
+            "conditions": [dict(_FAILED if failed else _READY)],
             "nodeInfo": {
                 "kubeletVersion": f"v{kubernetes_version}.0",
                 "architecture": "amd64",
@@ -111,7 +123,11 @@ def deployment(entry: DeploymentEntry) -> KubernetesObject:
 
 
 def _pod_spec(entry: DeploymentEntry) -> KubernetesObject:
-    resources = {"requests": _amounts(entry.requests), "limits": _amounts(entry.limits)}
+    devices = {name: str(count) for name, count in (entry.requests.devices | entry.limits.devices).items()}
+    resources = {
+        "requests": _amounts(entry.requests) | devices,
+        "limits": _amounts(entry.limits) | devices,
+    }
     container: KubernetesObject = {
         "name": entry.name,
         "image": entry.image,
