@@ -1,0 +1,86 @@
+"""Access to the modelled API server: parameters, priority levels, clients, and the stations of them all."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.core.causes import Cause
+from simulator.agenda import Agenda
+from simulator.cluster.apiserver import Client, Level, ServiceTimes
+from simulator.cluster.events import EventRecorder
+from simulator.cluster.timestamps import SECOND_NS
+from simulator.cluster.upkeep import Upkeep
+from simulator.cluster.workqueue import Sync, WorkQueue
+from simulator.stations import Station, TokenBucket
+from simulator.streams import Streams, sampler
+
+
+class Access:
+    """What every component needs to be built: numbers by name, clients, recorders, queues."""
+
+    def __init__(self, agenda: Agenda, parameters: Mapping[str, Any], streams: Streams) -> None:
+        """Start without clients; a priority level comes into being with its first."""
+        self.agenda = agenda
+        self.parameters = parameters
+        self.streams = streams
+        self.clients: list[Client] = []
+        self.stations: list[Station] = []
+        self._times = self._service_times()
+        self._levels: dict[str, Level] = {}
+
+    def number(self, name: str) -> float:
+        """Return a parameter that is a number."""
+        value: float = self.parameters[name]
+        return value
+
+    def sampler(self, name: str, scale: float = 1.0) -> Any:
+        """Return a parameter that is a distribution, ready to be drawn from."""
+        return sampler(self.parameters[name], scale)
+
+    def constant_ns(self, name: str) -> int:
+        """Return a duration parameter: seconds, or a distribution of one value."""
+        value = self.parameters[name]
+        return int(sampler(value)(0.5) if isinstance(value, Mapping) else round(value * SECOND_NS))
+
+    def _service_times(self) -> ServiceTimes:
+        scale = self.number("assumptions.api_scale")
+        return ServiceTimes(
+            self.streams.stream("apiserver.service"),
+            self.sampler("apiserver.service.read", scale),
+            self.sampler("apiserver.service.write", scale),
+            round(self.constant_ns("apiserver.service.list_per_object") * scale),
+        )
+
+    def client(self, name: str, level: str, qps: float | None, burst: int, throttle: Cause) -> Client:
+        """Add a user of the API with its own token bucket."""
+        if level not in self._levels:
+            seats = 0 if level == "exempt" else int(self.number(f"apiserver.seats.{level}"))
+            self._levels[level] = Level(self.agenda, level, seats)
+            self.stations.append(self._levels[level].seats)
+        bucket = TokenBucket(f"client.{name}", qps, burst)
+        client = Client(self._levels[level], self._times, bucket, throttle)
+        self.clients.append(client)
+        self.stations.append(bucket)
+        return client
+
+    def controller_client(self, name: str) -> Client:
+        """Add a client with the controller manager's limits, which each of its clients has for itself."""
+        return self.client(
+            name, "workload-high", self.number("controller_manager.qps"),
+            int(self.number("controller_manager.burst")), Cause.CONTROLLER_THROTTLE,
+        )  # fmt: skip
+
+    def upkeep(self, name: str) -> Upkeep:
+        """Add a controller that is modelled as load only, with a client of its own (clientbuilder.go)."""
+        return Upkeep(name, self.agenda, self.controller_client(name))
+
+    def recorder(self, client: Client, *, filtered: bool = True) -> EventRecorder:
+        """Return a broadcaster of cluster events; the newer one (events.k8s.io) filters nothing."""
+        burst, refill_ns = int(self.number("events.burst")), self.constant_ns("events.refill")
+        return EventRecorder(self.agenda, client, burst, refill_ns if filtered else 0)
+
+    def queue(self, name: str, sync: Sync) -> WorkQueue:
+        """Add the work queue of one of the controller manager's controllers."""
+        workers = int(self.number(f"controller_manager.workers.{name}"))
+        queue = WorkQueue(self.agenda, name, workers, self.constant_ns("controller_manager.sync"), sync)
+        self.stations.append(queue.meter)
+        return queue

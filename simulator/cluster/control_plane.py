@@ -1,0 +1,129 @@
+"""The control plane put together: controllers, scheduler, storage, and what is written for its own sake."""
+
+from engine.core.causes import Cause
+from simulator.attribution import Link
+from simulator.cluster.access import Access
+from simulator.cluster.apiserver import Client
+from simulator.cluster.claiming import Claiming
+from simulator.cluster.daemonset import DaemonSetController
+from simulator.cluster.demands import Demands
+from simulator.cluster.deployment import DeploymentController
+from simulator.cluster.disruption import DisruptionController
+from simulator.cluster.endpoints import Endpoints
+from simulator.cluster.garbage import GarbageCollector
+from simulator.cluster.heartbeats import Heartbeats
+from simulator.cluster.job import JobController
+from simulator.cluster.quotastatus import QuotaStatus
+from simulator.cluster.replicaset import ReplicaSetController
+from simulator.cluster.scheduler import Scheduler
+from simulator.cluster.statefulset import StatefulSetController
+from simulator.cluster.store import Store
+from simulator.cluster.timestamps import VirtualTimestamps
+from simulator.cluster.volumes import StorageController
+from simulator.cluster.watch import Watch
+from simulator.cluster.workqueue import WorkQueue
+
+
+class ControlPlane:
+    """Everything that watches the API server and writes to it, kubelets apart."""
+
+    def __init__(
+        self,
+        access: Access,
+        store: Store,
+        watch: Watch,
+        demands: Demands,
+        timestamp: VirtualTimestamps,
+        heartbeats: Heartbeats,
+    ) -> None:
+        """Build it; the order is that in which a delivery is told to them."""
+        self._access = access
+        self._store = store
+        self._watch = watch
+        self._demands = demands
+        self._timestamp = timestamp
+        self._heartbeats = heartbeats
+        manager = access.controller_client("controller-manager")
+        self._build_controllers(manager)
+        self._build_set_controllers(manager)
+        Endpoints(watch, access.upkeep("endpointslice-controller"), access.upkeep("endpoint-controller"))
+        admission = access.client("apiserver", "exempt", None, 1, Cause.API_SERVICE)
+        QuotaStatus(watch, admission, access.upkeep("resourcequota-controller"))
+        self.storage = self._build_storage()
+        self.scheduler = self._build_scheduler()
+
+    def load(self, beginning: Link) -> None:
+        """Look once at all that exists before time 0."""
+        autoscaler = self._access.controller_client("horizontal-pod-autoscaler")
+        period_ns = self._access.constant_ns("autoscaler.sync_period")
+        for key in self._watch.cache.get("HorizontalPodAutoscaler", {}):
+            # Its scale, two metrics, then its status (k/k pkg/controller/podautoscaler/horizontal.go).
+            name = "/".join(key)
+            self._heartbeats.every(period_ns, autoscaler, name, requests=4)
+        self.scheduler.load(beginning)
+        self.replicasets.load(beginning)
+        self.deployments.load()
+        self.jobs.load(beginning)
+        self.disruption.load(beginning)
+        self.statefulsets.load(beginning)
+        self.daemonsets.load(beginning)
+        self.storage.load(beginning)
+
+    def _build_controllers(self, client: Client) -> None:
+        store, watch, access = self._store, self._watch, self._access
+        slow_start = int(access.number("controller_manager.slow_start_batch"))
+        self.replicasets = ReplicaSetController(store, watch, client, slow_start)
+        self.deployments = DeploymentController(store, watch, client, self._timestamp)
+        self.jobs = JobController(store, watch, client)
+        self.disruption = DisruptionController(store, watch, client)
+        for controller in (self.replicasets, self.deployments, self.jobs):
+            controller.events = access.recorder(client)
+        self.replicasets.queue = access.queue("replicaset", self.replicasets.sync)
+        self.deployments.queue = access.queue("deployment", self.deployments.sync)
+        self.jobs.queue = access.queue("job", self.jobs.sync)
+        self.disruption.queue = access.queue("disruption", self.disruption.sync)
+
+    def _build_set_controllers(self, client: Client) -> None:
+        store, watch, access = self._store, self._watch, self._access
+        slow_start = int(access.number("controller_manager.slow_start_batch"))
+        self.statefulsets = StatefulSetController(store, watch, client)
+        self.daemonsets = DaemonSetController(store, watch, client, slow_start)
+        self.garbage = GarbageCollector(store, watch, client)
+        Claiming(store, watch, client)
+        self.statefulsets.queue = access.queue("statefulset", self.statefulsets.sync)
+        self.daemonsets.queue = access.queue("daemonset", self.daemonsets.sync)
+        self.garbage.queue = access.queue("garbage-collector", self.garbage.sync)
+
+    def _build_storage(self) -> StorageController:
+        access = self._access
+        qps, burst = access.number("storage.qps"), int(access.number("storage.burst"))
+        client = access.client("storage", "workload-low", qps, burst, Cause.CONTROLLER_THROTTLE)
+        times = {what: access.sampler(f"storage.{what}") for what in ("provision", "expand", "filesystem")}
+        stream = access.streams.stream("storage")
+        storage = StorageController(
+            access.agenda, self._store, self._watch, client, times, stream, self._timestamp
+        )
+        workers = int(access.number("storage.workers"))
+        storage.queue = WorkQueue(access.agenda, "storage", workers, 0, storage.sync)
+        access.stations.append(storage.queue.meter)
+        return storage
+
+    def _build_scheduler(self) -> Scheduler:
+        access = self._access
+        client = access.client(
+            "scheduler", "workload-high", access.number("scheduler.qps"),
+            int(access.number("scheduler.burst")), Cause.SCHEDULING,
+        )  # fmt: skip
+        scheduler = Scheduler(
+            access.agenda,
+            self._store,
+            self._watch,
+            client,
+            self._demands,
+            (access.sampler("scheduler.cycle"), access.streams.stream("scheduler.cycle")),
+            (access.constant_ns("scheduler.backoff.initial"), access.constant_ns("scheduler.backoff.max")),
+            self._timestamp,
+        )
+        scheduler.events = access.recorder(client, filtered=False)
+        access.stations.append(scheduler.meter)
+        return scheduler

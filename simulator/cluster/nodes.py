@@ -1,0 +1,131 @@
+"""The nodes put together: a kubelet, its image store and its clients for every node that there is."""
+
+from engine.core.causes import Cause
+from engine.core.effects import Resource
+from simulator.attribution import Link
+from simulator.cluster.access import Access
+from simulator.cluster.apiserver import Client
+from simulator.cluster.behaviour import Behaviours
+from simulator.cluster.changes import GOING, GONE, NEW, SPEC
+from simulator.cluster.heartbeats import Heartbeats
+from simulator.cluster.images import Images
+from simulator.cluster.kubelet import Kubelet, KubeletSettings
+from simulator.cluster.objects import condition_of, has_ended, is_terminating
+from simulator.cluster.store import Store
+from simulator.cluster.timestamps import VirtualTimestamps
+from simulator.cluster.volumes import StorageController
+from simulator.cluster.watch import Watch
+from simulator.stations import TokenBucket
+
+
+class Nodes:
+    """The kubelets by the name of their node."""
+
+    def __init__(
+        self,
+        access: Access,
+        store: Store,
+        watch: Watch,
+        behaviours: Behaviours,
+        storage: StorageController,
+        timestamp: VirtualTimestamps,
+        heartbeats: Heartbeats,
+    ) -> None:
+        """Follow nodes and pods; a node that is new gets its kubelet."""
+        self.kubelets: dict[str, Kubelet] = {}
+        self._access = access
+        self._store = store
+        self._watch = watch
+        self._behaviours = behaviours
+        self._storage = storage
+        self._timestamp = timestamp
+        self._heartbeats = heartbeats
+        watch.subscribe(("Node",), self._node_changed)
+        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + SPEC + GOING)
+
+    def load(self, beginning: Link) -> None:
+        """Give the nodes that exist before time 0 their kubelets, and these their pods."""
+        cache = self._watch.cache
+        for node in cache.get("Node", {}).values():
+            self._node_changed(None, node, beginning)
+        for key in sorted(cache.get("Pod", {})):
+            self._adopt(cache["Pod"][key], beginning)
+
+    def _adopt(self, pod: Resource, link: Link) -> None:
+        """Hand a pod that exists before time 0 to its kubelet: ready, or still to be started or stopped."""
+        kubelet = self.kubelets.get(pod["spec"].get("nodeName", ""))
+        if kubelet is None:
+            return
+        kubelet.images.add(pod)
+        running = (pod.get("status") or {}).get("phase") == "Running"
+        starting = not running or (condition_of(pod, "Ready") == "False" and not is_terminating(pod))
+        if not starting or has_ended(pod):
+            kubelet.adopt(pod)
+        if starting or is_terminating(pod):
+            kubelet.pod_changed(None, pod, link)
+
+    def _node_changed(self, before: Resource | None, after: Resource | None, _link: Link) -> None:
+        if after is None or before is not None:
+            return
+        access = self._access
+        name = after["metadata"]["name"]
+        client = access.client(
+            f"kubelet.{name}", "system", access.number("kubelet.qps"), int(access.number("kubelet.burst")),
+            Cause.CONTAINER_START,
+        )  # fmt: skip
+        kubelet = Kubelet(
+            access.agenda,
+            name,
+            self._store,
+            client,
+            self._settings(),
+            self._behaviours,
+            self._images(name),
+            self._timestamp,
+        )
+        kubelet.mount = self._storage.mount
+        kubelet.events = access.recorder(self._event_client(name))
+        access.stations.append(kubelet.starts)
+        self.kubelets[name] = kubelet
+        # A client of its own, without a limit (cmd/kubelet/app/server.go heartbeatClientConfig).
+        heart = access.client(f"heartbeat.{name}", "node-high", None, 1, Cause.CONTAINER_START)
+        self._heartbeats.every(access.constant_ns("kubelet.lease_period"), heart, f"lease/{name}")
+        self._heartbeats.every(access.constant_ns("kubelet.node_status_period"), heart, f"status/{name}")
+
+    def _settings(self) -> KubeletSettings:
+        access = self._access
+        return KubeletSettings(
+            access.constant_ns("kubelet.pleg_period"),
+            access.sampler("kubelet.volume_setup"),
+            access.sampler("kubelet.container_start"),
+            access.streams.stream("kubelet"),
+            int(access.number("kubelet.start_concurrency")),
+        )
+
+    def _event_client(self, node: str) -> Client:
+        access = self._access
+        qps, burst = access.number("kubelet.event_qps"), int(access.number("kubelet.event_burst"))
+        return access.client(f"kubelet-events.{node}", "system", qps, burst, Cause.CONTAINER_START)
+
+    def _images(self, node: str) -> Images:
+        access = self._access
+        images = Images(
+            access.agenda,
+            node,
+            (access.sampler("image.pull_latency"), access.streams.stream("image.pull")),
+            access.number("image.pull_mb_per_s"),
+            TokenBucket(
+                f"registry.{node}",
+                access.number("kubelet.registry_qps"),
+                int(access.number("kubelet.registry_burst")),
+            ),
+            serial=bool(access.parameters["kubelet.serialize_image_pulls"]),
+            cached=bool(access.parameters["image.cached"]),
+        )
+        access.stations.append(images.pulls)
+        return images
+
+    def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
+        node = (after or before or {})["spec"].get("nodeName")
+        if node in self.kubelets:
+            self.kubelets[node].pod_changed(before, after, link)
