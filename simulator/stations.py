@@ -48,6 +48,13 @@ class Seats:
         self._wait(now, start)
         return start
 
+    def vacate(self, now: int) -> None:
+        """Free all seats: whoever held or awaited one has gone down with its machine."""
+        self.busy_ns = self.busy_until(now)
+        self.wait_ns = self.waited_until(now)
+        self._free_at = [min(free_at, now) for free_at in self._free_at]
+        self._starts.clear()
+
     def _wait(self, now: int, start: int) -> None:
         self.wait_ns += start - now
         starts = self._starts

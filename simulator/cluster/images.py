@@ -1,7 +1,10 @@
 """A node's images: which it has, and how long the pull of another takes."""
 
+from collections.abc import Callable
+
 from engine.core.effects import Resource
 from simulator.agenda import Agenda
+from simulator.cluster.objects import key_of
 from simulator.stations import Seats, TokenBucket
 from simulator.streams import Sampler, Stream, entity
 
@@ -23,6 +26,7 @@ class Images:
         """With `cached`, every image that a pod names is there already."""
         self.pulls = Seats(f"image-pull.{node}", 1 if serial else 0)
         self.registry = registry
+        self.failing: Callable[[Resource], bool] | None = None  # a fault: which pods' images cannot be pulled
         self._agenda = agenda
         self._node = node
         self._latency, self._stream = latency
@@ -51,6 +55,13 @@ class Images:
                 present = max(present, self._fetch(now, image, 0.0))
             ready = max(ready, present)
         return ready - now
+
+    def refuse(self, pod: Resource, tries: int) -> int:
+        """Return how long a pull takes until the registry's refusal: the `tries`-th of this pod."""
+        name = entity(f"{self._node}/{'/'.join(key_of(pod))}")
+        service = self._latency(self._stream.uniform(name, tries))
+        now = self._agenda.now
+        return self.pulls.reserve(self.registry.reserve(now), service) + service - now
 
     def _fetch(self, now: int, image: str, image_mb: float) -> int:
         service = self._latency(self._stream.uniform(entity(f"{self._node}/{image}"))) + round(

@@ -9,6 +9,8 @@ ORDER = ("Initialized", "Ready", "ContainersReady", "PodScheduled")
 """As a kubelet writes them."""
 TERMINATED = 143
 """The exit code of a container that SIGTERM ends: 128 + 15."""
+KILLED = 137
+"""That of one that SIGKILL ends, as where there is no memory left for it: 128 + 9."""
 
 
 def _conditions(
@@ -64,6 +66,43 @@ def _running_state(known: Mapping[str, Any], now: str, restarts: int) -> Mapping
     return (
         state if "running" in state and known["restartCount"] == restarts else {"running": {"startedAt": now}}
     )
+
+
+def waiting_status(pod: Resource, now: str, reason: str) -> dict[str, Any]:
+    """Return the status of a pod whose containers have not been started yet, and why not."""
+    status = pod.get("status") or {}
+    initialized = "False" if pod["spec"].get("initContainers") else "True"
+    return {
+        "phase": "Pending",
+        "startTime": status.get("startTime", now),
+        "conditions": _conditions(status, now, initialized=initialized, ready="False"),
+        "containerStatuses": [
+            {
+                "name": container["name"],
+                "image": container.get("image", ""),
+                "ready": False,
+                "started": False,
+                "restartCount": 0,
+                "state": {"waiting": {"reason": reason}},
+            }
+            for container in pod["spec"]["containers"]
+        ],
+    }
+
+
+def crashed_status(pod: Resource, now: str, restarts: int) -> dict[str, Any]:
+    """Return the status of a pod whose container has crashed, and waits until it is started again."""
+    told = running_status(pod, now, ready=False, restarts=restarts)
+    told["containerStatuses"] = [
+        {
+            **known,
+            "started": False,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": now}},
+        }
+        for known in told["containerStatuses"]
+    ]
+    return told
 
 
 def ended_status(

@@ -10,6 +10,7 @@ from tests.simulator.cluster.objects import Object, bare_pod, deployment, node
 from tests.simulator.cluster.rig import (
     EXIT,
     MS,
+    READ,
     REPORT,
     START,
     STARTUP,
@@ -235,7 +236,11 @@ def test_a_crashing_container_restarts_at_once_then_backs_off_up_to_five_minutes
     rig.create(placed("a"))
     gaps = [later - earlier for earlier, later in pairwise(starts_of(rig, 10))]
     assert gaps == [START + STARTUP + wait * S for wait in (0, 10, 20, 40, 80, 160, 300, 300, 300)]
-    assert not runs(rig.get("Pod", "a"))
+    rig.run(4 * S)
+    told = rig.get("Pod", "a")["status"]["containerStatuses"][0]
+    assert told["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+    assert told["restartCount"] == 9
+    assert not is_ready(rig.get("Pod", "a"))
 
 
 def test_a_container_that_stops_crashing_counts_its_restarts() -> None:
@@ -271,6 +276,106 @@ def test_a_pod_that_does_not_restart_fails() -> None:
     state = rig.get("Pod", "a")["status"]["containerStatuses"][0]["state"]
     assert state["terminated"]["exitCode"] == 1
     assert rig.cluster.kubelets["n1"].starts.arrivals_count == 1
+
+
+# -- images that cannot be pulled
+
+
+def test_an_image_that_cannot_be_pulled_is_tried_again_after_a_back_off_up_to_five_minutes() -> None:
+    rig = Rig(node("n1"), parameters={"image.pull_latency": constant(0.5)})
+    images = rig.cluster.kubelets["n1"].images
+    tried: list[int] = []
+
+    def failing(_pod: Mapping[str, Any]) -> bool:
+        tried.append(rig.now)
+        return len(tried) <= 8
+
+    images.failing = failing
+    rig.create(placed("a"))
+    rig.run(5 * S)
+    told = rig.get("Pod", "a")["status"]
+    assert told["phase"] == "Pending"
+    assert told["containerStatuses"][0]["state"]["waiting"]["reason"] in ("ErrImagePull", "ImagePullBackOff")
+    rig.run_until(lambda: is_ready(rig.get("Pod", "a")), 3600 * S)
+    waits = [later - earlier for earlier, later in pairwise(tried)]
+    assert waits == [500 * MS + wait * S for wait in (10, 20, 40, 80, 160, 300, 300, 300)]
+
+
+# -- a kubelet that stops, a machine that dies
+
+
+def test_containers_run_on_without_their_kubelet() -> None:
+    rig = Rig(node("n1"), deployment("web", 2, probe_s=5))
+    kubelet = rig.cluster.kubelets["n1"]
+    kubelet.halt()
+    assert not kubelet.is_up
+    rig.create(placed("late"))
+    rig.delete("Pod", name_of(rig.pods("web")[0]))
+    rig.run(100 * S)
+    assert [pod["status"]["phase"] for pod in rig.pods("web")[:2]] == ["Running", "Running"]
+    assert rig.get("Pod", "late")["status"]["phase"] == "Pending"
+    kubelet.resume(rig.link)
+    rig.run(60 * S)
+    assert is_ready(rig.get("Pod", "late"))
+    assert rig.settled("web")
+
+
+@pytest.mark.parametrize("halted_ns", [1 * MS, VOLUMES + 1, VOLUMES + START + 1, 3 * S, 6 * S])
+def test_a_start_that_a_halt_interrupts_is_taken_up_again(halted_ns: int) -> None:
+    """Wherever it stood: the container that runs is not started again."""
+    rig = Rig(node("n1"))
+    rig.create(placed("a", {"periodSeconds": 5}))
+    rig.run(halted_ns)
+    ran = rig.now >= started_after(WATCH)
+    kubelet = rig.cluster.kubelets["n1"]
+    taken = kubelet.starts.arrivals_count
+    kubelet.halt()
+    rig.run(60 * S)
+    kubelet.resume(rig.link)
+    rig.run(20 * S)
+    assert is_ready(rig.get("Pod", "a"))
+    assert kubelet.starts.arrivals_count == (taken if ran else taken + 1)
+    assert rig.get("Pod", "a")["status"]["containerStatuses"][0]["restartCount"] == 0
+
+
+def test_a_machine_that_died_starts_its_pods_anew() -> None:
+    rig = Rig(node("n1"), deployment("web", 3, probe_s=5))
+    kubelet = rig.cluster.kubelets["n1"]
+    rig.run(10 * S)
+    kubelet.crash()
+    rig.run(20 * S)
+    assert len(rig.ready("web")) == 3  # nobody has said otherwise yet
+    kubelet.boot(rig.link)
+    rig.run_until(lambda: not rig.ready("web"))
+    rig.settle("web")
+    for pod in rig.pods("web"):
+        assert pod["status"]["containerStatuses"][0]["restartCount"] == 1
+    assert kubelet.starts.arrivals_count == 3
+
+
+def test_what_a_dead_machine_was_told_to_stop_is_gone_at_its_return() -> None:
+    rig = Rig(node("n1"), {**placed("a"), "status": {"phase": "Running"}})
+    kubelet = rig.cluster.kubelets["n1"]
+    kubelet.crash()
+    rig.delete("Pod", "a")
+    rig.run(100 * S)
+    assert rig.pods()
+    kubelet.boot(rig.link)
+    rig.run(READ + REPORT + WRITE + 1)
+    assert not rig.pods()
+
+
+def test_a_pod_removed_by_force_while_its_kubelet_is_away_leaves_nothing_behind() -> None:
+    rig = Rig(node("n1"), {**placed("a"), "status": {"phase": "Running"}})
+    kubelet = rig.cluster.kubelets["n1"]
+    kubelet.halt()
+    rig.delete("Pod", "a", grace_s=0)
+    rig.create(placed("a"))
+    rig.run(10 * S)
+    kubelet.resume(rig.link)
+    rig.run(20 * S)
+    assert is_ready(rig.get("Pod", "a"))
+    assert kubelet.starts.arrivals_count == 1
 
 
 # -- existing pods

@@ -1,0 +1,109 @@
+"""What a kubelet tells the API server: the status of its pods, and cluster events about them.
+
+PLEG lists the node's containers once a period, from a phase of its own; the status manager gets a pod
+before it patches its status.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
+from typing import Any
+
+from engine.core.effects import Ref, Resource
+from engine.core.errors import ApiError
+from simulator.agenda import Agenda
+from simulator.attribution import Link
+from simulator.cluster.apiserver import Call, Client
+from simulator.cluster.events import EventRecorder
+from simulator.cluster.objects import key_of
+from simulator.cluster.store import Store
+from simulator.streams import entity
+from simulator.tasks import Waitable
+
+# What a kubelet asks for about one pod, once each; the get before a status's patch has the number after it.
+TOKEN, REMOVE, RUNNING, READY, OVER, FAILED, STOPPED, CREATING = 1, 2, 10, 20, 30, 40, 50, 60
+# Its cluster events, one a container each: k containers use the numbers from 100 to 100 + 5 k.
+PULLED, CREATED, STARTED, KILLING, BACK_OFF, KINDS = 100, 101, 102, 103, 104, 5
+
+StatusOf = Callable[[Resource], Mapping[str, Any]]
+"""The fields of a pod's status to replace, made of the pod as it is found at that instant."""
+
+
+class Reporter:
+    """One kubelet's side of the API."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        store: Store,
+        client: Client,
+        relists: tuple[int, int],
+        timestamp: Callable[[], str],
+    ) -> None:
+        """`relists` is the period of PLEG, and an instant at which it lists."""
+        self.events: EventRecorder
+        self.client = client
+        self.timestamp = timestamp
+        self._agenda = agenda
+        self._store = store
+        self._period, self._phase = relists
+
+    def next_relist(self, at: int) -> int:
+        """Return the first instant >= `at` at which PLEG relists."""
+        return at + (self._phase - at) % self._period
+
+    @staticmethod
+    def key(what: int, pod: Resource) -> int:
+        """Return the key of a request about a pod, and of its cluster events: neighbours draw apart."""
+        return entity("/".join(key_of(pod))) + what
+
+    def tell_of(self, pod: Resource, what: int) -> None:
+        """Record a cluster event about each of the pod's containers."""
+        about = key_of(pod)
+        key = entity("/".join(about)) + what  # that of `key`
+        for _ in pod["spec"]["containers"]:
+            self.events.record(about, key)
+            key += KINDS
+
+    def tell_again(self, pod: Resource, what: str) -> None:
+        """Record one of many cluster events about a pod."""
+        about = key_of(pod)
+        self.events.record(about, self.client.repeated(f"{what}/{'/'.join(about)}"))
+
+    def write_status(
+        self, pod: Resource, status: StatusOf, key: int, link: Link
+    ) -> Generator["int | Waitable", Any, Call]:
+        """Get the pod, then patch its status (k/k pkg/kubelet/status/status_manager.go syncPod)."""
+        got = self.client.read(nothing, key + 1, link)
+        yield got
+        patched = self.client.write(partial(self._report, pod, status), key, got.link)
+        yield patched
+        return patched
+
+    def _report(self, pod: Resource, status: StatusOf, link: Link) -> None:
+        """Write the pod's status, unless the pod is gone or is another by now."""
+        namespace, name = key_of(pod)
+        found = self._store.objects["Pod"].get((namespace, name))
+        if found is not None and found["metadata"]["uid"] == pod["metadata"]["uid"]:
+            self._store.set_status(Ref("Pod", name, namespace), status(found), link)
+
+    def remove(self, pod: Resource, link: Link) -> Call:
+        """Take the pod off the API: it has ended."""
+        ref = Ref("Pod", pod["metadata"]["name"], pod["metadata"].get("namespace", ""))
+        return self.client.write(
+            partial(self._remove, ref, pod["metadata"]["uid"]), self.key(REMOVE, pod), link
+        )
+
+    def _remove(self, ref: Ref, uid: str, link: Link) -> None:
+        try:
+            self._store.remove(ref, link, uid)
+        except ApiError:
+            return  # somebody removed it by force
+
+    def pods_of(self, node: str) -> list[Resource]:
+        """Return the pods that the API has on a node, in order of name."""
+        pods = self._store.objects.get("Pod", {})
+        return [pods[key] for key in sorted(pods) if pods[key]["spec"].get("nodeName") == node]
+
+
+def nothing(_link: Link) -> None:
+    """Change nothing: a request that is made for its answer, or for what is not modelled."""
