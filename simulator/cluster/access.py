@@ -5,8 +5,10 @@ from typing import Any
 
 from engine.core.causes import Cause
 from simulator.agenda import Agenda
-from simulator.cluster.apiserver import Client, Level, ServiceTimes
+from simulator.cluster.apiserver import Client, Level
 from simulator.cluster.events import EventRecorder
+from simulator.cluster.service import ServiceTimes
+from simulator.cluster.injection import Dice
 from simulator.cluster.timestamps import SECOND_NS
 from simulator.cluster.upkeep import Upkeep
 from simulator.cluster.workqueue import Sync, WorkQueue
@@ -24,6 +26,7 @@ class Access:
         self.streams = streams
         self.clients: list[Client] = []
         self.stations: list[Station] = []
+        self.server = ApiServer(Dice(streams.stream("apiserver.injection")))
         self._times = self._service_times()
         self._levels: dict[str, Level] = {}
 
@@ -57,7 +60,7 @@ class Access:
             self._levels[level] = Level(self.agenda, level, seats)
             self.stations.append(self._levels[level].seats)
         bucket = TokenBucket(f"client.{name}", qps, burst)
-        client = Client(self._levels[level], self._times, bucket, throttle)
+        client = Client(self._levels[level], self._times, bucket, throttle, self.server)
         self.clients.append(client)
         self.stations.append(bucket)
         return client

@@ -10,15 +10,20 @@ from functools import partial
 from typing import Any, Final
 
 from engine.core.causes import Cause
-from engine.core.errors import ApiError
+from engine.core.errors import ActionError, TooManyRequests
 from simulator.agenda import Agenda
 from simulator.attribution import Link
+from simulator.cluster.injection import GET, LIST, UPDATE, Dice, Injection, Trouble, What
+from simulator.cluster.service import ServiceTimes
 from simulator.stations import Seats, TokenBucket
-from simulator.streams import Sampler, Stream, entity
+from simulator.streams import entity
 
 # Bound once: looking a member up on an enum class costs more than all else that is done to a link.
 _API_QUEUE: Final = Cause.API_QUEUE
 _API_SERVICE: Final = Cause.API_SERVICE
+
+RETRIES_MAX: Final = 10  # client-go rest/request.go
+NOWHERE: Final = Stream(0)  # for a server that nothing is injected into
 
 Operation = Callable[[Link], Any]
 """What a call does to the store at its commit; raises an `ApiError` to refuse."""
@@ -31,21 +36,21 @@ def _nobody(_call: "Call") -> None:
 class Call:
     """One request; `done` is called with it once `value` or `error` is known, and `link` ends then."""
 
-    __slots__ = ("_level", "_operation", "_service_ns", "done", "error", "link", "value")
+    __slots__ = ("_client", "_operation", "_retries_left", "_service_ns", "done", "error", "link", "value")
 
-    def __init__(self, level: "Level", operation: Operation, service_ns: int, link: Link) -> None:
+    def __init__(self, client: "Client", operation: Operation, service_ns: int, link: Link) -> None:
         """Describe a request; `Client` sends it."""
-        self._level = level
+        self._client = client
         self._operation = operation
         self._service_ns = service_ns
         self.link = link
         self.done: Callable[[Call], None] = _nobody
         self.value: Any = None
-        self.error: ApiError | None = None
+        self.error: ActionError | None = None
 
     def arrive(self, _event: Any = None) -> None:
         """Reach the server: take a seat, be served."""
-        level = self._level
+        level = self._client.level
         now = level.agenda.now
         service_ns = self._service_ns
         begin = level.seats.reserve(now, service_ns)
@@ -58,9 +63,30 @@ class Call:
     def _finish(self, _event: Any) -> None:
         try:
             self.value = self._operation(self.link)
-        except ApiError as error:
+        except ActionError as error:
+            if isinstance(error, TooManyRequests) and error.retry_after_ns and self._client.retries_max:
+                self._refused(error)
+                return
             self.error = error
         self.done(self)
+
+    def _refused(self, error: TooManyRequests) -> None:
+        """Make the request again after what the server asks for, as client-go does, so often and no more."""
+        try:
+            left = self._retries_left
+        except AttributeError:
+            left = self._client.retries_max
+        self._retries_left = left - 1
+        agenda = self._client.level.agenda
+        if not left:
+            self.error = error
+            self.done(self)
+            return
+        self.link = (self.link, _API_QUEUE, agenda.now + error.retry_after_ns, None)
+        agenda.after(error.retry_after_ns, self._again)
+
+    def _again(self, _entry: Any) -> None:
+        self._client.send_again(self)
 
 
 class Level:
@@ -74,36 +100,34 @@ class Level:
         self.seats = Seats(f"api.{name}", seats)
 
 
-class ServiceTimes:
-    """How long the server works on a request, keyed by who asks for what."""
-
-    __slots__ = ("_per_object_ns", "_read", "write")
-
-    def __init__(self, stream: Stream, read: Sampler, write: Sampler, per_object_ns: int) -> None:
-        """Use one distribution for reads, one for writes, and a constant per object listed."""
-        self._read = stream.sampled(read)
-        self._per_object_ns = per_object_ns
-        self.write = stream.sampled(write)
-        """Of a write, its etcd commit included, by its key."""
-
-    def read(self, key: int, objects: int = 0) -> int:
-        """Return the service time of a read that lists `objects` objects."""
-        return self._read(key) + objects * self._per_object_ns
-
-
 class Client:
     """One user of the API server, with its own token bucket and priority level."""
 
-    __slots__ = ("_agenda", "_level", "_repeats", "_throttle", "bucket", "times")
+    __slots__ = ("_agenda", "_repeats", "_server", "_throttle", "bucket", "level", "retries_max", "times")
 
-    def __init__(self, level: Level, times: ServiceTimes, bucket: TokenBucket, throttle: Cause) -> None:
+    def __init__(
+        self,
+        level: Level,
+        times: ServiceTimes,
+        bucket: TokenBucket,
+        throttle: Cause,
+        server: ApiServer | None = None,
+    ) -> None:
         """Charge the bucket's waits to `throttle`."""
         self._agenda = level.agenda
-        self._level = level
         self._throttle = throttle
         self._repeats: dict[str, int] = {}
+        self._server = server or ApiServer(Dice(NOWHERE))
+        self.level = level
         self.bucket = bucket
         self.times = times
+        self.retries_max = RETRIES_MAX
+        """How often a request refused with a time to retry after is made again before its sender is told."""
+
+    @property
+    def name(self) -> str:
+        """Who it is, such as `scheduler` or `kubelet.worker-1`."""
+        return self.bucket.name.removeprefix("client.")
 
     @property
     def requests_count(self) -> int:
@@ -115,13 +139,22 @@ class Client:
         ordinal = self._repeats[name] = self._repeats.get(name, 0) + 1
         return entity(name) + ordinal
 
-    def read(self, operation: Operation, key: int, link: Link, objects: int = 0) -> Call:
+    def read(
+        self, operation: Operation, key: int, link: Link, objects: int = 0, what: What | None = None
+    ) -> Call:
         """Send a read; `key` identifies the request for its service time."""
-        return self._send(operation, self.times.read(key, objects), link)
+        service_ns = self.times.read(key, objects)
+        if self._server.injections:
+            asked = what or (LIST if objects else GET)
+            operation, service_ns = self._server.troubled(self.name, operation, service_ns, key, asked)
+        return self._send(operation, service_ns, link)
 
-    def write(self, operation: Operation, key: int, link: Link) -> Call:
+    def write(self, operation: Operation, key: int, link: Link, what: What = UPDATE) -> Call:
         """Send a write."""
-        return self._send(operation, self.times.write(key), link)
+        service_ns = self.times.write(key)
+        if self._server.injections:
+            operation, service_ns = self._server.troubled(self.name, operation, service_ns, key, what)
+        return self._send(operation, service_ns, link)
 
     def unattended(self, key: int, served: Callable[[int], None], *, writes: bool = True) -> None:
         """Send a request that changes nothing the model reads.
@@ -135,13 +168,13 @@ class Client:
         if start > now:
             self._agenda.after(start - now, partial(self._serve, service_ns, served))
         else:
-            served(self._level.seats.reserve(now, service_ns) + service_ns)
+            served(self.level.seats.reserve(now, service_ns) + service_ns)
 
     def _serve(self, service_ns: int, served: Callable[[int], None], _entry: Any) -> None:
-        served(self._level.seats.reserve(self._agenda.now, service_ns) + service_ns)
+        served(self.level.seats.reserve(self._agenda.now, service_ns) + service_ns)
 
     def _send(self, operation: Operation, service_ns: int, link: Link) -> Call:
-        call = Call(self._level, operation, service_ns, link)
+        call = Call(self, operation, service_ns, link)
         now = self._agenda.now
         start = self.bucket.reserve(now)
         if start > now:
@@ -150,3 +183,13 @@ class Client:
         else:
             call.arrive()
         return call
+
+    def send_again(self, call: Call) -> None:
+        """Take a token for a call that was refused, and let it reach the server once more."""
+        now = self._agenda.now
+        start = self.bucket.reserve(now)
+        if start > now:
+            call.link = (call.link, self._throttle, start, None)
+            self._agenda.after(start - now, call.arrive)
+        else:
+            call.arrive()

@@ -12,7 +12,8 @@ from scipy import stats
 from engine.core.causes import Cause
 from simulator.agenda import Agenda
 from simulator.attribution import root
-from simulator.cluster.apiserver import Call, Client, Level, ServiceTimes
+from simulator.cluster.apiserver import Call, Client, Level
+from simulator.cluster.service import ServiceTimes
 from simulator.stations import Seats, TokenBucket
 from simulator.streams import Sampler, Stream, Streams, sampler
 

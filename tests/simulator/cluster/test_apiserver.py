@@ -4,7 +4,8 @@ from engine.core.causes import Cause
 from engine.core.errors import NotFound, TooManyRequests
 from simulator.agenda import Agenda
 from simulator.attribution import Link, root
-from simulator.cluster.apiserver import Call, Client, Level, ServiceTimes
+from simulator.cluster.apiserver import Call, Client, Level
+from simulator.cluster.service import ServiceTimes
 from simulator.stations import TokenBucket
 from simulator.streams import Streams
 from tests.simulator.cluster.rig import MS, S

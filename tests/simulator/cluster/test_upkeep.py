@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from engine.core.causes import Cause
 from simulator.agenda import Agenda
-from simulator.cluster.apiserver import Client, Level, ServiceTimes
+from simulator.cluster.apiserver import Client, Level
 from simulator.cluster.events import QUEUED_MAX, EventRecorder
 from simulator.cluster.heartbeats import Heartbeats
+from simulator.cluster.service import ServiceTimes
 from simulator.cluster.upkeep import Upkeep
 from simulator.stations import TokenBucket
 from simulator.streams import Constant, Streams
