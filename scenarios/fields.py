@@ -172,3 +172,4 @@ Distribution = Annotated[
 Item = TypeVar("Item")
 Rows = Annotated[tuple[Item, ...], Strict(strict=False)]  # a list in a file
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
+PositiveCount = Annotated[int, Field(ge=1, le=100_000)]
