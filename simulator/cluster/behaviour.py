@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.core.effects import Resource
+from scenarios.quantities import resource_amount
 from simulator.cluster.objects import key_of
+from simulator.cluster.usage import CpuDeclared, Curve
 from simulator.streams import Sampler, Stream, Streams, entity, sampler
 
 SECOND_NS = 1_000_000_000
@@ -80,6 +82,8 @@ class _Kind:
     crash_probability: float
     exit_codes: tuple[int, ...]
     messages: tuple[str, ...]
+    cpu: CpuDeclared | None = None
+    memory: Curve | None = None
 
 
 class Behaviours:
@@ -101,6 +105,8 @@ class Behaviours:
         self._startup_scale = startup_scale
         self._exit_scale = exit_scale
         self._kinds: dict[str, _Kind] = {}
+        self.begun: dict[str, int] = {}
+        """When the containers of a pod began, by its uid: of those whose use over time is declared."""
 
     def life(self, pod: Resource) -> Life:
         """Draw what this pod does; the same pod always does the same."""
@@ -132,6 +138,28 @@ class Behaviours:
             return NEVER_NS
         return kind.exit(self._exit.uniform(entity("/".join(key_of(pod)))))
 
+    def cpu_use(self, pod: Resource, now: int, sharing: int = 1) -> int | None:
+        """Return the millicores that a pod uses now, at most its limit; None if nothing is declared of it.
+
+        `sharing` is the number of ready pods of its workload, over which a use of the workload is spread.
+        """
+        declared = self._kind(pod).cpu
+        if declared is None:
+            return None
+        if declared.shared:
+            use = declared.curve.step(now) // max(1, sharing)
+        else:
+            use = declared.curve.step(now - self.begun.get(pod["metadata"]["uid"], 0))
+        limit = limit_of(pod, "cpu")
+        return use if limit is None else min(use, limit)
+
+    def memory_use(self, pod: Resource, now: int) -> int | None:
+        """Return the bytes that a pod uses now; None if nothing is declared of it."""
+        declared = self._kind(pod).memory
+        if declared is None:
+            return None
+        return declared.line(now - self.begun.get(pod["metadata"]["uid"], 0))
+
     def _kind(self, pod: Resource) -> _Kind:
         owners = pod["metadata"].get("ownerReferences")
         uid = owners[0]["uid"] if owners else pod["metadata"]["uid"]
@@ -156,8 +184,21 @@ class Behaviours:
             probe=_probe(container),
             image_mb=declared.get("image_mb", 0.0),
             crash_probability=declared.get("crash_probability", 0.0),
+            cpu=CpuDeclared(declared["cpu"]) if "cpu" in declared else None,
+            memory=Curve(declared["memory"]["points"]) if "memory" in declared else None,
             **_declared_outcome(pod["metadata"].get("annotations") or {}),
         )
+
+
+def limit_of(pod: Resource, resource: str) -> int | None:
+    """Return the sum of its containers' limits of a resource; None if one of them has none."""
+    total = 0
+    for container in pod["spec"]["containers"]:
+        limit = ((container.get("resources") or {}).get("limits") or {}).get(resource)
+        if limit is None:
+            return None
+        total += resource_amount(resource, limit)
+    return total
 
 
 def _declared_outcome(annotations: Mapping[str, str]) -> dict[str, Any]:
