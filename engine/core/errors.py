@@ -181,6 +181,7 @@ class TooManyRequests(ApiError):
 
     status = 429
     reason = "TooManyRequests"
+    retry_after_ns: int = 0  # what its Retry-After header asks for; 0: it has none
 
 
 class ServerError(ApiError):

@@ -5,10 +5,10 @@ from typing import Any
 
 from engine.core.causes import Cause
 from simulator.agenda import Agenda
-from simulator.cluster.apiserver import Client, Level
+from simulator.cluster.apiserver import ApiServer, Client, Level
 from simulator.cluster.events import EventRecorder
-from simulator.cluster.service import ServiceTimes
 from simulator.cluster.injection import Dice
+from simulator.cluster.service import ServiceTimes
 from simulator.cluster.timestamps import SECOND_NS
 from simulator.cluster.upkeep import Upkeep
 from simulator.cluster.workqueue import Sync, WorkQueue

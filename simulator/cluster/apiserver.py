@@ -16,7 +16,7 @@ from simulator.attribution import Link
 from simulator.cluster.injection import GET, LIST, UPDATE, Dice, Injection, Trouble, What
 from simulator.cluster.service import ServiceTimes
 from simulator.stations import Seats, TokenBucket
-from simulator.streams import entity
+from simulator.streams import Stream, entity
 
 # Bound once: looking a member up on an enum class costs more than all else that is done to a link.
 _API_QUEUE: Final = Cause.API_QUEUE
@@ -98,6 +98,31 @@ class Level:
         """Give the level its seats."""
         self.agenda = agenda
         self.seats = Seats(f"api.{name}", seats)
+
+
+class ApiServer:
+    """What all clients of one API server share."""
+
+    __slots__ = ("_dice", "injections")
+
+    def __init__(self, dice: Dice) -> None:
+        """Start in good health."""
+        self.injections: list[Injection] = []
+        """What goes wrong with requests, asked in this order until one fails; empty: nothing is asked."""
+        self._dice = dice
+
+    def troubled(
+        self, client: str, operation: Operation, service_ns: int, key: int, what: What
+    ) -> tuple[Operation, int]:
+        """Return what becomes of a request and how long it is served, while there are injections."""
+        trouble = Trouble(operation, service_ns)
+        for injection in self.injections:
+            if not injection.concerns(client, what):
+                continue
+            hits, toss = self._dice.throw(key)
+            if hits < injection.probability and trouble.hit(injection, what, toss):
+                break
+        return trouble, trouble.service_ns
 
 
 class Client:

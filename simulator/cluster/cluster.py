@@ -34,6 +34,7 @@ class Cluster:
         self.store = Store(self.timestamp)
         self.demands = Demands()
         self.access = access = Access(agenda, spec.parameters, streams)
+        self.server = access.server
         self.clients = access.clients
         self.stations = access.stations
         self.watch = Watch(agenda, access.sampler("watch.delay"), streams.stream("watch.delay"))
@@ -42,6 +43,7 @@ class Cluster:
         self.engine_client = access.client(
             "engine", "workload-low", engine.client_qps, engine.client_burst, Cause.CLIENT_THROTTLE
         )
+        self.engine_client.retries_max = 0  # its performer is told of a refusal, and backs off if it is to
         self.control_plane = ControlPlane(
             access, self.store, self.watch, self.demands, self.timestamp, self._heartbeats
         )
