@@ -12,6 +12,7 @@ from typing import Any, Final
 from scenarios.api_parameters import APISERVER
 from scenarios.assumption_parameters import ASSUMPTIONS
 from scenarios.controller_parameters import CONTROLLERS
+from scenarios.flow_parameters import FLOW
 from scenarios.kubelet_parameters import KUBELET
 from scenarios.outside_parameters import OUTSIDE
 from scenarios.parameter import Parameter
@@ -30,6 +31,7 @@ _BY_AREA: Final = (  # one line for each area; the order is that of the manifest
     STORAGE,
     ASSUMPTIONS,
     UPKEEP,
+    FLOW,
 )
 
 CATALOGUE: Final[Mapping[str, Parameter]] = MappingProxyType(

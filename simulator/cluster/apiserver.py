@@ -36,13 +36,14 @@ def _nobody(_call: "Call") -> None:
 class Call:
     """One request; `done` is called with it once `value` or `error` is known, and `link` ends then."""
 
-    __slots__ = ("_client", "_operation", "_retries_left", "_service_ns", "done", "error", "link", "value")
+    __slots__ = ("_client", "_retries_left", "done", "error", "link", "operation", "service_ns", "value")
+    _retries_left: int  # once it has been refused
 
     def __init__(self, client: "Client", operation: Operation, service_ns: int, link: Link) -> None:
         """Describe a request; `Client` sends it."""
         self._client = client
-        self._operation = operation
-        self._service_ns = service_ns
+        self.operation = operation
+        self.service_ns = service_ns
         self.link = link
         self.done: Callable[[Call], None] = _nobody
         self.value: Any = None
@@ -52,7 +53,7 @@ class Call:
         """Reach the server: take a seat, be served."""
         level = self._client.level
         now = level.agenda.now
-        service_ns = self._service_ns
+        service_ns = self.service_ns
         begin = level.seats.reserve(now, service_ns)
         if begin > now:
             self.link = (self.link, _API_QUEUE, begin, None)
@@ -62,7 +63,7 @@ class Call:
 
     def _finish(self, _event: Any) -> None:
         try:
-            self.value = self._operation(self.link)
+            self.value = self.operation(self.link)
         except ActionError as error:
             if isinstance(error, TooManyRequests) and error.retry_after_ns and self._client.retries_max:
                 self._refused(error)
@@ -111,16 +112,13 @@ class ApiServer:
         """What goes wrong with requests, asked in this order until one fails; empty: nothing is asked."""
         self._dice = dice
 
-    def troubled(
-        self, client: str, operation: Operation, service_ns: int, key: int, what: What
-    ) -> tuple[Operation, int]:
+    def trouble(self, client: str, trouble: Trouble) -> tuple[Operation, int]:
         """Return what becomes of a request and how long it is served, while there are injections."""
-        trouble = Trouble(operation, service_ns)
         for injection in self.injections:
-            if not injection.concerns(client, what):
+            if not injection.concerns(client, trouble.what):
                 continue
-            hits, toss = self._dice.throw(key)
-            if hits < injection.probability and trouble.hit(injection, what, toss):
+            hits, toss = self._dice.throw(trouble.key)
+            if hits < injection.probability and trouble.hit(injection, toss):
                 break
         return trouble, trouble.service_ns
 
@@ -170,15 +168,16 @@ class Client:
         """Send a read; `key` identifies the request for its service time."""
         service_ns = self.times.read(key, objects)
         if self._server.injections:
-            asked = what or (LIST if objects else GET)
-            operation, service_ns = self._server.troubled(self.name, operation, service_ns, key, asked)
+            trouble = Trouble(operation, service_ns, key, what or (LIST if objects else GET))
+            operation, service_ns = self._server.trouble(self.name, trouble)
         return self._send(operation, service_ns, link)
 
     def write(self, operation: Operation, key: int, link: Link, what: What = UPDATE) -> Call:
         """Send a write."""
         service_ns = self.times.write(key)
         if self._server.injections:
-            operation, service_ns = self._server.troubled(self.name, operation, service_ns, key, what)
+            trouble = Trouble(operation, service_ns, key, what)
+            operation, service_ns = self._server.trouble(self.name, trouble)
         return self._send(operation, service_ns, link)
 
     def unattended(self, key: int, served: Callable[[int], None], *, writes: bool = True) -> None:
@@ -211,6 +210,9 @@ class Client:
 
     def send_again(self, call: Call) -> None:
         """Take a token for a call that was refused, and let it reach the server once more."""
+        if isinstance(call.operation, Trouble):
+            trouble = call.operation.renewed()
+            call.operation, call.service_ns = self._server.trouble(self.name, trouble)
         now = self._agenda.now
         start = self.bucket.reserve(now)
         if start > now:

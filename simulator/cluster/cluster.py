@@ -16,6 +16,7 @@ from simulator.cluster.demands import Demands
 from simulator.cluster.heartbeats import Heartbeats
 from simulator.cluster.nodes import Nodes
 from simulator.cluster.quota import Quotas
+from simulator.cluster.relist import Relists
 from simulator.cluster.resize import Resizes
 from simulator.cluster.store import Store
 from simulator.cluster.timestamps import VirtualTimestamps
@@ -60,6 +61,10 @@ class Cluster:
         )
         self.kubelets = self.nodes.kubelets
         Resizes(self.store, self.watch, self.kubelets)
+        backoff_ns = access.constant_ns("watch.relist_backoff")
+        self.relists = Relists(
+            agenda, self.store, self.watch, access.clients, (backoff_ns, streams.stream("watch.relist"))
+        )
         self._load(spec)
         self.store.published.append(self.watch.published)
 

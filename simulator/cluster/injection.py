@@ -90,19 +90,26 @@ def busy(retry_after_ns: int) -> TooManyRequests:
 class Trouble:
     """What happens to one request: how long it is served, and what becomes of it."""
 
-    __slots__ = ("_error", "_is_done", "_operation", "service_ns")
+    __slots__ = ("_error", "_healthy_ns", "_is_done", "_operation", "key", "service_ns", "what")
 
-    def __init__(self, operation: Callable[[Link], Any], service_ns: int) -> None:
+    def __init__(self, operation: Callable[[Link], Any], service_ns: int, key: int, what: What) -> None:
         """Begin with a request that nothing has hit yet."""
         self._operation = operation
         self._error: ActionError | None = None
         self._is_done = True
+        self._healthy_ns = service_ns
         self.service_ns = service_ns
+        self.key = key
+        self.what = what
 
-    def hit(self, injection: Injection, what: What, toss: float) -> bool:
+    def renewed(self) -> "Trouble":
+        """Return the request as it was, to be made once more."""
+        return Trouble(self._operation, self._healthy_ns, self.key, self.what)
+
+    def hit(self, injection: Injection, toss: float) -> bool:
         """Let an injection hit it; return whether it fails by that. `toss` decides what nobody can know."""
         self.service_ns += injection.delay_ns
-        self._error = injection.error(what)
+        self._error = injection.error(self.what)
         if injection.status is None:
             return False
         if injection.status in _UNANSWERED:

@@ -6,7 +6,7 @@ this cache, so they see the past, as real ones do.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from engine.core.causes import Cause
 from engine.core.effects import Resource
@@ -21,6 +21,14 @@ Handler = Callable[["Resource | None", "Resource | None", Link], None]
 """Told of (before, after, link): before is None for a new object, after is None for one that is gone."""
 
 
+_ALL: Final = 1 << 62
+
+
+def _uid(resource: Resource) -> str:
+    uid: str = resource["metadata"]["uid"]
+    return uid
+
+
 class Watch:
     """The shared watch cache and its subscribers."""
 
@@ -31,6 +39,11 @@ class Watch:
         self._agenda = agenda
         self._delay = delay
         self._constant_ns = delay.ns if isinstance(delay, Constant) else None
+        self._extra_ns = 0
+        self._missed_to = 0  # deliveries up to this version are not to be had: the connection broke meanwhile
+        self._missed: dict[tuple[str, Key], Link] = {}  # what led to the last write of each that was lost
+        self.on_drop: Callable[[], None] | None = None
+        """Sees to it that the caches are whole again; without, they stand still for good."""
         self._stream = stream
         self._delivered_at = 0
         self._counts: dict[str, int] = {}
@@ -59,7 +72,8 @@ class Watch:
         if delay_ns is None:
             name = f"{kind}/{'/'.join(key_of(after or before or {}))}"
             ordinal = self._counts[name] = self._counts.get(name, 0) + 1
-            at = max(self._delivered_at, now + self._delay(self._stream.uniform(entity(name), ordinal)))
+            drawn_ns = self._delay(self._stream.uniform(entity(name), ordinal)) + self._extra_ns
+            at = max(self._delivered_at, now + drawn_ns)
             self._delivered_at = at
             delay_ns = at - now
         seen: Link = (link, Cause.WATCH_DELAY, now + delay_ns, None)
@@ -69,6 +83,8 @@ class Watch:
         self, kind: str, before: Resource | None, after: Resource | None, link: Link, _entry: Any = None
     ) -> None:
         """Put a write into the cache and tell the subscribers."""
+        if self._missed_to and self._is_missed(kind, before, after, link):
+            return
         of_kind = self.cache.get(kind)
         if of_kind is None:
             of_kind = self.cache[kind] = {}
@@ -84,6 +100,61 @@ class Watch:
             route = self._routes[kind, changes, owner] = self._route(kind, changes, owner)
         for handler in route:
             handler(before, after, link)
+
+    def lag(self, extra_ns: int) -> None:
+        """Let deliveries be later by `extra_ns` from now on (0: no more), in order all the same."""
+        if self._constant_ns is not None:
+            self._delivered_at = max(self._delivered_at, self._agenda.now + self._constant_ns)
+            self._constant_ns = None
+        self._extra_ns = extra_ns
+
+    def drop(self) -> None:
+        """Break the connection: what was on its way is lost, the caches stand still until the relist."""
+        if self._missed_to == _ALL:
+            return
+        self._missed_to = _ALL
+        if self.on_drop is not None:
+            self.on_drop()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether deliveries reach the caches."""
+        return self._missed_to != _ALL
+
+    def relist(self, objects: Mapping[str, Mapping[Key, Resource]], version: int, link: Link) -> None:
+        """Take in the objects as of `version`: tell of each difference, as of one write after the other."""
+        missed, self._missed = self._missed, {}
+        self._missed_to = 0
+        for kind in sorted({**self.cache, **objects}):
+            known, found = self.cache.get(kind, {}), objects.get(kind, {})
+            for key in sorted({**known, **found}):
+                before, after = known.get(key), found.get(key)
+                if before is after:
+                    continue
+                led = missed.get((kind, key))
+                why = link if led is None else (led, Cause.WATCH_DELAY, self._agenda.now, None)
+                if before is not None and after is not None and _uid(before) != _uid(after):
+                    self.deliver(kind, before, None, why)  # another object of the same name
+                    before = None
+                self.deliver(kind, before, after, why)
+        self._missed_to = version
+
+    def _is_missed(self, kind: str, before: Resource | None, after: Resource | None, link: Link) -> bool:
+        """Say whether a delivery was lost, or is of what the relist has brought.
+
+        Deliveries come in order: the first write after the relist ends the asking.
+        """
+        key = key_of(after or before or {})
+        if self._missed_to == _ALL:
+            self._missed[kind, key] = link
+            return True
+        if after is None:
+            held = self.cache.get(kind, {}).get(key)
+            return held is None or _uid(held) != _uid(before or {})
+        if int(after["metadata"]["resourceVersion"]) <= self._missed_to:
+            return True
+        self._missed_to = 0
+        return False
 
     def _route(self, kind: str, changes: int, owner: str) -> list[Handler]:
         """Return whom a delivery concerns."""
