@@ -41,6 +41,15 @@ KUBELET: Final = (
         "time to create the sandbox and start the container",
     ),
     Parameter(
+        "kubelet.pod_teardown",
+        constant(0.0),
+        "s",
+        "distribution",
+        _ASSUMED + ": part of the workload's exit time where it is measured from outside",
+        "1.30-1.34",
+        "time to take down the sandbox of a pod that has ended, in the seat that starts need",
+    ),
+    Parameter(
         "kubelet.start_concurrency",
         1,
         "pods",

@@ -19,7 +19,7 @@ from simulator.cluster.events import EventRecorder
 from simulator.cluster.images import Images
 from simulator.cluster.node_services import KubeletSettings, NodeServices
 from simulator.cluster.objects import has_ended, is_terminating, key_of
-from simulator.cluster.podworker import PodWorker
+from simulator.cluster.podworker import LONG_AGO_NS, PodWorker
 from simulator.cluster.reporter import Reporter, StatusOf, nothing
 from simulator.cluster.store import Key, Store
 from simulator.stations import Seats
@@ -73,6 +73,11 @@ class Kubelet:
     @mount.setter
     def mount(self, mount: Callable[[Resource], Any]) -> None:
         self._services.mount = mount
+
+    def begun(self, pod: Resource) -> int | None:
+        """Return when a pod's container was last started; None if it was not, or before time 0."""
+        worker = self._pods.get(key_of(pod))
+        return None if worker is None or worker.begun == LONG_AGO_NS else worker.begun
 
     def adopt(self, pod: Resource) -> None:
         """Take over a pod that runs since before time 0."""

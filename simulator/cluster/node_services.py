@@ -22,6 +22,7 @@ class KubeletSettings:
     container_start: Sampler
     stream: Stream
     start_seats: int
+    teardown: Sampler | None = None  # of a pod's sandbox; None: in no time
 
 
 def mounted(_pod: Resource) -> None:

@@ -16,6 +16,7 @@ from simulator.cluster.timestamps import VirtualTimestamps
 from simulator.cluster.volumes import StorageController
 from simulator.cluster.watch import Watch
 from simulator.stations import TokenBucket
+from simulator.streams import Constant
 
 
 class Nodes:
@@ -94,12 +95,14 @@ class Nodes:
 
     def _settings(self) -> KubeletSettings:
         access = self._access
+        teardown = access.sampler("kubelet.pod_teardown")
         return KubeletSettings(
             access.constant_ns("kubelet.pleg_period"),
             access.sampler("kubelet.volume_setup"),
             access.sampler("kubelet.container_start"),
             access.streams.stream("kubelet"),
             int(access.number("kubelet.start_concurrency")),
+            None if isinstance(teardown, Constant) and not teardown.ns else teardown,
         )
 
     def _event_client(self, node: str) -> Client:

@@ -20,6 +20,7 @@ from simulator.cluster.podstatus import KILLED, crashed_status, ended_status, ru
 from simulator.cluster.reporter import (
     BACK_OFF,
     CREATED,
+    CREATING,
     FAILED,
     KILLING,
     OVER,
@@ -62,7 +63,11 @@ class PodWorker:
 
     def begin(self, pod: Resource, link: Link) -> None:
         """Start the pod's container."""
-        self.task = Task(self._services.agenda, self._start(pod, link))
+        services = self._services
+        reporter = services.reporter
+        status = partial(waiting_status, now=reporter.timestamp(), reason="ContainerCreating")
+        Task(services.agenda, reporter.write_status(pod, status, reporter.key(CREATING, pod), link))
+        self.task = Task(services.agenda, self._start(pod, link))
 
     def stop(self, pod: Resource, link: Link) -> None:
         """Stop the pod's container, then remove the pod."""
@@ -270,6 +275,8 @@ class PodWorker:
         yield seen - agenda.now
         self.started = False
         link = extend(link, Cause.CONTAINER_START, seen)
+        if self._services.settings.teardown is not None:
+            link = yield from self._tear_down(pod, link)
         phase = "Failed" if life.exit_code else "Succeeded"
         status = partial(
             ended_status, now=reporter.timestamp(), phase=phase, code=life.exit_code, message=life.message
@@ -283,6 +290,8 @@ class PodWorker:
         seen = reporter.next_relist(agenda.now)
         link = extend(link, Cause.CONTAINER_START, seen)
         yield seen - agenda.now
+        if self._services.settings.teardown is not None:
+            link = yield from self._tear_down(pod, link)
         status = partial(ended_status, now=reporter.timestamp(), phase="Failed", code=1)
         yield from reporter.write_status(pod, status, reporter.key(FAILED, pod), link)
 
@@ -298,10 +307,22 @@ class PodWorker:
             if exit_ns > 0:
                 link = extend(link, Cause.TERMINATION_GRACE, self._exits_at)
                 yield exit_ns
+            if services.settings.teardown is not None:
+                link = yield from self._tear_down(pod, link)
         phase = "Succeeded" if life_is_over(pod) else "Failed"
         status = partial(ended_status, now=reporter.timestamp(), phase=phase)
         call = yield from reporter.write_status(pod, status, reporter.key(STOPPED, pod), link)
         yield reporter.remove(pod, call.link)
+
+    def _tear_down(self, pod: Resource, link: Link) -> Generator["int | Waitable", Any, Link]:
+        """Take down the sandbox, which needs the seat that starts need; only then is the pod over."""
+        services = self._services
+        settings, now = services.settings, services.agenda.now
+        assert settings.teardown is not None
+        service = settings.teardown(settings.stream.uniform(services.reporter.key(STOPPED, pod)))
+        end = services.starts.reserve(now, service) + service
+        yield end - now
+        return extend(link, Cause.TERMINATION_GRACE, end)
 
 
 def life_is_over(pod: Resource) -> bool:

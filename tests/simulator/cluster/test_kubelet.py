@@ -114,21 +114,49 @@ def test_a_throttled_kubelet_reports_late() -> None:
     rig = Rig(node("n1"), parameters={"kubelet.qps": 1, "kubelet.burst": 1, "kubelet.start_concurrency": 9})
     for name in "abc":
         rig.create(placed(name, automountServiceAccountToken=False))
-    rig.run(10 * S)
-    relisted = rig.relist_after("n1", started_after(WATCH))
-    # Each pod is got, then its status patched: three gets in turn, then three patches.
-    assert [first(rig, name, runs) for name in "abc"] == [relisted + (3 + n) * S + WRITE for n in range(3)]
+    rig.run(20 * S)
+    # Each pod is got, then its status patched: three gets in turn, then three patches; first to say that the
+    # containers are being created, then that they run.
+    assert [first(rig, name, runs) for name in "abc"] == [WATCH + (9 + n) * S + WRITE for n in range(3)]
 
 
 def test_volumes_wait_for_the_token_of_the_service_account() -> None:
-    """The pod before it took the only token of the bucket; a pod without an account asks for none."""
+    """The only token of the bucket is taken, first by a's status; a pod without an account asks for none."""
     rig = Rig(node("n1"), parameters={"kubelet.qps": 1, "kubelet.burst": 1, "kubelet.start_concurrency": 9})
     rig.create(placed("a"))
     rig.create(placed("b"))
     rig.create(placed("c", automountServiceAccountToken=False))
     seat = rig.cluster.kubelets["n1"].starts
     begun = [rig.run_until(lambda number=number: seat.arrivals_count >= number) for number in (1, 2, 3)]  # type: ignore[misc]
-    assert begun == [WATCH + VOLUMES, WATCH + VOLUMES, WATCH + S + WRITE]
+    assert begun == [WATCH + VOLUMES, WATCH + S + WRITE, WATCH + 3 * S + WRITE]
+
+
+def test_a_pod_that_is_being_created_says_so() -> None:
+    rig = Rig(node("n1"))
+    rig.create(placed("a"))
+    rig.run(WATCH + REPORT + 1)
+    told = rig.get("Pod", "a")["status"]
+    assert told["phase"] == "Pending"
+    assert told["containerStatuses"][0]["state"] == {"waiting": {"reason": "ContainerCreating"}}
+    assert {one["type"]: one["status"] for one in told["conditions"]} == {
+        "Initialized": "True", "Ready": "False", "ContainersReady": "False", "PodScheduled": "True",
+    }  # fmt: skip
+    rig.run_until(lambda: runs(rig.get("Pod", "a")))
+
+
+def test_a_pod_is_over_when_its_sandbox_is_down_for_which_it_needs_the_seat_of_starts() -> None:
+    """Two jobs end together: the second waits for the seat, and the pod that starts meanwhile too."""
+    rig = Rig(node("n1"), parameters={"kubelet.pod_teardown": constant(2), "kubelet.start_concurrency": 1})
+    done = {"metadata": {"annotations": {"headroom.dev/run-s": "0.1"}}}
+    for name in "ab":
+        pod = placed(name, restartPolicy="Never")
+        rig.create({**pod, "metadata": {**pod["metadata"], **done["metadata"]}})
+    rig.run(20 * S)
+    starts = [WATCH + VOLUMES + START, WATCH + VOLUMES + 2 * START]
+    ends = [first(rig, name, lambda pod: pod["status"]["phase"] == "Succeeded") for name in "ab"]
+    seen = [max(rig.relist_after("n1", rig.relist_after("n1", at) + REPORT), at + 100 * MS) for at in starts]
+    assert ends[0] == seen[0] + 2 * S + REPORT
+    assert ends[1] == max(seen[1], seen[0] + 2 * S) + 2 * S + REPORT
 
 
 def test_a_status_keeps_the_times_of_what_has_not_changed() -> None:
