@@ -1,18 +1,28 @@
-"""The cluster file (nodes, quotas, Deployments, how workloads behave), and a scenario's choice of one."""
+"""The cluster file (nodes, quotas, workloads, how they behave) and the file of a workload profile."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from scenarios.errors import did_you_mean, one_of
-from scenarios.fields import Distribution, Duration, Model, Name, Quantity, Ratio, Rows, custom_error
+from scenarios.behaviour_schema import Behaviour, Readiness
+from scenarios.errors import did_you_mean
+from scenarios.fields import (
+    Duration,
+    Model,
+    Name,
+    PositiveCount,
+    Quantity,
+    Ratio,
+    Rows,
+    custom_error,
+)
 from scenarios.node_schema import Devices, NodePool
 from scenarios.parameters import CATALOGUE
 from scenarios.units import SECOND_NS, UnitError
+from scenarios.versions import DEFAULT, KubernetesVersion
 
 KubernetesObject = dict[str, Any]
 Count = Annotated[int, Field(ge=0, le=100_000)]
-PositiveCount = Annotated[int, Field(ge=1, le=100_000)]
 
 
 def _parameters(value: object) -> dict[str, Any]:
@@ -84,27 +94,6 @@ class Quota(Amounts):
     pods: Count | None = None
 
 
-class Readiness(Model):
-    """The readiness probe; Kubernetes counts in whole seconds."""
-
-    period: Duration = 10 * SECOND_NS
-    initial_delay: Duration = 0
-    timeout: Duration = SECOND_NS
-    success_threshold: PositiveCount = 1
-    failure_threshold: PositiveCount = 3
-
-    @model_validator(mode="after")
-    def _whole_seconds(self) -> Self:
-        for name in ("period", "initial_delay", "timeout"):
-            if getattr(self, name) % SECOND_NS:
-                raise custom_error(
-                    "a fraction of a second", "whole seconds, as Kubernetes has them", at=(name,)
-                )
-        if self.period == 0:
-            raise custom_error("a period of 0s", "at least 1s", at=("period",))
-        return self
-
-
 class Autoscaled(Model):
     """A HorizontalPodAutoscaler that owns the number of replicas."""
 
@@ -128,17 +117,6 @@ class Strategy(Model):
     max_surge: str | int = "25%"
 
 
-class Behaviour(Model):
-    """How a workload's containers behave: assumptions unless `source` says where they were measured."""
-
-    startup: Distribution | None = None  # start of container to ready
-    exit: Distribution | None = None  # SIGTERM to exit
-    image_mb: Annotated[float, Field(ge=0)] | None = None  # compressed
-    ignores_sigterm: bool | None = None  # then only the end of the termination grace kills it
-    crash_probability: Ratio | None = None  # of each start
-    source: str | None = None
-
-
 class DeploymentEntry(Model):
     """A Deployment with what usually stands around it."""
 
@@ -157,6 +135,28 @@ class DeploymentEntry(Model):
     behaviour: Behaviour = Behaviour()
 
 
+class WorkloadsFile(Model):
+    """A workload profile: Deployments that several clusters run."""
+
+    api_version: Annotated[Literal["headroom/v1"], Field(alias="apiVersion")]
+    kind: Literal["Workloads"]
+    name: Name
+    description: str = ""
+    deployments: Annotated[Rows[DeploymentEntry], Field(min_length=1)]
+
+
+class Workloads(Model):
+    """A workload profile that a cluster runs, by name or path, and the namespace to put it in."""
+
+    profile: Annotated[str, Field(min_length=1)]
+    namespace: Name | None = None  # of all its Deployments, in place of their own
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"profile": value} if isinstance(value, str) else value
+
+
 class ClusterFile(Model):
     """A cluster profile."""
 
@@ -164,51 +164,12 @@ class ClusterFile(Model):
     kind: Literal["Cluster"]
     name: Name
     description: str = ""
-    kubernetes_version: Annotated[str, Field(pattern=r"^1\.\d{1,3}$")] = "1.34"
+    kubernetes_version: KubernetesVersion = DEFAULT
     nodes: Annotated[Rows[NodePool], Field(min_length=1)]
     namespaces: Rows[Name] = ("default",)
     quotas: dict[str, Quota] = Field(default_factory=dict)
+    workloads: Rows[Workloads] = ()
     deployments: Rows[DeploymentEntry] = ()
     objects: Rows[Object] = ()
     behaviours: dict[str, Behaviour] = Field(default_factory=dict)
     parameters: ParameterValues = Field(default_factory=dict)
-
-
-class Additions(Model):
-    """What a scenario adds to the cluster it chose."""
-
-    namespaces: Rows[Name] = ()
-    deployments: Rows[DeploymentEntry] = ()
-    objects: Rows[Object] = ()
-
-
-class ClusterChoice(Model):
-    """A scenario's cluster: a profile or a snapshot, by name or path, and what the scenario changes of it."""
-
-    profile: str | None = None
-    for_test: Annotated[str | None, Field(alias="for")] = None
-    inline: dict[str, Any] | None = (
-        None  # a cluster file's content; resolved scenarios carry their cluster so
-    )
-    snapshot: str | None = None  # a Kubernetes List as JSON text; resolved scenarios carry their snapshot so
-    nodes: PositiveCount | None = None  # number of nodes of the first pool
-    quotas: dict[str, Quota | None] = Field(default_factory=dict)  # null removes a quota
-    add: Additions = Additions()
-    behaviours: dict[str, Behaviour] = Field(default_factory=dict)
-    parameters: ParameterValues = Field(default_factory=dict)
-    overridden_by: dict[str, str] = Field(default_factory=dict)  # parameter -> who, in resolved scenarios
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_alone(cls, value: Any) -> Any:
-        return {"profile": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        given = [
-            name for name in ("profile", "for_test", "inline", "snapshot") if getattr(self, name) is not None
-        ]
-        if len(given) != 1:
-            found = "no cluster" if not given else "several clusters"
-            raise custom_error(found, f"exactly {one_of(['profile', 'for', 'inline', 'snapshot'])}")
-        return self

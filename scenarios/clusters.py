@@ -4,22 +4,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from scenarios.cluster_schema import Behaviour, ClusterChoice, ClusterFile
+from scenarios.behaviour_schema import Behaviour
+from scenarios.cluster_choice import ClusterChoice
+from scenarios.cluster_schema import ClusterFile
 from scenarios.document import Document
 from scenarios.errors import Path, Problem, ScenarioError, did_you_mean, one_of
 from scenarios.objects import KubernetesObject, deployment_objects, namespace, objects_of, quota
-from scenarios.parameters import CATALOGUE, defaults
+from scenarios.parameters import defaults
+from scenarios.pools import pools_of
 from scenarios.problems import validated
 from scenarios.runspec import ClusterSpec
 from scenarios.snapshot import read_snapshot
+from scenarios.versions import DEFAULT, KNOWN
 
 EVERY_WORKLOAD: Final = "*"
-FOR_TESTS: Final = {  # kind of test -> profile and number of nodes
-    "unit": ("basic-development", 1),
-    "safety": ("resource-constrained", 2),
-    "workflow": ("high-load-production", 3),
-    "integration": ("high-load-production", 3),
-}
 DEFAULT_BEHAVIOUR: Final[Mapping[str, Any]] = {
     "startup": {"dist": "lognormal", "median_s": 1.0, "sigma": 0.3},
     "exit": {"dist": "lognormal", "median_s": 0.5, "sigma": 0.5},
@@ -51,9 +49,8 @@ class ClusterSource:
         file = validated(ClusterFile, document)
         return cls(document, file.name, file)
 
-    @property
-    def kubernetes_version(self) -> str:
-        """The version that the nodes run."""
+    def kubernetes_version(self, scenario: Document) -> str:
+        """Return the version that the nodes run; `ScenarioError` if a snapshot's is not modelled."""
         if self.file:
             return self.file.kubernetes_version
         versions = (
@@ -61,8 +58,12 @@ class ClusterSource:
             for item in self.items
             if item["kind"] == "Node"
         )
-        version = next((text for text in versions if isinstance(text, str) and text), "v1.34")
-        return ".".join(version.removeprefix("v").split(".")[:2])
+        text = next((text for text in versions if isinstance(text, str) and text), DEFAULT)
+        version = ".".join(text.removeprefix("v").split(".")[:2])
+        if version not in KNOWN:
+            found = f"the nodes of the snapshot run Kubernetes {text}, which is not modelled"
+            raise scenario.error(_BASE, found, f"cluster.kubernetes_version as {one_of(KNOWN)}")
+        return version
 
 
 def _dig(item: Any, *keys: str) -> Any:
@@ -73,12 +74,10 @@ def _dig(item: Any, *keys: str) -> Any:
 
 def build_cluster(source: ClusterSource, choice: ClusterChoice, scenario: Document) -> ClusterSpec:
     """Return the cluster with the scenario's changes; `ScenarioError` points into the scenario."""
-    objects = (
-        _file_objects(source.file, choice) if source.file else _snapshot_objects(source, choice, scenario)
-    )
-    _refuse_twice(objects, scenario)
-    deployments = [key_of(item) for item in objects if item["kind"] == "Deployment"]
     file = source.file
+    objects = _file_objects(file, choice) if file else _snapshot_objects(source, choice)
+    _refuse_twice(objects, choice, scenario)
+    deployments = [key_of(item) for item in objects if item["kind"] == "Deployment"]
     own = dict(file.behaviours) if file else {}
     entries = (*(file.deployments if file else ()), *choice.add.deployments)
     entered = {f"{entry.namespace}/{entry.name}": entry.behaviour for entry in entries}
@@ -86,14 +85,16 @@ def build_cluster(source: ClusterSource, choice: ClusterChoice, scenario: Docume
     if file:
         _refuse_unknown(file.behaviours, deployments, source.document, ("behaviours",))
     layers = (own, entered, choice.behaviours)
-    values, overrides = _parameters(source, choice, scenario)
+    version = source.kubernetes_version(scenario)
+    values, overrides = _parameters(source, choice, scenario, version)
     return ClusterSpec(
         name=source.name,
-        kubernetes_version=source.kubernetes_version,
+        kubernetes_version=version,
         objects=tuple(objects),
         behaviours={name: _behaviour(name, layers) for name in (EVERY_WORKLOAD, *deployments)},
         parameters=values,
         overrides=overrides,
+        pools=pools_of(file.nodes, version) if file else (),
     )
 
 
@@ -104,12 +105,8 @@ def key_of(item: Mapping[str, Any]) -> str:
 
 
 def _file_objects(file: ClusterFile, choice: ClusterChoice) -> list[KubernetesObject]:
-    pools = file.nodes
-    if choice.nodes is not None:
-        pools = (pools[0].model_copy(update={"count": choice.nodes}), *pools[1:])
     quotas = {name: hard for name, hard in (file.quotas | choice.quotas).items() if hard is not None}
     changed = {
-        "nodes": pools,
         "quotas": quotas,
         "namespaces": file.namespaces + choice.add.namespaces,
         "deployments": file.deployments + choice.add.deployments,
@@ -118,13 +115,7 @@ def _file_objects(file: ClusterFile, choice: ClusterChoice) -> list[KubernetesOb
     return objects_of(file.model_copy(update=changed))
 
 
-def _snapshot_objects(
-    source: ClusterSource, choice: ClusterChoice, scenario: Document
-) -> list[KubernetesObject]:
-    if choice.nodes is not None:
-        raise scenario.error(
-            (*_BASE, "nodes"), "a snapshot has the nodes that it has", "no `nodes` beside a snapshot"
-        )
+def _snapshot_objects(source: ClusterSource, choice: ClusterChoice) -> list[KubernetesObject]:
     objects = [
         item
         for item in source.items
@@ -139,13 +130,14 @@ def _snapshot_objects(
     return objects + [dict(item) for item in choice.add.objects]
 
 
-def _refuse_twice(objects: Iterable[KubernetesObject], scenario: Document) -> None:
+def _refuse_twice(objects: Iterable[KubernetesObject], choice: ClusterChoice, scenario: Document) -> None:
+    added = "add" if choice.add.deployments or choice.add.objects else "workloads"
+    place: Path = (*_BASE, added) if added == "add" or choice.workloads else _BASE
     seen: set[tuple[str, str]] = set()
     problems: list[Problem] = []
     for item in objects:
         key = (item["kind"], key_of(item))
         if key in seen:
-            place = (*_BASE, "add")
             problems.append(scenario.problem(place, f"a second {key[0]} '{key[1]}'", "names that are unique"))
         seen.add(key)
     if problems:
@@ -173,15 +165,15 @@ def _behaviour(name: str, layers: Iterable[Mapping[str, Behaviour]]) -> dict[str
     for key in dict.fromkeys((EVERY_WORKLOAD, name)):
         for layer in layers:
             if said := layer.get(key):
-                given = {field: getattr(said, field) for field in Behaviour.model_fields}
-                behaviour |= {field: value for field, value in given.items() if value is not None}
+                behaviour |= said.declared()
     return behaviour
 
 
 def _parameters(
-    source: ClusterSource, choice: ClusterChoice, scenario: Document
+    source: ClusterSource, choice: ClusterChoice, scenario: Document, version: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    values = defaults()
+    standard = defaults(version)
+    values = dict(standard)
     overrides: dict[str, str] = {}
     changes = [(f"cluster {source.name}", source.file.parameters if source.file else {})]
     changes.append(("scenario", choice.parameters))
@@ -190,8 +182,7 @@ def _parameters(
             if value != values[name]:
                 overrides[name] = choice.overridden_by.get(name) or _who(who, name, scenario)
             values[name] = value
-    kept = {name: who for name, who in overrides.items() if values[name] != CATALOGUE[name].value}
-    return values, kept
+    return values, {name: who for name, who in overrides.items() if values[name] != standard[name]}
 
 
 def _who(who: str, name: str, scenario: Document) -> str:

@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from scenarios.cluster_schema import ClusterChoice
+from scenarios.cluster_choice import ClusterChoice
 from scenarios.clusters import build_cluster, key_of
 from scenarios.document import Document
 from scenarios.errors import Problem, ScenarioError, did_you_mean, one_of
+from scenarios.faults import build_faults
 from scenarios.paths import assign
 from scenarios.problems import validated
 from scenarios.runspec import ClusterSpec, LoadSpec, RunSpec, SignalSpec, TargetsSpec, WorkloadSpec
-from scenarios.scenario import Scenario, Sources, for_tests
+from scenarios.scenario import Scenario, Sources
 from scenarios.schema import Load, ScenarioFile, Signal, Targeting
 from scenarios.sweep import Point, marks_of
 
@@ -67,15 +68,11 @@ def build_spec(document: Document, sources: Sources, point: Point) -> RunSpec:
         engine=file.engine.build(semaphores),
         workload=workload,
         cluster=cluster,
+        faults=build_faults(document, file.faults, cluster),
     )
 
 
 def _cluster(document: Document, sources: Sources, choice: ClusterChoice, point: Point) -> ClusterSpec:
-    if choice.for_test is not None:
-        profile, count = for_tests(document, choice.for_test)
-        choice = choice.model_copy(
-            update={"profile": profile, "for_test": None, "nodes": choice.nodes or count}
-        )
     key = json.dumps(document.data["cluster"], sort_keys=True, default=str)
     if key not in sources.built:
         sources.built[key] = build_cluster(sources.cluster(document, choice), choice, document)

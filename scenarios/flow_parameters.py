@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from scenarios.parameter import Parameter
+from scenarios.parameter import Kind, Parameter
 
 _DEFAULTS = "k/k staging/src/k8s.io/apiserver/pkg/apis/flowcontrol/bootstrap/default.go"
 _SEATS = f"{_DEFAULTS}, 600 seats in all"
@@ -34,7 +34,8 @@ _LEVELS: Final = (
 
 
 def _count(name: str, value: int, unit: str, source: str, summary: str) -> Parameter:
-    return Parameter(name, value, unit, "integer", source, "1.26+", summary)
+    kind: Kind = "integer" if unit == "seats" else "count"
+    return Parameter(name, value, unit, kind, source, "1.26+", summary)
 
 
 def _of_level(level: _Level) -> tuple[Parameter, ...]:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from scenarios.fields import Model, Name, Quantity, Rows, custom_error
+from scenarios.fields import Model, Name, Quantity, Rows, custom_error, with_units
+from scenarios.units import PRICE_EXPECTED, format_price, parse_price
 
 GPU: Final = "nvidia.com/gpu"
 NODE_PROFILES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
@@ -26,6 +27,29 @@ Devices = dict[str, Annotated[int, Field(ge=0, le=100_000)]]
 """Extended resources by name, such as nvidia.com/gpu."""
 
 
+Price = Annotated[
+    float,
+    BeforeValidator(with_units(parse_price)),
+    PlainSerializer(format_price, return_type=Any),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^\d+(\.\d+)?\s?/\s?(h|hour)$", "description": PRICE_EXPECTED}
+    ),
+]
+
+
+class Scaling(Model):
+    """The bounds within which the cluster autoscaler keeps a pool's number of nodes."""
+
+    min: Annotated[int, Field(ge=0, le=100_000)] = 0
+    max: NodeCount
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max < self.min:
+            raise custom_error(f"max {self.max} is below min {self.min}", "max >= min", at=("max",))
+        return self
+
+
 class NodePool(Model):
     """Nodes of one size, named `<name>-<number>`; a profile's figures, unless others are given."""
 
@@ -38,6 +62,9 @@ class NodePool(Model):
     devices: Devices = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
     taints: Rows[dict[str, str]] = ()
+    zones: Rows[Name] = ()  # the nodes take turns in them
+    price: Price | None = None  # of one node, in whatever currency
+    autoscaled: Scaling | None = None
     not_ready: Annotated[int, Field(ge=0, le=100_000)] = 0  # of the last ones: failed before the run begins
 
     @model_validator(mode="before")
@@ -56,4 +83,8 @@ class NodePool(Model):
         if self.not_ready > self.count:
             found = f"{self.not_ready} nodes of {self.count}"
             raise custom_error(found, f"at most {self.count}", at=("not_ready",))
+        scaling = self.autoscaled
+        if scaling and not scaling.min <= self.count <= scaling.max:
+            within = f"{scaling.min} to {scaling.max}, as autoscaled says"
+            raise custom_error(f"{self.count} nodes", within, at=("count",))
         return self

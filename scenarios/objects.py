@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from scenarios.behaviour_schema import Readiness
 from scenarios.cluster_schema import (
     Autoscaled,
     ClusterFile,
     DeploymentEntry,
     Quota,
-    Readiness,
     Resources,
 )
 from scenarios.node_schema import NodePool
@@ -51,6 +51,8 @@ def node(pool: NodePool, number: int, kubernetes_version: str) -> KubernetesObje
     """Return one Node of a pool; the last `not_ready` ones have failed, and their kubelets are silent."""
     name = f"{pool.name}-{number}"
     labels = {"kubernetes.io/arch": "amd64", "kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}
+    if pool.zones:
+        labels["topology.kubernetes.io/zone"] = pool.zones[number % len(pool.zones)]
     devices = {device: str(count) for device, count in pool.devices.items()}
     resources = {"cpu": pool.cpu, "memory": pool.memory, "pods": str(pool.pods)} | devices
     failed = number >= pool.count - pool.not_ready

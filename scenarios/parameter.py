@@ -5,8 +5,9 @@ from typing import Any, Literal
 
 from scenarios.distributions import EXPECTED, format_distribution, parse_distribution
 from scenarios.units import SECOND_NS, UnitError, format_duration, parse_duration, seconds
+from scenarios.versions import minor_of
 
-Kind = Literal["number", "integer", "duration", "distribution", "boolean"]
+Kind = Literal["number", "integer", "count", "duration", "distribution", "boolean"]
 
 
 def constant(value_s: float) -> dict[str, Any]:
@@ -20,8 +21,20 @@ def lognormal(median_s: float, sigma: float) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a parameter was before a version of Kubernetes changed it."""
+
+    before: str  # the first version with another value, such as 1.32
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
-    """One number of the model. `value` is JSON: seconds for durations, the JSON form for distributions."""
+    """One number of the model. `value` is JSON: seconds for durations, the JSON form for distributions.
+
+    `value` is that of the newest Kubernetes; `earlier` says what it was before, the oldest first.
+    """
 
     name: str
     value: Any
@@ -30,6 +43,21 @@ class Parameter:
     source: str
     kubernetes_version: str
     summary: str
+    earlier: tuple[Earlier, ...] = ()
+
+    def at(self, version: str) -> Any:
+        """Return the value in a version of Kubernetes."""
+        return self._entry(version)[0]
+
+    def source_at(self, version: str) -> str:
+        """Return where the value in a version of Kubernetes comes from."""
+        return self._entry(version)[1]
+
+    def _entry(self, version: str) -> tuple[Any, str]:
+        for entry in self.earlier:
+            if minor_of(version) < minor_of(entry.before):
+                return entry.value, entry.source
+        return self.value, self.source
 
     def parse(self, value: object) -> Any:
         """Return what a file says as the JSON value of this parameter; `UnitError` if it does not fit."""
@@ -41,12 +69,12 @@ class Parameter:
             if isinstance(value, bool):
                 return value
             raise UnitError(f"{value!r} does not fit", "true or false")
-        whole = self.kind == "integer"
+        whole = self.kind in {"integer", "count"}
+        least = 1 if self.kind == "integer" else 0
         number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        if not number or not isinstance(value, int | float) or value < int(whole):
-            raise UnitError(
-                f"{value!r} does not fit", "an integer of at least 1" if whole else "a number of at least 0"
-            )
+        if not number or not isinstance(value, int | float) or value < least:
+            what = "an integer" if whole else "a number"
+            raise UnitError(f"{value!r} does not fit", f"{what} of at least {least}")
         return int(value) if value == int(value) else value
 
     def format(self, value: Any) -> Any:
@@ -59,8 +87,9 @@ class Parameter:
     def expected(self) -> str:
         """What a file may write."""
         return {
-            "number": "a number",
-            "integer": "an integer",
+            "number": "a number of at least 0",
+            "integer": "an integer of at least 1",
+            "count": "an integer of at least 0",
             "boolean": "true or false",
             "duration": "a duration such as 1s",
             "distribution": EXPECTED,

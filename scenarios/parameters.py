@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from scenarios import versions
 from scenarios.api_parameters import APISERVER
 from scenarios.assumption_parameters import ASSUMPTIONS
 from scenarios.controller_parameters import CONTROLLERS
@@ -39,6 +40,6 @@ CATALOGUE: Final[Mapping[str, Parameter]] = MappingProxyType(
 )
 
 
-def defaults() -> dict[str, Any]:
-    """Return every parameter's default as JSON, in the order of the catalogue."""
-    return {name: parameter.value for name, parameter in CATALOGUE.items()}
+def defaults(version: str = versions.DEFAULT) -> dict[str, Any]:
+    """Return every parameter's default in a version of Kubernetes as JSON, in the catalogue's order."""
+    return {name: parameter.at(version) for name, parameter in CATALOGUE.items()}

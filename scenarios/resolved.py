@@ -9,12 +9,18 @@ from scenarios.compile import TARGETS
 from scenarios.document import Document
 from scenarios.emit import to_yaml
 from scenarios.parameters import CATALOGUE
-from scenarios.scenario import Scenario, Sources, for_tests
+from scenarios.scenario import Scenario, Sources
 from scenarios.schema import ScenarioFile
 from scenarios.sweep import Sweep
 
 _VERBATIM: Final = {"variables", "sweep", "quotas", "objects"}  # a null means something there
-_CLUSTER_PATHS: Final = {"cluster", "cluster.profile", "cluster.for"}
+_CLUSTER_PATHS: Final = {  # where one of these is swept, there is no one cluster to carry
+    "cluster",
+    "cluster.profile",
+    "cluster.for",
+    "cluster.kubernetes_version",
+    "cluster.workloads",
+}
 _WORKFLOW_PATHS: Final = {"workload", "workload.workflow"}
 
 
@@ -28,6 +34,8 @@ def resolved_data(document: Document, file: ScenarioFile, sources: Sources, swee
     data: dict[str, Any] = pruned(file.model_dump(by_alias=True))
     if file.sweep is None:
         data.pop("sweep", None)
+    if not file.faults:
+        del data["faults"]
     workload = data["workload"]
     if not _WORKFLOW_PATHS & set(sweep.paths):
         source = sources.workflow(document, file.workload.workflow)
@@ -44,19 +52,16 @@ def _cluster(
     document: Document, file: ScenarioFile, sources: Sources, written: dict[str, Any]
 ) -> dict[str, Any]:
     choice = file.cluster
-    if choice.for_test is not None:
-        profile, count = for_tests(document, choice.for_test)
-        choice = choice.model_copy(
-            update={"profile": profile, "for_test": None, "nodes": choice.nodes or count}
-        )
     source = sources.cluster(document, choice)
     spec = build_cluster(source, choice, document)
     values = {name: CATALOGUE[name].format(value) for name, value in spec.parameters.items()}
     rest = {"parameters": values, "overridden_by": dict(spec.overrides)}
-    added = {key: item for key, item in written.items() if key in {"quotas", "add", "behaviours"}}
+    kept = {"kubernetes_version", "quotas", "add", "behaviours"}
+    added = {key: item for key, item in written.items() if key in kept}
     if source.file is None:
         return {"snapshot": _snapshot_text(source)} | added | rest
-    nodes = choice.nodes if choice.nodes is not None else source.file.nodes[0].count
+    added["kubernetes_version"] = spec.kubernetes_version
+    nodes = source.file.nodes[0].count
     return {"inline": pruned(source.file.model_dump(by_alias=True)), "nodes": nodes} | added | rest
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from scenarios.fault_spec import FaultSpec
+
 Json = Any  # None, bool, int, float, str, list or dict of the same
 
 
@@ -117,6 +119,7 @@ class ClusterSpec:
     ]  # "namespace/deployment" or "*" -> startup, exit, ... (distributions)
     parameters: Mapping[str, Json]  # name -> value, all of `scenarios.parameters.CATALOGUE`
     overrides: Mapping[str, str]  # parameter name -> who overrode it
+    pools: tuple[Mapping[str, Json], ...] = ()  # nodes that have a price, or that come and go
 
 
 @dataclass(frozen=True)
@@ -134,10 +137,17 @@ class RunSpec:
     engine: EngineSpec
     workload: WorkloadSpec
     cluster: ClusterSpec
+    faults: tuple[FaultSpec, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         """Return the spec as JSON values."""
-        return dataclasses.asdict(self)
+        data = dataclasses.asdict(self)
+        # What a run is not given does not change the digest of those that were never asked for it.
+        if not self.faults:
+            del data["faults"]
+        if not self.cluster.pools:
+            del data["cluster"]["pools"]
+        return data
 
     @cached_property
     def digest(self) -> str:

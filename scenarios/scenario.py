@@ -6,9 +6,11 @@ from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any
 
-from scenarios.clusters import FOR_TESTS, ClusterSource
+from scenarios.cluster_choice import ClusterChoice
+from scenarios.clusters import ClusterSource
+from scenarios.composition import chosen, named, with_profiles
 from scenarios.document import Document
-from scenarios.errors import Path, did_you_mean, dotted, one_of
+from scenarios.errors import Path, dotted
 from scenarios.runspec import ClusterSpec, RunSpec
 from scenarios.schema import Comparison, Experiment, ScenarioFile, Sensitivity, Target
 from scenarios.shipped import is_file_name, open_named
@@ -26,37 +28,44 @@ class Sources:
     built: dict[str, ClusterSpec] = field(default_factory=dict)  # by the content of the choice
     specs: dict[int, RunSpec] = field(default_factory=dict)  # by point, replication 0
 
-    def workflow(self, scenario: Document, named: str | dict[str, Any]) -> WorkflowSource:
+    def workflow(self, scenario: Document, which: str | dict[str, Any]) -> WorkflowSource:
         """Return a workflow by name or path, or the one written in the scenario."""
         place = ("workload", "workflow")
-        if isinstance(named, dict):
+        if isinstance(which, dict):
             return WorkflowSource.read(scenario.below(place))
-        if named not in self.workflows:
-            document = open_named("workflow", named, self.base, scenario.mark(place), dotted(place))
-            self.workflows[named] = WorkflowSource.read(document)
-        return self.workflows[named]
+        if which not in self.workflows:
+            document = open_named("workflow", which, self.base, scenario.mark(place), dotted(place))
+            self.workflows[which] = WorkflowSource.read(document)
+        return self.workflows[which]
 
-    def subflow(self, caller: Document, place: Path, named: str) -> WorkflowSource:
+    def subflow(self, caller: Document, place: Path, which: str) -> WorkflowSource:
         """Return the workflow file that a step at `place` of another one names."""
-        base = FilePath(caller.source).parent if is_file_name(named) else self.base
-        key = str(base / named) if is_file_name(named) else named
+        base = FilePath(caller.source).parent if is_file_name(which) else self.base
+        key = str(base / which) if is_file_name(which) else which
         if key not in self.workflows:
-            document = open_named("workflow", named, base, caller.mark(place), dotted(place))
+            document = open_named("workflow", which, base, caller.mark(place), dotted(place))
             self.workflows[key] = WorkflowSource.read(document)
         return self.workflows[key]
 
-    def cluster(self, scenario: Document, choice: Any) -> ClusterSource:
-        """Return the cluster that a choice names or carries."""
+    def cluster(self, scenario: Document, choice: ClusterChoice) -> ClusterSource:
+        """Return the cluster that a choice names or carries, its profiles and the choice's put in."""
+        choice = named(choice, scenario)
+        return chosen(self._cluster(scenario, choice), choice, scenario, self.base)
+
+    def _cluster(self, scenario: Document, choice: ClusterChoice) -> ClusterSource:
         if choice.inline is not None:
-            return ClusterSource.read(scenario.below(("cluster", "inline")), "inline")
+            inline = ClusterSource.read(scenario.below(("cluster", "inline")), "inline")
+            return with_profiles(inline, self.base)
         if choice.snapshot is not None:
             return _snapshot(scenario, choice.snapshot)
-        name = choice.profile
+        name = choice.profile or ""
         if name not in self.clusters:
             place = ("cluster", "profile")
             document = open_named("cluster", name, self.base, scenario.mark(place), dotted(place))
-            stem = FilePath(name).stem if is_file_name(name) else name
-            self.clusters[name] = ClusterSource.read(document, stem)
+            stem, folder = name, self.base
+            if is_file_name(name):
+                stem, folder = FilePath(name).stem, (self.base / name).parent
+            self.clusters[name] = with_profiles(ClusterSource.read(document, stem), folder)
         return self.clusters[name]
 
 
@@ -66,14 +75,6 @@ def _snapshot(scenario: Document, text: str) -> ClusterSource:
     document = read_text(text, scenario.source, as_json=True)
     name = document.data.get("name", "snapshot") if isinstance(document.data, dict) else "snapshot"
     return ClusterSource.read(document, str(name))
-
-
-def for_tests(scenario: Document, kind: str) -> tuple[str, int]:
-    """Return the profile and number of nodes for a kind of test."""
-    if kind not in FOR_TESTS:
-        hint = did_you_mean(kind, FOR_TESTS)
-        raise scenario.error(("cluster", "for"), f"no cluster for '{kind}' tests", one_of(FOR_TESTS), hint)
-    return FOR_TESTS[kind]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,10 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from scenarios.cluster_schema import ClusterChoice
+from scenarios.cluster_choice import ClusterChoice
 from scenarios.engine_schema import Engine
 from scenarios.errors import did_you_mean, one_of
+from scenarios.fault_schema import FaultEntry
 from scenarios.fields import (
     Distribution,
     Duration,
@@ -221,6 +222,7 @@ class ScenarioFile(Model):
     cluster: ClusterChoice
     engine: Engine = Engine()
     workload: Workload
+    faults: Rows[FaultEntry] = ()
     sweep: dict[str, Any] | list[dict[str, Any]] | None = None
     experiment: Experiment = Experiment()
     targets: Rows[Target] = ()

@@ -7,12 +7,17 @@ from scenarios.document import Document, read_file
 from scenarios.errors import Mark, Problem, ScenarioError, did_you_mean, one_of
 
 LIBRARY: Final = FilePath(__file__).parent / "library"
-_FOLDERS: Final = {"scenario": LIBRARY, "workflow": LIBRARY / "workflows", "cluster": LIBRARY / "clusters"}
+_FOLDERS: Final = {
+    "scenario": LIBRARY,
+    "workflow": LIBRARY / "workflows",
+    "cluster": LIBRARY / "clusters",
+    "workload profile": LIBRARY / "workloads",
+}
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
 def shipped(kind: str = "scenario") -> tuple[str, ...]:
-    """Return the names of what is shipped: of scenarios, workflows or clusters."""
+    """Return the names of what is shipped: of scenarios, workflows, clusters or workload profiles."""
     return tuple(sorted(file.stem for file in _FOLDERS[kind].glob("*.yaml")))
 
 
@@ -22,7 +27,7 @@ def is_file_name(name: str) -> bool:
 
 
 def open_named(kind: str, name: str, base: FilePath, mark: Mark, path: str = "") -> Document:
-    """Read a scenario, workflow or cluster by its name or path; a relative path starts at `base`."""
+    """Read what is named, shipped or by its path; a relative path starts at `base`."""
     if is_file_name(name):
         file = base / name
         if not file.exists():

@@ -25,6 +25,7 @@ DURATION_NS_MAX = 366 * NS_PER["d"]
 DURATION_EXPECTED = "a duration with its unit, such as 250ms, 30s, 5m or 1h30m"
 RATIO_EXPECTED = "a percentage such as 95%, or a number from 0 to 1"
 RATE_EXPECTED = "a rate with its unit, such as 5/s or 1000/min"
+PRICE_EXPECTED = "a price an hour, such as 0.19/h"
 
 _NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,30})?"
 _PART = re.compile(rf"({_NUMBER})(ns|us|µs|μs|ms|s|m|h|d)")
@@ -35,6 +36,7 @@ _RATE = re.compile(rf"({_NUMBER})\s?/\s?(s|sec|second|min|minute|h|hour)")
 _QUANTITY = re.compile(rf"({_NUMBER})(?:([eE][+-]?[0-9]{{1,2}})|(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei))?")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
+_PRICE = re.compile(rf"({_NUMBER})\s?/\s?(?:h|hour)")
 _RATE_SECONDS = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 
 
@@ -123,6 +125,19 @@ def parse_rate(value: object) -> float:
 def format_rate(rate_per_s: float) -> str:
     """Return a rate as text; `parse_rate` gives the same rate back."""
     return f"{Decimal(repr(rate_per_s)):f}/s"
+
+
+def parse_price(value: object) -> float:
+    """Return a price an hour."""
+    if isinstance(value, str) and (match := _PRICE.fullmatch(value)):
+        return float(match.group(1))
+    hint = f"write {value}/h" if _is_number(value) else ""
+    raise UnitError(f"{_shown(value)} is not a price", PRICE_EXPECTED, hint)
+
+
+def format_price(per_hour: float) -> str:
+    """Return a price as text; `parse_price` gives the same price back."""
+    return f"{Decimal(repr(per_hour)):f}/h"
 
 
 def parse_quantity(value: object) -> Fraction:

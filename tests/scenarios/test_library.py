@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 import scenarios
 from scenarios import Scenario
-from scenarios.cluster_schema import ClusterFile
+from scenarios.cluster_schema import ClusterFile, WorkloadsFile
 from scenarios.document import read_file
 from scenarios.problems import validated
 from scenarios.shipped import LIBRARY
@@ -100,12 +102,20 @@ def test_scaled_deployments_belong_to_no_autoscaler() -> None:
         assert not {target.split("/")[1] for target in targets} & set(owned)
 
 
-@pytest.mark.parametrize("file", sorted((LIBRARY / "clusters").glob("*.yaml")), ids=lambda file: file.stem)
-def test_every_cluster_bears_the_name_of_its_file_and_names_its_assumptions(file: object) -> None:
-    document = read_file(LIBRARY / "clusters" / f"{getattr(file, 'name', '')}")
-    cluster = validated(ClusterFile, document)
-    assert f"{cluster.name}.yaml" == getattr(file, "name", "")
-    for entry in cluster.deployments:
+PROFILES = [
+    *((file, ClusterFile) for file in sorted((LIBRARY / "clusters").glob("*.yaml"))),
+    *((file, WorkloadsFile) for file in sorted((LIBRARY / "workloads").glob("*.yaml"))),
+]
+
+
+@pytest.mark.parametrize(("file", "model"), PROFILES, ids=[file.stem for file, _ in PROFILES])
+def test_every_profile_bears_the_name_of_its_file_and_names_its_assumptions(
+    file: Path, model: type[ClusterFile] | type[WorkloadsFile]
+) -> None:
+    profile = validated(model, read_file(file))
+    assert f"{profile.name}.yaml" == file.name
+    assert profile.description
+    for entry in profile.deployments:
         assert entry.behaviour.source, entry.name
         assert entry.behaviour.startup
         assert entry.behaviour.exit
@@ -115,6 +125,16 @@ def test_the_door_knows_what_is_shipped() -> None:
     assert set(REQUIRED) | {"smoke", "must-fail", "infeasible", "quota-refusal"} <= set(scenarios.shipped())
     assert scenarios.shipped("cluster") == (
         "basic-development",
+        "disaster-simulation",
         "high-load-production",
+        "monitoring-heavy",
+        "multi-tenant-dev",
         "resource-constrained",
+    )
+    assert scenarios.shipped("workload profile") == (
+        "aiml-workload",
+        "high-throughput-services",
+        "kubernaut-operator",
+        "monitoring-workload",
+        "web-application-stack",
     )

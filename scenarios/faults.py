@@ -1,0 +1,104 @@
+"""From the faults of a scenario file to those of a RunSpec: what they hit must be in the cluster."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from scenarios.document import Document
+from scenarios.errors import Path, Problem, ScenarioError
+from scenarios.fault_schema import FaultEntry, unknown
+from scenarios.fault_spec import FaultSpec
+from scenarios.runspec import ClusterSpec
+
+ZONE: Final = "topology.kubernetes.io/zone"
+WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
+_CALLED: Final = (  # kinds of what requests are made for
+    *WORKLOADS, "Pod", "Node", "Service", "ConfigMap", "Secret", "Namespace", "Event", "Lease", "Endpoints",
+    "EndpointSlice", "PodDisruptionBudget", "HorizontalPodAutoscaler", "PersistentVolumeClaim",
+    "NetworkPolicy", "ResourceQuota", "LimitRange", "Binding",
+)  # fmt: skip
+
+
+def build_faults(
+    document: Document, entries: Sequence[FaultEntry], cluster: ClusterSpec
+) -> tuple[FaultSpec, ...]:
+    """Return the faults; `ScenarioError` names every node, zone, workload or kind that there is not."""
+    known = _Known(cluster)
+    problems = [
+        problem
+        for index, entry in enumerate(entries)
+        for problem in known.problems(document, ("faults", index), entry)
+    ]
+    if problems:
+        raise ScenarioError(problems)
+    return tuple(known.spec(entry) for entry in entries)
+
+
+class _Known:
+    """What a cluster has that can be hit."""
+
+    def __init__(self, cluster: ClusterSpec) -> None:
+        nodes = [item for item in cluster.objects if item["kind"] == "Node"]
+        self.nodes = {item["metadata"]["name"]: _zone(item) for item in nodes}
+        self.zones = list(dict.fromkeys(zone for zone in self.nodes.values() if zone))
+        self.workloads = list(
+            dict.fromkeys(
+                f"{item['metadata'].get('namespace', 'default')}/{item['metadata']['name']}"
+                for item in cluster.objects
+                if item["kind"] in WORKLOADS and not item["metadata"].get("ownerReferences")
+            )
+        )
+
+    def problems(self, document: Document, place: Path, entry: FaultEntry) -> list[Problem]:
+        """Return what an entry names that is not there."""
+        found: list[Problem] = []
+
+        def look(path: Path, what: str, name: str, known: list[str]) -> None:
+            if name not in known:
+                found.append(document.problem((*place, *path), *unknown(what, name, known)))
+
+        if isinstance(entry.node, str):
+            look(("node",), "node", entry.node, list(self.nodes))
+        for number, name in enumerate(entry.node if isinstance(entry.node, tuple) else ()):
+            look(("node", number), "node", name, list(self.nodes))
+        if entry.zone is not None:
+            look(("zone",), "zone", entry.zone, self.zones)
+        if entry.workload is not None:
+            look(("workload",), "workload", entry.workload, self.workloads)
+        for number, kind in enumerate(entry.kinds or ()):
+            look(("kinds", number), "kind", kind, list(_CALLED))
+        if not found and entry.pick is not None and entry.pick > (most := len(self.candidates(entry))):
+            what = "zones" if entry.fault == "zone-loss" else "nodes"
+            message = f"{entry.pick} of {most} {what}"
+            found.append(document.problem((*place, "pick"), message, f"at most {most}"))
+        return found
+
+    def candidates(self, entry: FaultEntry) -> tuple[str, ...]:
+        """Return the names of nodes (or zones) that an entry may hit."""
+        if entry.fault == "zone-loss":
+            return (entry.zone,) if entry.zone else tuple(self.zones)
+        if entry.fault not in _OF_NODES:
+            return ()
+        named = (entry.node,) if isinstance(entry.node, str) else entry.node
+        chosen = self.nodes if named is None else named
+        return tuple(name for name in chosen if entry.zone is None or self.nodes[name] == entry.zone)
+
+    def spec(self, entry: FaultEntry) -> FaultSpec:
+        """Return an entry with everything explicit."""
+        return FaultSpec(
+            fault=entry.fault,
+            at_ns=entry.at,
+            every=entry.every,
+            lasts=entry.lasts,
+            candidates=self.candidates(entry),
+            pick=entry.pick,
+            workload=entry.workload or "",
+            options=entry.options,
+        )
+
+
+_OF_NODES: Final = ("node-crash", "node-pause", "node-partition", "kubelet-stop", "image-pull-failure")
+
+
+def _zone(node: Mapping[str, Any]) -> str:
+    zone: str = (node["metadata"].get("labels") or {}).get(ZONE, "")
+    return zone
