@@ -60,9 +60,9 @@ def _cluster(
     added = {key: item for key, item in written.items() if key in kept}
     if source.file is None:
         return {"snapshot": _snapshot_text(source)} | added | rest
-    added["kubernetes_version"] = spec.kubernetes_version
-    nodes = source.file.nodes[0].count
-    return {"inline": pruned(source.file.model_dump(by_alias=True)), "nodes": nodes} | added | rest
+    inline = pruned(source.file.model_dump(by_alias=True))
+    head = {"inline": inline, "kubernetes_version": spec.kubernetes_version}
+    return head | {"nodes": source.file.nodes[0].count} | added | rest
 
 
 def _snapshot_text(source: ClusterSource) -> str:
