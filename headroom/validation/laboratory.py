@@ -128,10 +128,20 @@ class Laboratory:
 
     def perform(self, action: ActionSpec, parameters: Mapping[str, Any]) -> list[Record]:
         """Run one execution of one step to its end; return its records, effects included."""
+        workflow = Workflow("w", (Step("s", action=action.name, parameters=parameters),))
+        return self.execute([(workflow, 0)], {action.name: action}, Limits(step_timeout_ns=DAY_NS))
+
+    def execute(
+        self, arrivals: Sequence[tuple[Workflow, int]], actions: Mapping[str, ActionSpec], limits: Limits
+    ) -> list[Record]:
+        """Submit a workflow at each instant, and go on until every execution has ended; return the records.
+
+        Executions are named ``x0``, ``x1``, ... in the order of `arrivals`, which need not be that of time.
+        """
         records: list[Record] = []
         host = Host(
-            WorkflowEngine(Limits(step_timeout_ns=DAY_NS)),
-            {action.name: action},
+            WorkflowEngine(limits),
+            actions,
             CelConditions(),
             lambda: self.agenda.now,
             records.append,
@@ -140,13 +150,20 @@ class Laboratory:
         host.performer = ModelPerformer(self.agenda, self.cluster, host, None, lambda _attempt, _effect: None)
         Driver(host, self.agenda)
         over = self.agenda.event()
+        left = len(arrivals)
 
         def ended(_facts: ExecutionFacts) -> None:
-            over.succeed()
+            nonlocal left
+            left -= 1
+            if not left:
+                over.succeed()
 
         host.on_execution_end.append(ended)
-        host.feed(WorkflowRegistered(Workflow("w", (Step("s", action=action.name, parameters=parameters),))))
-        host.feed(ExecutionSubmitted("x", "w", {}))
+        for workflow in dict.fromkeys(workflow.name for workflow, _ in arrivals):
+            host.feed(WorkflowRegistered(next(one for one, _ in arrivals if one.name == workflow)))
+        for number, (workflow, at_ns) in enumerate(arrivals):
+            event = ExecutionSubmitted(f"x{number}", workflow.name, {})
+            self.agenda.after(at_ns - self.agenda.now, lambda _entry, event=event: host.feed(event))
         self.agenda.run(until=over)
         return records
 

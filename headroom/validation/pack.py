@@ -9,6 +9,7 @@ from headroom.validation.row import Row, Settings
 
 PARTS: dict[str, str] = {
     "drains": "headroom.validation.drains",
+    "schedules": "headroom.validation.schedules",
     "cws": "headroom.validation.cws",
 }
 """Module by name of its part; a module has `rows(settings)`. In the order in which they are printed."""
