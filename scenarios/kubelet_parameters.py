@@ -2,16 +2,33 @@
 
 from typing import Final
 
-from scenarios.parameter import Parameter, constant, lognormal
+from scenarios.parameter import Earlier, Parameter, constant, lognormal
 
+_SLOWER = "k/k CHANGELOG-1.27: kubeAPIQPS and kubeAPIBurst 5 and 10 until then"
 _KUBELET = "k/k pkg/kubelet/apis/config/v1beta1/defaults.go"
 _ASSUMED = "assumption"
 
 KUBELET: Final = (
     Parameter(
-        "kubelet.qps", 50, "1/s", "number", _KUBELET, "1.27+", "kubeAPIQPS: requests a second of one kubelet"
+        "kubelet.qps",
+        50,
+        "1/s",
+        "number",
+        _KUBELET,
+        "1.27+",
+        "kubeAPIQPS: requests a second of one kubelet",
+        (Earlier("1.27", 5, _SLOWER),),
     ),
-    Parameter("kubelet.burst", 100, "requests", "integer", _KUBELET, "1.27+", "kubeAPIBurst of the same"),
+    Parameter(
+        "kubelet.burst",
+        100,
+        "requests",
+        "integer",
+        _KUBELET,
+        "1.27+",
+        "kubeAPIBurst of the same",
+        (Earlier("1.27", 10, _SLOWER),),
+    ),
     Parameter(
         "kubelet.pleg_period",
         1.0,
@@ -23,7 +40,7 @@ KUBELET: Final = (
     ),
     Parameter(
         "kubelet.volume_setup",
-        constant(0.3),
+        constant(0.4),
         "s",
         "distribution",
         _ASSUMED + ": the projected token volume; fitted with container_start to an idle pod start of 1.5 s",
@@ -39,6 +56,24 @@ KUBELET: Final = (
         + ": sandbox, network, create and start; fitted with volume_setup to an idle pod start of 1.5 s",
         "1.30-1.34",
         "time to create the sandbox and start the container",
+    ),
+    Parameter(
+        "kubelet.sync_latency",
+        0.014,
+        "s",
+        "duration",
+        "fitted to the time to Initialized of a small cluster: kube-burner PR#200, 25 ms at the median",
+        "1.20+",
+        "from the arrival of a pod at its kubelet to its first status, ContainerCreating",
+    ),
+    Parameter(
+        "kubelet.start_slower_per_pod",
+        0,
+        "share",
+        "number",
+        _ASSUMED + ": none with today's runtimes; in 2015 about 0.15 (Kubernetes blog 2015/09, fitted)",
+        "1.30-1.34",
+        "by which share the start of a container takes longer for each other pod on its node",
     ),
     Parameter(
         "kubelet.pod_teardown",

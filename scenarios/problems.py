@@ -44,6 +44,9 @@ def problems_of(
         keep_last = detail["type"] in {"missing", "extra_forbidden"}
         path = _known_path(document.data, (*base, *detail["loc"]), keep_last=keep_last) + tuple(at)
         grouped.setdefault(path, []).append(detail)
+    for path in [path for path, rows in grouped.items() if rows[0]["type"] == "too_short"]:
+        if any(other[: len(path)] == path != other for other in grouped):
+            del grouped[path]  # its entries are refused for what they say, and so are not counted
     schema = model.model_json_schema()
     misspelt = _misspelt(grouped, schema, base)
     found = [

@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from scenarios.parameter import Parameter
+from scenarios.parameter import Earlier, Parameter
 
 _FLOW = "k/k staging/src/k8s.io/apiserver/pkg/apis/flowcontrol/bootstrap/default.go, 600 seats in all"
 _KUBELET = "k/k pkg/kubelet/apis/config/v1beta1/defaults.go"
+_SLOWER = "k/k CHANGELOG-1.27: eventRecordQPS and eventBurst 5 and 10 until then"
 _EVENTS = "k/k staging/src/k8s.io/client-go/tools/record/events_cache.go"
 
 UPKEEP: Final = (
@@ -35,8 +36,18 @@ UPKEEP: Final = (
         _KUBELET,
         "1.27+",
         "eventRecordQPS: events a second of a node",
+        (Earlier("1.27", 5, _SLOWER),),
     ),
-    Parameter("kubelet.event_burst", 100, "events", "integer", _KUBELET, "1.27+", "eventBurst of the same"),
+    Parameter(
+        "kubelet.event_burst",
+        100,
+        "events",
+        "integer",
+        _KUBELET,
+        "1.27+",
+        "eventBurst of the same",
+        (Earlier("1.27", 10, _SLOWER),),
+    ),
     Parameter(
         "kubelet.lease_period",
         10.0,

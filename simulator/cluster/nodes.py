@@ -51,6 +51,9 @@ class Nodes:
             self._node_changed(None, node, beginning)
         for key in sorted(cache.get("Pod", {})):
             self._adopt(cache["Pod"][key], beginning)
+        for name, node in cache.get("Node", {}).items():
+            if condition_of(node, "Ready") == "Unknown":  # nobody has heard of its kubelet for a while
+                self.kubelets[name[1]].halt()
 
     def _adopt(self, pod: Resource, link: Link) -> None:
         """Hand a pod that exists before time 0 to its kubelet: ready, or still to be started or stopped."""
@@ -103,6 +106,8 @@ class Nodes:
             access.streams.stream("kubelet"),
             int(access.number("kubelet.start_concurrency")),
             None if isinstance(teardown, Constant) and not teardown.ns else teardown,
+            access.constant_ns("kubelet.sync_latency"),
+            access.number("kubelet.start_slower_per_pod"),
         )
 
     def _event_client(self, node: str) -> Client:
