@@ -7,7 +7,7 @@ from scenarios.distributions import EXPECTED, format_distribution, parse_distrib
 from scenarios.units import SECOND_NS, UnitError, format_duration, parse_duration, seconds
 from scenarios.versions import minor_of
 
-Kind = Literal["number", "integer", "count", "duration", "distribution", "boolean"]
+Kind = Literal["number", "integer", "count", "duration", "distribution", "boolean", "word"]
 
 
 def constant(value_s: float) -> dict[str, Any]:
@@ -44,6 +44,7 @@ class Parameter:
     kubernetes_version: str
     summary: str
     earlier: tuple[Earlier, ...] = ()
+    words: tuple[str, ...] = ()  # one of which it is
 
     def at(self, version: str) -> Any:
         """Return the value in a version of Kubernetes."""
@@ -69,6 +70,10 @@ class Parameter:
             if isinstance(value, bool):
                 return value
             raise UnitError(f"{value!r} does not fit", "true or false")
+        if self.kind == "word":
+            if isinstance(value, str) and value in self.words:
+                return value
+            raise UnitError(f"{value!r} does not fit", self.expected)
         whole = self.kind in {"integer", "count"}
         least = 1 if self.kind == "integer" else 0
         number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
@@ -93,4 +98,5 @@ class Parameter:
             "boolean": "true or false",
             "duration": "a duration such as 1s",
             "distribution": EXPECTED,
+            "word": f"one of {', '.join(self.words)}",
         }[self.kind]

@@ -15,6 +15,7 @@ from scenarios.assumption_parameters import ASSUMPTIONS
 from scenarios.controller_parameters import CONTROLLERS
 from scenarios.flow_parameters import FLOW
 from scenarios.kubelet_parameters import KUBELET
+from scenarios.node_parameters import NODES
 from scenarios.outside_parameters import OUTSIDE
 from scenarios.parameter import Parameter
 from scenarios.scheduler_parameters import SCHEDULER
@@ -28,6 +29,7 @@ _BY_AREA: Final = (  # one line for each area; the order is that of the manifest
     CONTROLLERS,
     SCHEDULER,
     KUBELET,
+    NODES,
     OUTSIDE,
     STORAGE,
     ASSUMPTIONS,
