@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from scenarios.engine_costs import ENGINE_COSTS
+from scenarios.engine_presets import CLIENT_PRESETS, ENGINE_PRESETS, with_preset
 from scenarios.errors import did_you_mean, one_of
 from scenarios.fields import (
     CountOrUnlimited,
@@ -22,13 +23,6 @@ from scenarios.fields import (
 from scenarios.runspec import EngineSpec
 from scenarios.units import SECOND_NS
 
-CLIENT_PRESETS: dict[str, tuple[float | None, int]] = {
-    "client-go": (5, 10),
-    "controller-runtime": (20, 30),
-    "argo": (20, 30),
-    "kubelet": (50, 100),
-    "unlimited": (None, 1),
-}
 _FREE = {"dist": "constant", "value_s": 0.0}
 
 
@@ -45,10 +39,8 @@ class Client(Model):
         named = {"preset": value} if isinstance(value, str) else value
         preset = named.get("preset") if isinstance(named, dict) else None
         if isinstance(preset, str) and preset in CLIENT_PRESETS:
-            qps, burst = CLIENT_PRESETS[preset]
-            return {"qps": qps, "burst": burst} | {
-                key: item for key, item in named.items() if key != "preset"
-            }
+            given = {row.path.removeprefix("client."): row.value for row in CLIENT_PRESETS[preset]}
+            return given | {key: item for key, item in named.items() if key != "preset"}
         return named
 
 
@@ -102,8 +94,12 @@ class Oscillation(Model):
 
 
 class Engine(Model):
-    """The engine: its limits, its own cost, its optimiser. All that is switchable is off by default."""
+    """The engine: its limits, its own cost, its optimiser. All that is switchable is off by default.
 
+    A preset gives the limits of a known engine, field by field, where the scenario says nothing.
+    """
+
+    preset: Literal["argo-workflows", "tekton", "controller-runtime", "unlimited"] | None = None
     max_concurrency: CountOrUnlimited = 10  # executions at once; the rest wait in admission
     step_slots: CountOrUnlimited = None  # attempts at once, over all executions
     step_timeout: PositiveDuration = 600 * SECOND_NS
@@ -123,6 +119,12 @@ class Engine(Model):
     oscillation: Oscillation | None = None
     cancel_grace: Duration = 30 * SECOND_NS  # for the clean-up of what is cancelled
     subflow_depth_max: Annotated[int, Field(ge=1, le=64)] = 8
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset_first(cls, value: Any) -> Any:
+        preset = value.get("preset") if isinstance(value, dict) else None
+        return with_preset(value) if isinstance(preset, str) and preset in ENGINE_PRESETS else value
 
     @field_validator("coalesce", mode="before")
     @classmethod

@@ -36,6 +36,8 @@ def resolved_data(document: Document, file: ScenarioFile, sources: Sources, swee
         data.pop("sweep", None)
     if not file.faults:
         del data["faults"]
+    if any(path.startswith("engine.") and path.endswith("preset") for path in sweep.paths):
+        data["engine"] = document.data.get("engine", {})  # what a preset gives is written nowhere else
     workload = data["workload"]
     if not _WORKFLOW_PATHS & set(sweep.paths):
         source = sources.workflow(document, file.workload.workflow)

@@ -139,8 +139,8 @@ def test_problems_can_be_read_by_machines(write: Write, sound_text: str) -> None
         "path": "engine.step_timeot",
         "message": "unknown key 'step_timeot'",
         "expected": (
-            "one of max_concurrency, step_slots, step_timeout, execution_timeout, dispatch, client, cost, "
-            "ageing, semaphores, rates, coalesce, capacity_aware, reduce_needs, parallelise, reads, "
+            "one of preset, max_concurrency, step_slots, step_timeout, execution_timeout, dispatch, client, "
+            "cost, ageing, semaphores, rates, coalesce, capacity_aware, reduce_needs, parallelise, reads, "
             "throttle_backoff, oscillation, cancel_grace, subflow_depth_max"
         ),
         "hint": "did you mean 'step_timeout'?",
