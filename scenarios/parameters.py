@@ -14,6 +14,7 @@ from scenarios.api_parameters import APISERVER
 from scenarios.assumption_parameters import ASSUMPTIONS
 from scenarios.controller_parameters import CONTROLLERS
 from scenarios.flow_parameters import FLOW
+from scenarios.host_parameters import HOST
 from scenarios.kubelet_parameters import KUBELET
 from scenarios.node_parameters import NODES
 from scenarios.outside_parameters import OUTSIDE
@@ -35,6 +36,7 @@ _BY_AREA: Final = (  # one line for each area; the order is that of the manifest
     ASSUMPTIONS,
     UPKEEP,
     FLOW,
+    HOST,
 )
 
 CATALOGUE: Final[Mapping[str, Parameter]] = MappingProxyType(

@@ -7,6 +7,7 @@ from engine.core.causes import Cause
 from simulator.agenda import Agenda
 from simulator.cluster.apiserver import ApiServer, Client, Level
 from simulator.cluster.events import EventRecorder
+from simulator.cluster.hosted import HostedClient, host_of
 from simulator.cluster.injection import Dice
 from simulator.cluster.service import ServiceTimes
 from simulator.cluster.timestamps import SECOND_NS
@@ -27,6 +28,9 @@ class Access:
         self.clients: list[Client] = []
         self.stations: list[Station] = []
         self.server = ApiServer(Dice(streams.stream("apiserver.injection")))
+        self.host = host_of(agenda, parameters, streams)
+        if self.host is not None:
+            self.stations.append(self.host.cpu.meter)
         self._times = self._service_times()
         self._levels: dict[str, Level] = {}
 
@@ -60,7 +64,8 @@ class Access:
             self._levels[level] = Level(self.agenda, level, seats)
             self.stations.append(self._levels[level].seats)
         bucket = TokenBucket(f"client.{name}", qps, burst)
-        client = Client(self._levels[level], self._times, bucket, throttle, self.server)
+        served = self._levels[level], self._times, bucket, throttle, self.server
+        client = Client(*served) if self.host is None else HostedClient(self.host, *served)
         self.clients.append(client)
         self.stations.append(bucket)
         return client

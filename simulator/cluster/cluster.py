@@ -14,6 +14,7 @@ from simulator.cluster.bootstrap import settle, settled_at
 from simulator.cluster.control_plane import ControlPlane
 from simulator.cluster.demands import Demands
 from simulator.cluster.heartbeats import Heartbeats
+from simulator.cluster.hosted import HostedWatch
 from simulator.cluster.nodes import Nodes
 from simulator.cluster.quota import Quotas
 from simulator.cluster.relist import Relists
@@ -66,7 +67,10 @@ class Cluster:
             agenda, self.store, self.watch, access.clients, (backoff_ns, streams.stream("watch.relist"))
         )
         self._load(spec)
-        self.store.published.append(self.watch.published)
+        host = access.host
+        self.store.published.append(
+            self.watch.published if host is None else HostedWatch(host, self.watch).published
+        )
 
     def patch(
         self, ref: Ref, changes: Mapping[str, Any], link: Link, version: str | None, subresource: str

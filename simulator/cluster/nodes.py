@@ -10,6 +10,7 @@ from simulator.cluster.changes import GOING, GONE, NEW, SPEC
 from simulator.cluster.heartbeats import Heartbeats
 from simulator.cluster.images import Images
 from simulator.cluster.kubelet import Kubelet, KubeletSettings
+from simulator.cluster.kwok import SimulatedKubelet, stages_of
 from simulator.cluster.objects import condition_of, has_ended, is_terminating
 from simulator.cluster.store import Store
 from simulator.cluster.timestamps import VirtualTimestamps
@@ -41,6 +42,7 @@ class Nodes:
         self._storage = storage
         self._timestamp = timestamp
         self._heartbeats = heartbeats
+        self._stages = stages_of(access)
         watch.subscribe(("Node",), self._node_changed)
         watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + SPEC + GOING)
 
@@ -77,7 +79,7 @@ class Nodes:
             f"kubelet.{name}", "system", access.number("kubelet.qps"), int(access.number("kubelet.burst")),
             Cause.CONTAINER_START,
         )  # fmt: skip
-        kubelet = Kubelet(
+        kubelet = (SimulatedKubelet if self._stages else Kubelet)(
             access.agenda,
             name,
             self._store,
@@ -87,6 +89,9 @@ class Nodes:
             self._images(name),
             self._timestamp,
         )
+        if isinstance(kubelet, SimulatedKubelet):
+            assert self._stages is not None
+            kubelet.stages = self._stages
         kubelet.mount = self._storage.mount
         kubelet.events = access.recorder(self._event_client(name))
         access.stations.append(kubelet.starts)

@@ -79,6 +79,10 @@ class Reporter:
         yield patched
         return patched
 
+    def patch_status(self, pod: Resource, status: StatusOf, key: int, link: Link) -> Call:
+        """Patch a pod's status without asking for the pod first."""
+        return self.client.write(partial(self._report, pod, status), key, link, ("patch", "Pod"))
+
     def _report(self, pod: Resource, status: StatusOf, link: Link) -> None:
         """Write the pod's status, unless the pod is gone or is another by now."""
         namespace, name = key_of(pod)

@@ -127,6 +127,8 @@ class Scheduler:
                 self._unschedulable.pop(key, None)
                 self._release(key, link)
                 self._place(key, node, demand)
+        elif after["spec"].get("schedulingGates"):
+            return
         elif before is None:
             self._add(_Waiting(key, after["spec"].get("priority", 0), link))
         elif key in self._unschedulable and self._demands.of(before) != self._demands.of(after):  # resized
