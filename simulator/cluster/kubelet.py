@@ -84,6 +84,7 @@ class Kubelet:
         self._worker(key_of(pod), pod).adopt(pod)
 
     def _worker(self, key: Key, pod: Resource) -> PodWorker:
+        self._services.pods_count = len(self._pods)
         worker = self._pods[key] = PodWorker(self._services, pod["metadata"]["uid"])
         return worker
 

@@ -23,6 +23,8 @@ class KubeletSettings:
     stream: Stream
     start_seats: int
     teardown: Sampler | None = None  # of a pod's sandbox; None: in no time
+    sync_ns: int = 0  # from a pod's arrival to its first status
+    slower_per_pod: float = 0.0  # by which share a start takes longer for each other pod on the node
 
 
 def mounted(_pod: Resource) -> None:
@@ -40,4 +42,5 @@ class NodeServices:
     images: Images
     starts: Seats
     reporter: Reporter
+    pods_count: int = 0  # pods on the node when the last one came
     mount: Callable[[Resource], Any] = mounted  # what is waited for before volumes are there

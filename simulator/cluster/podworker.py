@@ -63,11 +63,9 @@ class PodWorker:
 
     def begin(self, pod: Resource, link: Link) -> None:
         """Start the pod's container."""
-        services = self._services
-        reporter = services.reporter
-        status = partial(waiting_status, now=reporter.timestamp(), reason="ContainerCreating")
-        Task(services.agenda, reporter.write_status(pod, status, reporter.key(CREATING, pod), link))
-        self.task = Task(services.agenda, self._start(pod, link))
+        agenda = self._services.agenda
+        Task(agenda, self._report_creating(pod, link))
+        self.task = Task(agenda, self._start(pod, link))
 
     def stop(self, pod: Resource, link: Link) -> None:
         """Stop the pod's container, then remove the pod."""
@@ -163,6 +161,15 @@ class PodWorker:
             yield wait
         return link
 
+    def _report_creating(self, pod: Resource, link: Link) -> Story:
+        """Say what the kubelet makes of the pod before it does anything about it."""
+        yield self._services.settings.sync_ns
+        if self.task is None or self.stopping:
+            return
+        reporter = self._services.reporter
+        status = partial(waiting_status, now=reporter.timestamp(), reason="ContainerCreating")
+        yield from reporter.write_status(pod, status, reporter.key(CREATING, pod), link)
+
     def _report_waiting(self, pod: Resource, reason: str, link: Link) -> Story:
         reporter = self._services.reporter
         key = reporter.client.repeated(f"waiting/{'/'.join(key_of(pod))}")
@@ -203,6 +210,8 @@ class PodWorker:
         now = services.agenda.now
         reporter.tell_of(pod, PULLED)
         service = settings.container_start(settings.stream.uniform(name, self.restarts))
+        if settings.slower_per_pod:
+            service = round(service * (1 + settings.slower_per_pod * services.pods_count))
         yield services.starts.reserve(now, service) + service - now
         self.started = True
         self.begun = services.agenda.now

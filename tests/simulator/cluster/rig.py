@@ -38,6 +38,7 @@ PARAMETERS = {
     "scheduler.cycle": constant(CYCLE / S),
     "scheduler.qps": 1000,
     "scheduler.burst": 1000,
+    "kubelet.sync_latency": 0.0,
     "kubelet.volume_setup": constant(VOLUMES / S),
     "kubelet.container_start": constant(START / S),
     "kubelet.qps": 1000,

@@ -121,14 +121,14 @@ def test_a_throttled_kubelet_reports_late() -> None:
 
 
 def test_volumes_wait_for_the_token_of_the_service_account() -> None:
-    """The only token of the bucket is taken, first by a's status; a pod without an account asks for none."""
+    """The pod before it took the only token of the bucket; a pod without an account asks for none."""
     rig = Rig(node("n1"), parameters={"kubelet.qps": 1, "kubelet.burst": 1, "kubelet.start_concurrency": 9})
     rig.create(placed("a"))
     rig.create(placed("b"))
     rig.create(placed("c", automountServiceAccountToken=False))
     seat = rig.cluster.kubelets["n1"].starts
     begun = [rig.run_until(lambda number=number: seat.arrivals_count >= number) for number in (1, 2, 3)]  # type: ignore[misc]
-    assert begun == [WATCH + VOLUMES, WATCH + S + WRITE, WATCH + 3 * S + WRITE]
+    assert begun == [WATCH + VOLUMES, WATCH + VOLUMES, WATCH + S + WRITE]
 
 
 def test_a_pod_that_is_being_created_says_so() -> None:

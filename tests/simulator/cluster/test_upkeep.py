@@ -138,8 +138,8 @@ def test_the_requests_of_one_restart() -> None:
                      "endpoint-controller", "resourcequota-controller", "apiserver")
     } == {
         "scheduler": 2,  # the binding; Scheduled
-        # the token; get and patch: Running, ready; get and patch: stopped, and the removal
-        "kubelet.n1": 1 + 4 + 3,
+        # the token; get and patch: being created, Running, ready; get and patch: stopped, and the removal
+        "kubelet.n1": 1 + 6 + 3,
         "kubelet-events.n1": 5,  # Killing; Pulled, Created, Started; Unhealthy, 5 s after
         "endpointslice-controller": 4,  # terminating, gone; there, ready
         "endpoint-controller": 3,  # gone; there, ready
