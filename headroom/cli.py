@@ -162,6 +162,9 @@ def validate_model(
     replications: Annotated[
         int, typer.Option(metavar="N", min=2, max=10_000, help="Replications of what is random.")
     ] = 10,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Until intervals are narrow, however long it takes.")
+    ] = False,
     workers: Workers = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Root seed of all randomness.")] = 20260101,
     markdown: Annotated[
@@ -174,7 +177,7 @@ def validate_model(
     from headroom import validating
     from headroom.validation.row import Settings
 
-    settings = Settings(validating.data_folder(data), replications, seed)
+    settings = Settings(validating.data_folder(data), thorough, replications, seed)
     code = validating.validate_model(
         parts or (), settings, workers or cores(), markdown, as_json=json, quiet=quiet
     )

@@ -4,6 +4,8 @@ Clients are called by hand, or one action is run by a real engine with one step.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from engine.cel import CelConditions
@@ -99,6 +101,16 @@ def engine(qps: float | None = None, burst: int = 1) -> EngineSpec:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """An execution that is asked for at an instant."""
+
+    workflow: Workflow
+    at_ns: int = 0
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    priority: int = 0
+
+
 class Laboratory:
     """A cluster with nothing but a client before it."""
 
@@ -129,14 +141,15 @@ class Laboratory:
     def perform(self, action: ActionSpec, parameters: Mapping[str, Any]) -> list[Record]:
         """Run one execution of one step to its end; return its records, effects included."""
         workflow = Workflow("w", (Step("s", action=action.name, parameters=parameters),))
-        return self.execute([(workflow, 0)], {action.name: action}, Limits(step_timeout_ns=DAY_NS))
+        limits = Limits(step_timeout_ns=DAY_NS)
+        return self.execute([Submission(workflow)], {action.name: action}, limits)
 
     def execute(
-        self, arrivals: Sequence[tuple[Workflow, int]], actions: Mapping[str, ActionSpec], limits: Limits
+        self, submissions: Sequence[Submission], actions: Mapping[str, ActionSpec], limits: Limits
     ) -> list[Record]:
-        """Submit a workflow at each instant, and go on until every execution has ended; return the records.
+        """Submit each at its instant, and go on until every execution has ended; return the records.
 
-        Executions are named ``x0``, ``x1``, ... in the order of `arrivals`, which need not be that of time.
+        Executions are named ``x0``, ``x1``, ... in the order of `submissions`, not of time.
         """
         records: list[Record] = []
         host = Host(
@@ -150,7 +163,7 @@ class Laboratory:
         host.performer = ModelPerformer(self.agenda, self.cluster, host, None, lambda _attempt, _effect: None)
         Driver(host, self.agenda)
         over = self.agenda.event()
-        left = len(arrivals)
+        left = len(submissions)
 
         def ended(_facts: ExecutionFacts) -> None:
             nonlocal left
@@ -159,13 +172,17 @@ class Laboratory:
                 over.succeed()
 
         host.on_execution_end.append(ended)
-        for workflow in dict.fromkeys(workflow.name for workflow, _ in arrivals):
-            host.feed(WorkflowRegistered(next(one for one, _ in arrivals if one.name == workflow)))
-        for number, (workflow, at_ns) in enumerate(arrivals):
-            event = ExecutionSubmitted(f"x{number}", workflow.name, {})
-            self.agenda.after(at_ns - self.agenda.now, lambda _entry, event=event: host.feed(event))
+        for workflow in {one.workflow.name: one.workflow for one in submissions}.values():
+            host.feed(WorkflowRegistered(workflow))
+        for number, one in enumerate(submissions):
+            event = ExecutionSubmitted(f"x{number}", one.workflow.name, one.variables, one.priority)
+            self.agenda.after(one.at_ns - self.agenda.now, partial(_feed, host, event))
         self.agenda.run(until=over)
         return records
+
+
+def _feed(host: Host, event: ExecutionSubmitted, _entry: Any) -> None:
+    host.feed(event)
 
 
 def effects(records: Sequence[Record], name: str) -> list[Any]:

@@ -10,6 +10,8 @@ from headroom.validation.row import Row, Settings
 PARTS: dict[str, str] = {
     "drains": "headroom.validation.drains",
     "schedules": "headroom.validation.schedules",
+    "queueing": "headroom.validation.queueing",
+    "pods": "headroom.validation.pods",
     "cws": "headroom.validation.cws",
 }
 """Module by name of its part; a module has `rows(settings)`. In the order in which they are printed."""

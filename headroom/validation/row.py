@@ -65,6 +65,9 @@ class Settings:
     data: Path | None
     """The folder of the reference data, for the rows that need it; None leaves them out."""
 
+    thorough: bool = False
+    """Go on until intervals are narrow, however long it takes."""
+
     replications: int = 10
     seed: int = 20260101
 

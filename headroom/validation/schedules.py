@@ -20,7 +20,15 @@ from engine.core.action import ActionContext, ActionSpec, Parameter
 from engine.core.definition import Step, Workflow
 from engine.core.effects import Create, Delete, Ref, Resource, Selection, WaitUntil
 from engine.core.limits import Limits
-from headroom.validation.laboratory import DAY_NS, SECOND_NS, Laboratory, behaviours, constant, node
+from headroom.validation.laboratory import (
+    DAY_NS,
+    SECOND_NS,
+    Laboratory,
+    Submission,
+    behaviours,
+    constant,
+    node,
+)
 from headroom.validation.row import Row, Settings
 from simulator.cluster.behaviour import RUN_S
 
@@ -103,7 +111,7 @@ def makespan(tasks: list[Task], workers: int, seed: int) -> float:
     ]
     laboratory = Laboratory([node("node-0")], seed)
     limits = Limits(step_slots=workers, dispatch="critical-path", step_timeout_ns=DAY_NS)
-    laboratory.execute([(Workflow("graph", tuple(steps)), 0)], {"wait": CATALOGUE["wait"]}, limits)
+    laboratory.execute([Submission(Workflow("graph", tuple(steps)))], {"wait": CATALOGUE["wait"]}, limits)
     return laboratory.agenda.now / SECOND_NS
 
 
@@ -124,7 +132,7 @@ def project_makespan(tasks: list[Task], capacities: tuple[int, ...], seed: int) 
     quick = {"kubelet.container_start": constant(0.0), "scheduler.backoff.max": 1.0}
     laboratory = Laboratory([one], seed, parameters=quick, declared=behaviours())
     limits = Limits(step_timeout_ns=DAY_NS)
-    laboratory.execute([(Workflow("project", tuple(steps)), 0)], {"job_pod": _JOB_POD}, limits)
+    laboratory.execute([Submission(Workflow("project", tuple(steps)))], {"job_pod": _JOB_POD}, limits)
     return laboratory.agenda.now / SECOND_NS / _UNIT_S
 
 
