@@ -96,7 +96,7 @@ async def until_rolled_out(
             return "superseded"
         if seen < generation or (current.get("status") or {}).get("observedGeneration", 0) < seen:
             return None
-        if _deadline_exceeded(current):
+        if deadline_exceeded(current):
             return "stuck"
         return "done" if _status_complete(current) and all(is_new(current, pod) for pod in pods) else None
 
@@ -123,7 +123,8 @@ def _status_complete(deployment: Resource) -> bool:
     )
 
 
-def _deadline_exceeded(deployment: Resource) -> bool:
+def deadline_exceeded(deployment: Resource) -> bool:
+    """Say whether the Deployment's last roll-out has failed for want of progress."""
     return any(
         condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded"
         for condition in (deployment.get("status") or {}).get("conditions") or ()

@@ -15,7 +15,8 @@ async def scale_deployment(context: ActionContext, parameters: Mapping[str, Any]
     Target missing: `TargetMissing`. One that an autoscaler owns: `TargetRefused` (Autoscaled), since the
     autoscaler would scale it back within 15 s, unless `autoscaled` is ignore. Already as wanted: nothing
     is written, but its pods are waited for. Pods that never become ready (no capacity, quota, crash
-    loop): the step's timeout ends the wait. Scaled to another number by somebody else meanwhile:
+    loop): the step's timeout ends the wait, or, in the midst of a roll-out, the Deployment's progress
+    deadline. Scaled to another number by somebody else meanwhile:
     `Superseded`. The number is absolute, so the write needs no precondition: a second start finds it done
     or does it.
     """

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from engine.actions.deployments import Superseded, pods_of, replicas_wanted
+from engine.actions.deployments import RolloutFailed, Superseded, deadline_exceeded, pods_of, replicas_wanted
 from engine.actions.pods import is_finished
 from engine.actions.targets import NAMESPACE, by_ref, get_target, ref_of
 from engine.core.action import ActionContext, InvalidParameters, Parameter
@@ -84,6 +84,7 @@ async def _scale(context: ActionContext, workload: Resource, wanted: int, key: s
 
 async def _until_scaled(workload: Resource, wanted: int, version: int, *, scaled_down: bool) -> None:
     ref = ref_of(workload)
+    failed_before = deadline_exceeded(workload)
 
     def scaled(workloads: Sequence[Resource], pods: Sequence[Resource]) -> str | None:
         if not workloads:
@@ -93,6 +94,8 @@ async def _until_scaled(workload: Resource, wanted: int, version: int, *, scaled
             return None  # the cache has not seen the write yet
         if replicas_wanted(current) != wanted:
             return "superseded"
+        if deadline_exceeded(current) and not failed_before:
+            return "stuck"
         surplus = scaled_down and sum(not is_finished(pod) for pod in pods) > wanted  # still terminating
         return "done" if _observed(current, wanted) and not surplus else None
 
@@ -103,6 +106,8 @@ async def _until_scaled(workload: Resource, wanted: int, version: int, *, scaled
         raise TargetMissing(f"{ref} was deleted while it was being scaled")
     if outcome == "superseded":
         raise Superseded(f"{ref} was scaled away from {wanted} by somebody else")
+    if outcome == "stuck":
+        raise RolloutFailed(f"{ref} exceeded its progress deadline while it was being scaled")
 
 
 def _observed(workload: Resource, wanted: int) -> bool:

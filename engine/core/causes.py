@@ -22,6 +22,7 @@ class Cause(StrEnum):
     WATCH_DELAY = "watch delay"  # from the commit to the watcher's cache
     CONTROLLER_THROTTLE = "controller throttle"  # the controller manager's shared bucket
     CONTROLLER_QUEUE = "controller queue"  # a controller's worker: waiting for it, its work, its back-off
+    PROGRESS_DEADLINE = "progress deadline"  # a roll-out made no progress, until it counted as failed
     SCHEDULING = "scheduling"  # scheduler queue, cycle, and waiting for capacity
     SCHEDULING_BACKOFF = "scheduling back-off"
     IMAGE_PULL = "image pull"

@@ -3,20 +3,12 @@
 from engine.core.causes import Cause
 from simulator.attribution import Link
 from simulator.cluster.access import Access
-from simulator.cluster.apiserver import Client
-from simulator.cluster.claiming import Claiming
-from simulator.cluster.daemonset import DaemonSetController
+from simulator.cluster.controllers import Controllers
 from simulator.cluster.demands import Demands
-from simulator.cluster.deployment import DeploymentController
-from simulator.cluster.disruption import DisruptionController
 from simulator.cluster.endpoints import Endpoints
-from simulator.cluster.garbage import GarbageCollector
 from simulator.cluster.heartbeats import Heartbeats
-from simulator.cluster.job import JobController
 from simulator.cluster.quotastatus import QuotaStatus
-from simulator.cluster.replicaset import ReplicaSetController
-from simulator.cluster.scheduler import Scheduler
-from simulator.cluster.statefulset import StatefulSetController
+from simulator.cluster.scheduler import Scheduler, SchedulerSettings
 from simulator.cluster.store import Store
 from simulator.cluster.timestamps import VirtualTimestamps
 from simulator.cluster.volumes import StorageController
@@ -43,9 +35,7 @@ class ControlPlane:
         self._demands = demands
         self._timestamp = timestamp
         self._heartbeats = heartbeats
-        manager = access.controller_client("controller-manager")
-        self._build_controllers(manager)
-        self._build_set_controllers(manager)
+        self.controllers = Controllers(access, store, watch, timestamp)
         Endpoints(watch, access.upkeep("endpointslice-controller"), access.upkeep("endpoint-controller"))
         admission = access.client("apiserver", "exempt", None, 1, Cause.API_SERVICE)
         QuotaStatus(watch, admission, access.upkeep("resourcequota-controller"))
@@ -61,38 +51,8 @@ class ControlPlane:
             name = "/".join(key)
             self._heartbeats.every(period_ns, autoscaler, name, requests=4)
         self.scheduler.load(beginning)
-        self.replicasets.load(beginning)
-        self.deployments.load()
-        self.jobs.load(beginning)
-        self.disruption.load(beginning)
-        self.statefulsets.load(beginning)
-        self.daemonsets.load(beginning)
+        self.controllers.load(beginning)
         self.storage.load(beginning)
-
-    def _build_controllers(self, client: Client) -> None:
-        store, watch, access = self._store, self._watch, self._access
-        slow_start = int(access.number("controller_manager.slow_start_batch"))
-        self.replicasets = ReplicaSetController(store, watch, client, slow_start)
-        self.deployments = DeploymentController(store, watch, client, self._timestamp)
-        self.jobs = JobController(store, watch, client)
-        self.disruption = DisruptionController(store, watch, client)
-        for controller in (self.replicasets, self.deployments, self.jobs):
-            controller.events = access.recorder(client)
-        self.replicasets.queue = access.queue("replicaset", self.replicasets.sync)
-        self.deployments.queue = access.queue("deployment", self.deployments.sync)
-        self.jobs.queue = access.queue("job", self.jobs.sync)
-        self.disruption.queue = access.queue("disruption", self.disruption.sync)
-
-    def _build_set_controllers(self, client: Client) -> None:
-        store, watch, access = self._store, self._watch, self._access
-        slow_start = int(access.number("controller_manager.slow_start_batch"))
-        self.statefulsets = StatefulSetController(store, watch, client)
-        self.daemonsets = DaemonSetController(store, watch, client, slow_start)
-        self.garbage = GarbageCollector(store, watch, client)
-        Claiming(store, watch, client)
-        self.statefulsets.queue = access.queue("statefulset", self.statefulsets.sync)
-        self.daemonsets.queue = access.queue("daemonset", self.daemonsets.sync)
-        self.garbage.queue = access.queue("garbage-collector", self.garbage.sync)
 
     def _build_storage(self) -> StorageController:
         access = self._access
@@ -120,10 +80,21 @@ class ControlPlane:
             self._watch,
             client,
             self._demands,
-            (access.sampler("scheduler.cycle"), access.streams.stream("scheduler.cycle")),
-            (access.constant_ns("scheduler.backoff.initial"), access.constant_ns("scheduler.backoff.max")),
+            self._scheduler_settings(),
             self._timestamp,
         )
         scheduler.events = access.recorder(client, filtered=False)
         access.stations.append(scheduler.meter)
         return scheduler
+
+    def _scheduler_settings(self) -> SchedulerSettings:
+        access = self._access
+        return SchedulerSettings(
+            access.sampler("scheduler.cycle"),
+            access.streams.stream("scheduler.cycle"),
+            access.constant_ns("scheduler.cycle_per_node"),
+            (access.constant_ns("scheduler.backoff.initial"), access.constant_ns("scheduler.backoff.max")),
+            bool(access.parameters["scheduler.pop_from_backoff"]),
+            access.parameters["scheduler.scoring_strategy"] == "MostAllocated",
+            int(access.number("scheduler.percentage_of_nodes_to_score")),
+        )

@@ -3,20 +3,22 @@
 The arithmetic is kube-controller-manager's (pkg/controller/deployment: rolling.go, recreate.go, sync.go).
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from typing import Any
 
+from engine.core.causes import Cause
 from engine.core.effects import Ref, Resource
 from engine.core.errors import Conflict, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Call, Client
 from simulator.cluster.changes import GONE
+from simulator.cluster.deploymentstatus import created_condition, deadline_ns, has_deadline, status_of
 from simulator.cluster.events import EventRecorder
-from simulator.cluster.objects import has_ended, key_of, owner_of, with_condition
+from simulator.cluster.objects import has_ended, key_of, owner_of
 from simulator.cluster.offspring import new_replicaset
 from simulator.cluster.revisions import REVISION, Revisions, same_template
-from simulator.cluster.rolling import surge_and_unavailable
+from simulator.cluster.rolling import recreates, surge_and_unavailable
 from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
 from simulator.cluster.workqueue import WorkQueue
@@ -25,9 +27,6 @@ from simulator.tasks import Waitable
 
 DESIRED = "deployment.kubernetes.io/desired-replicas"
 Steps = Generator["int | Waitable", Any, Link]
-# Status and reason of the conditions, by whether they are met.
-_AVAILABLE = (("False", "MinimumReplicasUnavailable"), ("True", "MinimumReplicasAvailable"))
-_PROGRESSING = (("True", "ReplicaSetUpdated"), ("True", "NewReplicaSetAvailable"))
 
 
 class DeploymentController:
@@ -45,6 +44,8 @@ class DeploymentController:
         self._settled: dict[Key, tuple[Any, ...] | None] = {}  # specs for which nothing is to be done
         self._same: dict[tuple[str, int | None, str], bool] = {}
         self._written: dict[Key, Mapping[str, Any]] = {}  # the cache may not show the last status yet
+        self._stale: dict[Key, bool] = {}  # written by the pass that is under way
+        self._looked_at: dict[Key, int] = {}  # when a roll-out is looked at for its deadline
         watch.subscribe(("Deployment",), self._deployment_changed)
         watch.subscribe(("ReplicaSet",), self._replicaset_changed)
         watch.subscribe(("Pod",), self._pod_gone, GONE)
@@ -58,7 +59,9 @@ class DeploymentController:
 
     def _deployment_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         if after is None:
-            self._written.pop(key_of(before or {}), None)
+            key = key_of(before or {})
+            self._written.pop(key, None)
+            self._looked_at.pop(key, None)
         elif before is None or before["spec"] != after["spec"]:
             self.queue.add(key_of(after), link)
 
@@ -81,7 +84,7 @@ class DeploymentController:
         deployment = owner_of(replicaset, "Deployment") if replicaset else None
         if deployment is not None:
             found = self._watch.cache["Deployment"].get(deployment)
-            if found is not None and _recreates(found):
+            if found is not None and recreates(found):
                 self.queue.add(deployment, link)
 
     def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
@@ -101,8 +104,9 @@ class DeploymentController:
                 self._settled[key] = specs
             else:  # time has passed, and the watch may have brought more
                 revisions = self._revisions(key, deployment)
-        yield from self._write_status(key, deployment, revisions, link)
-        return False
+        refused = yield from self._write_status(key, deployment, revisions, link)
+        self._stale.pop(key, None)
+        return refused
 
     def _progress(self, key: Key, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
         """Take the step of the roll-out that is due."""
@@ -110,7 +114,7 @@ class DeploymentController:
             link = yield from self._annotate(deployment, revisions.new, revisions, link)
         if deployment["spec"].get("paused") or _is_scaled(deployment, revisions):
             return (yield from self._resize(deployment, revisions, link))
-        if _recreates(deployment):
+        if recreates(deployment):
             return (yield from self._recreate(key, deployment, revisions, link))
         return (yield from self._roll(key, deployment, revisions, link))
 
@@ -197,7 +201,9 @@ class DeploymentController:
         self._owned.setdefault(key, {})[replicaset["metadata"]["name"]] = None
         if replicas:
             self._tell_of_scaling(replicaset)
-        return (yield from self._set_revision(deployment, revision, call.link))
+        return (
+            yield from self._set_revision(deployment, revision, call.link, replicaset["metadata"]["name"])
+        )
 
     def _create_once(self, replicaset: Resource, link: Link) -> None:
         try:
@@ -206,23 +212,39 @@ class DeploymentController:
             return  # the cache was stale: it exists already
 
     def _annotate(self, deployment: Resource, new: Resource, revisions: Revisions, link: Link) -> Steps:
-        """Give a template that came back (a rollback) the next revision number."""
+        """Give a template that came back (a rollback) the next revision number; pass on minReadySeconds."""
         newest = revisions.next_number - 1
         number = revisions.number(new)
-        if number and number == newest:
+        revision = newest if number and number == newest else newest + 1
+        changes: dict[str, Any] = {}
+        if revision != newest:
+            changes["metadata"] = {"annotations": {REVISION: str(revision)}}
+        ready_seconds_min = deployment["spec"].get("minReadySeconds", 0)
+        if ready_seconds_min != new["spec"].get("minReadySeconds", 0):
+            changes["spec"] = {"minReadySeconds": ready_seconds_min}
+        if not changes:
             return link
-        revision = newest + 1
-        changes = {"metadata": {"annotations": {REVISION: str(revision)}}}
         call = yield from self._write(new, changes, link)
         if call.value is not None:
             revisions.update(call.value)
         return (yield from self._set_revision(deployment, revision, call.link))
 
-    def _set_revision(self, deployment: Resource, revision: int, link: Link) -> Steps:
+    def _set_revision(self, deployment: Resource, revision: int, link: Link, created: str = "") -> Steps:
+        """Write the revision, and that a ReplicaSet has been created for it (sync.go getNewReplicaSet)."""
+        key = key_of(deployment)
         annotations = deployment["metadata"].get("annotations") or {}
-        if annotations.get(REVISION) == str(revision):
+        changes: dict[str, Any] = {}
+        if annotations.get(REVISION) != str(revision):
+            changes["metadata"] = {"annotations": {REVISION: str(revision)}}
+        if created and has_deadline(deployment):
+            written = self._written.get(key) or deployment.get("status") or {}
+            conditions = created_condition(written, created, self._timestamp())
+            self._written[key] = {**written, "conditions": conditions}
+            changes["status"] = {"conditions": conditions}
+        if not changes:
             return link
-        changes = {"metadata": {"annotations": {REVISION: str(revision)}}}
+        if created:  # of an existing one, what is written is read back
+            self._stale[key] = True
         return (yield from self._write(deployment, changes, link)).link
 
     def _scale(self, replicaset: Resource, replicas: int, desired: int, link: Link) -> Steps:
@@ -283,19 +305,37 @@ class DeploymentController:
 
     def _write_status(
         self, key: Key, deployment: Resource, revisions: Revisions, link: Link
-    ) -> Generator[int | Waitable, Any, None]:
+    ) -> Generator[int | Waitable, Any, bool]:
+        """Write the status if it says something else than the last one; return whether that was refused."""
         written = self._written.get(key) or deployment.get("status") or {}
-        status = self._status(deployment, revisions, written)
+        status = status_of(deployment, revisions, written, self._timestamp())
         for name, value in status.items():
             if written.get(name, 0) != value:
                 break
         else:
-            return
-        self._written[key] = {**written, **status}
+            self._await_progress(key, deployment, written, link)
+            return False
         namespace, name = key
-        operation = partial(self._set_status, Ref("Deployment", name, namespace), status)
         key_of_write = self._client.repeated(f"status/Deployment/{namespace}/{name}")
+        if self._stale.pop(key, False):
+            # It would be written on top of a version that this very pass has replaced.
+            yield self._client.write(_refused, key_of_write, link)
+            return True
+        self._written[key] = {**written, **status}
+        operation = partial(self._set_status, Ref("Deployment", name, namespace), status)
         yield self._client.write(operation, key_of_write, link)
+        self._await_progress(key, deployment, status, link)
+        return False
+
+    def _await_progress(self, key: Key, deployment: Resource, status: Mapping[str, Any], link: Link) -> None:
+        """Look at a roll-out again when it would have failed for want of progress."""
+        now = self.queue.now
+        if self._looked_at.get(key, 0) > now:
+            return
+        left = deadline_ns(deployment, status, self._timestamp(), now)
+        if left:
+            self._looked_at[key] = now + left
+            self.queue.add_after(left, key, link, Cause.PROGRESS_DEADLINE)
 
     def _set_status(self, ref: Ref, status: Mapping[str, Any], link: Link) -> None:
         try:
@@ -303,38 +343,10 @@ class DeploymentController:
         except NotFound:
             return
 
-    def _status(
-        self, deployment: Resource, revisions: Revisions, written: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        wanted = deployment["spec"]["replicas"]
-        available = revisions.available
-        enough = available >= wanted or available >= wanted - _unavailable_max(deployment)
-        whole = revisions.is_complete(wanted)
-        return {
-            "observedGeneration": deployment["metadata"].get("generation", 1),
-            "replicas": revisions.status_replicas,
-            "updatedReplicas": revisions.updated,
-            "readyReplicas": revisions.ready,
-            "availableReplicas": available,
-            "unavailableReplicas": max(0, revisions.replicas - available),
-            "conditions": self._conditions(written.get("conditions") or (), enough=enough, whole=whole),
-        }
 
-    def _conditions(
-        self, before: Sequence[Mapping[str, Any]], *, enough: bool, whole: bool
-    ) -> Sequence[Mapping[str, Any]]:
-        """Return Available and Progressing; the very conditions of before where they say the same."""
-        wanted = {"Available": _AVAILABLE[enough], "Progressing": _PROGRESSING[whole]}
-        said = 0
-        for entry in before:
-            word = wanted.get(entry["type"])
-            said += word is not None and entry["status"] == word[0] and entry.get("reason") == word[1]
-        if said == len(wanted):
-            return before
-        conditions = list(before)
-        for name, (status, reason) in wanted.items():
-            conditions = with_condition(conditions, name, status, self._timestamp(), reason=reason)
-        return conditions
+def _refused(_link: Link) -> None:
+    message = "the object has been modified; please apply your changes to the latest version and try again"
+    raise Conflict(message)
 
 
 def _specs(deployment: Resource, revisions: Revisions) -> tuple[Any, ...] | None:
@@ -356,15 +368,6 @@ def _desired(replicaset: Resource) -> int:
     return int((replicaset["metadata"].get("annotations") or {}).get(DESIRED, -1))
 
 
-def _unavailable_max(deployment: Resource) -> int:
-    """Return how many pods may be missing while the Deployment counts as available."""
-    return 0 if _recreates(deployment) else surge_and_unavailable(deployment)[1]
-
-
-def _recreates(deployment: Resource) -> bool:
-    return bool((deployment["spec"].get("strategy") or {}).get("type") == "Recreate")
-
-
 def _is_scaled(deployment: Resource, revisions: Revisions) -> bool:
     """Say whether the replicas wanted have changed since a ReplicaSet was last sized (isScalingEvent)."""
     wanted = deployment["spec"]["replicas"]
@@ -376,4 +379,4 @@ def _most(deployment: Resource, replicaset: Resource | None) -> int:
     if replicaset is not None and _desired(replicaset) >= 0:
         deployment = {"spec": {**deployment["spec"], "replicas": _desired(replicaset)}}
     wanted: int = deployment["spec"]["replicas"]
-    return wanted + (0 if _recreates(deployment) else surge_and_unavailable(deployment)[0])
+    return wanted + (0 if recreates(deployment) else surge_and_unavailable(deployment)[0])

@@ -1,6 +1,6 @@
 """Questions that the model's components ask of Kubernetes objects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.core.effects import Resource
@@ -29,6 +29,14 @@ def condition_of(resource: Resource, name: str) -> str:
             status: str = condition["status"]
             return status
     return ""
+
+
+def condition_named(conditions: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
+    """Return one of the conditions, or None."""
+    for condition in conditions:
+        if condition["type"] == name:
+            return condition
+    return None
 
 
 def is_ready(pod: Resource) -> bool:

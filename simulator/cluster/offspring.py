@@ -49,6 +49,7 @@ def new_replicaset(deployment: Resource, replicas: int, revision: int) -> dict[s
         },
         "spec": {
             "replicas": replicas,
+            **({"minReadySeconds": spec["minReadySeconds"]} if spec.get("minReadySeconds") else {}),
             "selector": {
                 **selector,
                 "matchLabels": {**(selector.get("matchLabels") or {}), TEMPLATE_HASH: digest},

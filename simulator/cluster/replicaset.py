@@ -7,14 +7,16 @@ that is drawn for it, independent of timing.
 """
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
+from engine.core.causes import Cause
 from engine.core.effects import Ref, Resource
-from engine.core.errors import ApiError, NotFound
+from engine.core.errors import ActionError, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
+from simulator.cluster.availability import Availability
 from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY
 from simulator.cluster.events import EventRecorder
 from simulator.cluster.objects import condition_of, is_active, is_ready, key_of, owner_of
@@ -33,14 +35,17 @@ BURST_REPLICAS = 500  # k/k pkg/controller/replicaset/replica_set.go BurstReplic
 class ReplicaSetController:
     """Keeps every ReplicaSet at its number of pods."""
 
-    def __init__(self, store: Store, watch: Watch, client: Client, slow_start: int) -> None:
-        """Begin batches of creations with `slow_start` pods."""
+    def __init__(
+        self, store: Store, watch: Watch, client: Client, slow_start: int, timestamp: Callable[[], str]
+    ) -> None:
+        """Begin batches of creations with `slow_start` pods; `timestamp` renders the virtual clock."""
         self.queue: WorkQueue
         self.events: EventRecorder
         self._store = store
         self._watch = watch
         self._client = client
         self._slow_start = slow_start
+        self._availability = Availability(timestamp)
         self._owned: dict[Key, _Owned] = {}
         self._slots: dict[Key, Slots] = {}
         self._awaited: dict[Key, set[str]] = {}
@@ -102,7 +107,7 @@ class ReplicaSetController:
         replicaset = self._watch.cache["ReplicaSet"].get(key)
         if replicaset is None:
             return False
-        failure: ApiError | None = None
+        failure: ActionError | None = None
         if not self._awaited.get(key):
             active = self._owned.setdefault(key, _Owned()).active
             missing = replicaset["spec"]["replicas"] - len(active)
@@ -115,7 +120,7 @@ class ReplicaSetController:
 
     def _create(
         self, key: Key, replicaset: Resource, count: int, link: Link
-    ) -> Generator[int | Waitable, Any, tuple[Link, ApiError | None]]:
+    ) -> Generator[int | Waitable, Any, tuple[Link, ActionError | None]]:
         """Create pods in batches that double while all goes well."""
         slots = self._slots.setdefault(key, Slots())
         taken = set(self._owned[key].active)
@@ -199,17 +204,19 @@ class ReplicaSetController:
             awaited.discard(ref.name)
 
     def _write_status(
-        self, key: Key, replicaset: Resource, failure: ApiError | None, link: Link
+        self, key: Key, replicaset: Resource, failure: ActionError | None, link: Link
     ) -> Generator[int | Waitable, Any, None]:
         """Write the status if it says something else than the last one."""
         owned = self._owned.get(key) or _Owned()
         standing, ready = len(owned.active), owned.ready_count
+        ready_seconds_min = replicaset["spec"].get("minReadySeconds")
+        available = self._available(key, ready_seconds_min, link) if ready_seconds_min else ready
         written = self._written.get(key) or replicaset.get("status") or {}
         status: dict[str, Any] = {
             "replicas": standing,
             "fullyLabeledReplicas": standing,
             "readyReplicas": ready,
-            "availableReplicas": ready,
+            "availableReplicas": available,
             "observedGeneration": replicaset["metadata"].get("generation", 1),
         }
         if failure is not None:
@@ -231,6 +238,14 @@ class ReplicaSetController:
         self._written[key] = {**written, **status}
         operation = partial(self._set_status, Ref("ReplicaSet", key[1], key[0]), status)
         yield self._client.write(operation, self._client.repeated(f"status/{key[0]}/{key[1]}"), link)
+
+    def _available(self, key: Key, ready_seconds_min: int, link: Link) -> int:
+        """Count the pods that have been ready for long enough; look again when the next one has."""
+        pods = self._active(key) if key in self._owned else []
+        found, soonest = self._availability.of(pods, ready_seconds_min, self.queue.now)
+        if soonest is not None:
+            self.queue.add_after(soonest, key, link, Cause.READINESS)
+        return len(found)
 
     def _set_status(self, ref: Ref, changes: dict[str, Any], link: Link) -> Resource | None:
         try:

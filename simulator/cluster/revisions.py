@@ -1,9 +1,10 @@
 """A Deployment's ReplicaSets, sorted into the one of today's template and the old ones."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine.core.effects import Resource
+from simulator.cluster.objects import condition_named
 
 REVISION = "deployment.kubernetes.io/revision"
 TEMPLATE_HASH = "pod-template-hash"
@@ -79,6 +80,16 @@ class Revisions:
     def updated_available(self) -> int:
         """Return the pods of today's template that are available."""
         return _count(self.new, "availableReplicas") if self.new else 0
+
+    @property
+    def failure(self) -> Mapping[str, Any] | None:
+        """Return the condition of a ReplicaSet that cannot create pods, the new one's first."""
+        for one in self.owned if self.new is None else [self.new, *self.old]:
+            conditions = (one.get("status") or {}).get("conditions")
+            failure = condition_named(conditions, "ReplicaFailure") if conditions else None
+            if failure is not None:
+                return failure
+        return None
 
     def is_complete(self, wanted: int) -> bool:
         """Say whether all pods are of today's template and available."""

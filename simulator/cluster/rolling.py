@@ -18,3 +18,8 @@ def surge_and_unavailable(deployment: Resource) -> tuple[int, int]:
     surge = resolve(rolling.get("maxSurge", "25%"), spec["replicas"], up=True)
     unavailable = resolve(rolling.get("maxUnavailable", "25%"), spec["replicas"], up=False)
     return surge, unavailable if surge or unavailable else 1
+
+
+def recreates(deployment: Resource) -> bool:
+    """Say whether all old pods go before any new one comes."""
+    return bool((deployment["spec"].get("strategy") or {}).get("type") == "Recreate")

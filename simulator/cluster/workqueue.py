@@ -57,10 +57,10 @@ class WorkQueue:
             return
         self._enqueue(key)
 
-    def add_after(self, delay_ns: int, key: Key, link: Link) -> None:
-        """Queue a key once `delay_ns` has passed."""
+    def add_after(self, delay_ns: int, key: Key, link: Link, cause: Cause = Cause.CONTROLLER_QUEUE) -> None:
+        """Queue a key once `delay_ns` has passed, because of `cause`."""
         due = self._agenda.now + delay_ns
-        later = extend(link, Cause.CONTROLLER_QUEUE, due)
+        later = extend(link, cause, due)
         self._agenda.after(delay_ns, lambda _event: self.add(key, later))
 
     def _enqueue(self, key: Key) -> None:

@@ -1,0 +1,82 @@
+"""The controller manager put together: its controllers, with their queues, clients and recorders."""
+
+from simulator.attribution import Link
+from simulator.cluster.access import Access
+from simulator.cluster.apiserver import Client
+from simulator.cluster.claiming import Claiming
+from simulator.cluster.daemonset import DaemonSetController
+from simulator.cluster.deployment import DeploymentController
+from simulator.cluster.disruption import DisruptionController
+from simulator.cluster.garbage import GarbageCollector
+from simulator.cluster.job import JobController
+from simulator.cluster.replicaset import ReplicaSetController
+from simulator.cluster.statefulset import StatefulSetController
+from simulator.cluster.store import Store
+from simulator.cluster.timestamps import VirtualTimestamps
+from simulator.cluster.watch import Watch
+from simulator.cluster.workqueue import Sync, WorkQueue
+
+
+class Controllers:
+    """What the controller manager runs and the model reads; the rest of it is load (`Upkeep`)."""
+
+    def __init__(self, access: Access, store: Store, watch: Watch, timestamp: VirtualTimestamps) -> None:
+        """Build them; the order is that in which a delivery is told to them."""
+        self._access = access
+        self._store = store
+        self._watch = watch
+        self._timestamp = timestamp
+        self.queues: list[WorkQueue] = []
+        """Of all its controllers: who halts them has stopped the controller manager."""
+        manager = access.controller_client("controller-manager")
+        self._build_workloads(manager)
+        self._build_sets(manager)
+
+    def halt(self) -> None:
+        """Stop all controllers: what they have begun is finished, what changes meanwhile waits."""
+        for queue in self.queues:
+            queue.halt()
+
+    def resume(self) -> None:
+        """Let them go on."""
+        for queue in self.queues:
+            queue.resume()
+
+    def load(self, beginning: Link) -> None:
+        """Look once at all that exists before time 0."""
+        self.replicasets.load(beginning)
+        self.deployments.load()
+        self.jobs.load(beginning)
+        self.disruption.load(beginning)
+        self.statefulsets.load(beginning)
+        self.daemonsets.load(beginning)
+
+    def _queue(self, name: str, sync: Sync) -> WorkQueue:
+        queue = self._access.queue(name, sync)
+        self.queues.append(queue)
+        return queue
+
+    def _build_workloads(self, client: Client) -> None:
+        store, watch, access = self._store, self._watch, self._access
+        slow_start = int(access.number("controller_manager.slow_start_batch"))
+        self.replicasets = ReplicaSetController(store, watch, client, slow_start, self._timestamp)
+        self.deployments = DeploymentController(store, watch, client, self._timestamp)
+        self.jobs = JobController(store, watch, client)
+        self.disruption = DisruptionController(store, watch, client)
+        for controller in (self.replicasets, self.deployments, self.jobs):
+            controller.events = access.recorder(client)
+        self.replicasets.queue = self._queue("replicaset", self.replicasets.sync)
+        self.deployments.queue = self._queue("deployment", self.deployments.sync)
+        self.jobs.queue = self._queue("job", self.jobs.sync)
+        self.disruption.queue = self._queue("disruption", self.disruption.sync)
+
+    def _build_sets(self, client: Client) -> None:
+        store, watch, access = self._store, self._watch, self._access
+        slow_start = int(access.number("controller_manager.slow_start_batch"))
+        self.statefulsets = StatefulSetController(store, watch, client)
+        self.daemonsets = DaemonSetController(store, watch, client, slow_start)
+        self.garbage = GarbageCollector(store, watch, client)
+        Claiming(store, watch, client)
+        self.statefulsets.queue = self._queue("statefulset", self.statefulsets.sync)
+        self.daemonsets.queue = self._queue("daemonset", self.daemonsets.sync)
+        self.garbage.queue = self._queue("garbage-collector", self.garbage.sync)
