@@ -151,6 +151,31 @@ def doctor(json: Json = False) -> None:
     raise typer.Exit(verbs.doctor(as_json=json))
 
 
+@app.command()
+def parameters(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(metavar="SCENARIO", help="What holds in it. Default: the defaults."),
+    ] = None,
+    overrides: Overrides = None,
+    prefix: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="Only those whose name begins so, as `kubelet.`; may be repeated."),
+    ] = None,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only those that somebody set, and who it was.")
+    ] = False,
+    kubernetes: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Without a scenario: the defaults of this version.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List every number of the model: value, source, Kubernetes version, and who set it."""
+    from headroom import verbs
+
+    verbs.parameters(scenario, overrides, prefix or (), kubernetes, changed=changed, as_json=json)
+
+
 @app.command(name="validate-model")
 def validate_model(
     parts: Annotated[

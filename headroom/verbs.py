@@ -217,6 +217,27 @@ def actions(names: Sequence[str], *, as_json: bool) -> None:
     return catalogue.show_table(console())
 
 
+def parameters(
+    name: str | None,
+    overrides: Sequence[str] | None,
+    prefixes: Sequence[str],
+    version: str | None,
+    *,
+    changed: bool,
+    as_json: bool,
+) -> None:
+    """Print the parameters, or those that hold in a scenario."""
+    from headroom import parameters as listing
+
+    if name is None and overrides:
+        raise HarnessError("--set without a scenario", exits.USAGE, "headroom parameters SCENARIO --set ...")
+    scenario = load(name, overrides) if name is not None else None
+    rows = listing.select(scenario, prefixes, version, changed=changed)
+    if as_json:
+        return print_json([row.to_json() for row in rows])
+    return listing.show(rows, scenario, console())
+
+
 def rbac(
     names: Sequence[str], workflow: str | None, namespaces: tuple[str, ...], account: str, *, as_json: bool
 ) -> None:

@@ -6,6 +6,7 @@ from scenarios.instantiate import instantiate
 from scenarios.load import load
 from scenarios.metrics import METRICS, Metric, find_metric
 from scenarios.parameters import CATALOGUE, Parameter
+from scenarios.provenance import ParameterRow, parameter_rows
 from scenarios.reference import json_schema, parameters_markdown, reference_markdown
 from scenarios.resolved import resolved_yaml as to_yaml
 from scenarios.runspec import (
@@ -31,6 +32,7 @@ __all__ = [
     "LoadSpec",
     "Metric",
     "Parameter",
+    "ParameterRow",
     "Point",
     "Problem",
     "RunSpec",
@@ -46,6 +48,7 @@ __all__ = [
     "instantiate",
     "json_schema",
     "load",
+    "parameter_rows",
     "parameters_markdown",
     "reference_markdown",
     "shipped",

@@ -54,11 +54,17 @@ class Parameter:
         """Return where the value in a version of Kubernetes comes from."""
         return self._entry(version)[1]
 
+    def since(self, version: str) -> str:
+        """Return of which versions of Kubernetes the value in `version` is that."""
+        entry = self._earlier(version)
+        return f"before {entry.before}" if entry else self.kubernetes_version
+
     def _entry(self, version: str) -> tuple[Any, str]:
-        for entry in self.earlier:
-            if minor_of(version) < minor_of(entry.before):
-                return entry.value, entry.source
-        return self.value, self.source
+        entry = self._earlier(version)
+        return (entry.value, entry.source) if entry else (self.value, self.source)
+
+    def _earlier(self, version: str) -> Earlier | None:
+        return next((one for one in self.earlier if minor_of(version) < minor_of(one.before)), None)
 
     def parse(self, value: object) -> Any:
         """Return what a file says as the JSON value of this parameter; `UnitError` if it does not fit."""

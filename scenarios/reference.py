@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
-from scenarios.engine_costs import ENGINE_COSTS
+from scenarios.engine_presets import CLIENT_PRESETS, ENGINE_PRESETS
 from scenarios.metrics import FAMILIES, METRICS
 from scenarios.parameters import CATALOGUE
+from scenarios.provenance import parameter_rows
+from scenarios.versions import KNOWN
 
 
 def json_schema(kind: str = "scenario") -> dict[str, Any]:
-    """Return the JSON Schema of scenario, workflow or cluster files, for editors."""
-    from scenarios.cluster_schema import ClusterFile
+    """Return the JSON Schema of scenario, workflow, cluster or workload-profile files, for editors."""
+    from scenarios.cluster_schema import ClusterFile, WorkloadsFile
     from scenarios.fields import Model
     from scenarios.schema import ScenarioFile
     from scenarios.workflow_schema import StepsEntry, WorkflowFile
@@ -19,6 +21,7 @@ def json_schema(kind: str = "scenario") -> dict[str, Any]:
         "scenario": ScenarioFile,
         "workflow": WorkflowFile,
         "cluster": ClusterFile,
+        "workloads": WorkloadsFile,
     }
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"Headroom {kind}"}
     schema = models[kind].model_json_schema()
@@ -30,13 +33,32 @@ def json_schema(kind: str = "scenario") -> dict[str, Any]:
 
 
 def parameters_markdown() -> str:
-    """Return the table of the model's parameters."""
-    lines = ["| Parameter | Default | Unit | Kubernetes | Source | What it is |", "|--|--|--|--|--|--|"]
-    lines += [
-        f"| `{entry.name}` | {_code(entry.format(entry.value))} | {entry.unit} | {entry.kubernetes_version} "
-        f"| {entry.source} | {entry.summary} |"
-        for entry in (*CATALOGUE.values(), *ENGINE_COSTS.values())
+    """Return the table of all parameters, as `headroom parameters` lists them, and that of the presets."""
+    lines = [
+        "# Parameters\n",
+        "Every number of the modelled cluster, then the engine's. `headroom parameters` lists them too, and",
+        "`headroom parameters SCENARIO` what a scenario, its cluster, a preset or a version sets.\n",
+        "| Parameter | Default | Unit | Kubernetes | Source | What it is |",
+        "|--|--|--|--|--|--|",
     ]
+    for row in parameter_rows(version=KNOWN[-1]):
+        lines.append(
+            f"| `{row.name}` | {_code(row.value)} | {row.unit} | {row.kubernetes_version} "
+            f"| {row.source} | {row.summary} |"
+        )
+        for one in CATALOGUE[row.name].earlier if row.name in CATALOGUE else ():
+            value = _code(CATALOGUE[row.name].format(one.value))
+            lines.append(f"| | {value} | {row.unit} | before {one.before} | {one.source} | |")
+    for title, key, presets in (
+        ("the engine", "engine.preset", ENGINE_PRESETS),
+        ("its client", "engine.client", CLIENT_PRESETS),
+    ):
+        lines += [f"\n## Presets of {title}\n", f"| `{key}` | sets | to | Source |", "|--|--|--|--|"]
+        lines += [
+            f"| {_code(name)} | `engine.{given.path}` | {_code(given.value)} | {given.source} |"
+            for name, rows in presets.items()
+            for given in rows
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -51,9 +73,9 @@ def metrics_markdown() -> str:
 
 
 def reference_markdown() -> str:
-    """Return the reference of all three file formats and of the metrics, as Markdown."""
+    """Return the reference of all file formats and of the metrics, as Markdown."""
     parts = []
-    for kind in ("scenario", "workflow", "cluster"):
+    for kind in ("scenario", "workflow", "cluster", "workloads"):
         parts.append(f"## {kind.capitalize()} file\n")
         parts += _tables(json_schema(kind))
     parts.append("## Metrics\n")

@@ -6,7 +6,7 @@ from scenarios import json_schema, reference_markdown, shipped
 from scenarios.metrics import METRICS, find_metric
 
 
-@pytest.mark.parametrize("kind", ["scenario", "workflow", "cluster"])
+@pytest.mark.parametrize("kind", ["scenario", "workflow", "cluster", "workloads"])
 def test_the_schema_is_plain_json_and_refuses_unknown_keys(kind: str) -> None:
     schema = json_schema(kind)
     assert json.loads(json.dumps(schema)) == schema
@@ -16,7 +16,7 @@ def test_the_schema_is_plain_json_and_refuses_unknown_keys(kind: str) -> None:
 
 def test_every_key_of_every_file_is_in_the_reference() -> None:
     text = reference_markdown()
-    for kind in ("scenario", "workflow", "cluster"):
+    for kind in ("scenario", "workflow", "cluster", "workloads"):
         schema = json_schema(kind)
         for node in (schema, *schema["$defs"].values()):
             for key in node.get("properties", ()):
