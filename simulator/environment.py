@@ -5,12 +5,12 @@
 has lost its purpose.
 """
 
-import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from engine.cel import CelConditions
+from engine.core import collector
 from engine.core.action_history import ActionHistory, OscillationPolicy
 from engine.core.definition import Workflow
 from engine.core.events import ExecutionSubmitted, WorkflowRegistered
@@ -54,13 +54,8 @@ def simulate(spec: RunSpec) -> RunResult:
     A run makes next to no garbage in cycles, while the collector would walk all that is alive again and
     again: it rests until the run is over.
     """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
+    with collector.at_rest():
         return _Run(spec).carry_out()
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _limits(engine: EngineSpec) -> Limits:

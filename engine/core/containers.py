@@ -73,8 +73,13 @@ def let_go_of(execution: ExecutionFacts) -> None:
     if len(execution.steps) > len(execution.root.steps):
         for step in execution.steps.values():
             step.scope.steps = []
+            step.scope.failures = []
             step.scopes = None
+            if step.loop is not None:
+                step.loop.last = None
     execution.root.steps = []
+    if execution.root.failures:
+        execution.root.failures = []
 
 
 class ContainerMachine(FailureMachine):

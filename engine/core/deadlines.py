@@ -35,6 +35,8 @@ _STATES_WANTED: Final = (
 )
 _RUNNING: Final = ExecutionState.RUNNING
 _COMPACT_ABOVE: Final = 64
+_ORDER_BITS: Final = 48  # of an entry: 3,000 years of arming at 3,000 a second
+_ORDER: Final = (1 << _ORDER_BITS) - 1
 
 
 def _is_wanted(deadline: Deadline) -> bool:
@@ -55,14 +57,15 @@ class Deadlines:
     """A heap by instant, then by order of arming; what is armed is kept beside it, by its order.
 
     So the heap itself refers to nothing: what is no longer wanted keeps nothing alive, and is swept out
-    without a look at whose it was.
+    without a look at whose it was. An entry is one integer, the order below the instant: of ten thousand that
+    are kept for long, pairs would be most of what sweeping has to fetch from memory.
     """
 
     __slots__ = ("_armed", "_armed_count", "_heap")
 
     def __init__(self) -> None:
         """Start with nothing armed."""
-        self._heap: list[tuple[int, int]] = []
+        self._heap: list[int] = []
         self._armed: dict[int, Deadline] = {}
         self._armed_count = 0
 
@@ -77,7 +80,7 @@ class Deadlines:
         owner = execution if step is None else step
         owner.due_ns, owner.due_order = at_ns, order
         self._armed[order] = (at_ns, order, kind, execution, step, attempt)
-        heappush(self._heap, (at_ns, order))
+        heappush(self._heap, at_ns << _ORDER_BITS | order)
 
     def disarm(self, owner: ExecutionFacts | StepFacts) -> None:
         """Take back the deadline of an execution or a step, if it has one.
@@ -90,17 +93,17 @@ class Deadlines:
         armed, heap = self._armed, self._heap
         armed.pop(owner.due_order, None)
         if len(heap) > _COMPACT_ABOVE and len(armed) * 2 < len(heap):
-            self._heap = [entry for entry in heap if entry[1] in armed]
+            self._heap = [entry for entry in heap if entry & _ORDER in armed]
             heapify(self._heap)
 
     def first_ns(self) -> int | None:
         """Return the earliest instant that is still wanted."""
         heap = self._heap
         while heap:
-            deadline = self._armed.get(heap[0][1])
+            deadline = self._armed.get(heap[0] & _ORDER)
             if deadline is not None and _is_wanted(deadline):
                 return deadline[0]
-            self._armed.pop(heappop(heap)[1], None)
+            self._armed.pop(heappop(heap) & _ORDER, None)
         return None
 
     def pop_due(self, now: int) -> Deadline | None:
@@ -108,7 +111,12 @@ class Deadlines:
         first_ns = self.first_ns()
         if first_ns is None or first_ns > now:
             return None
-        return self._armed.pop(heappop(self._heap)[1])
+        return self._armed.pop(heappop(self._heap) & _ORDER)
+
+    def rebuild(self) -> None:
+        """Make the heap anew from what is armed: snapshots of version 1 hold it in another form."""
+        self._heap = [at_ns << _ORDER_BITS | order for at_ns, order, *_ in self._armed.values()]
+        heapify(self._heap)
 
     def __len__(self) -> int:
         """Return how many are in the heap, those that are no longer wanted included."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from engine.core import collector
 from engine.core.action import ActionCoroutine, ActionSpec
 from engine.core.attempt_runner import Attempt
 from engine.core.commands import CancelAttempt, Command, EvaluateCondition, ReportExecution
@@ -82,12 +83,18 @@ class DurableHost(Host):
         self._moved: dict[str, ExecutionFacts] = {}
         self._remembering: dict[_AttemptKey, Attempt] = {}  # wait until what they remember is durable
         self._is_dirty = False
+        self._collector_before: collector.Thresholds | None = None  # how it was set before `take_up`
         self._refusal: EngineError | None = None  # the first error of an event that the engine did not take
 
     # -- what a world calls
 
     def take_up(self) -> None:
-        """Go on where the store ends: start again what ran, and report what had ended unreported."""
+        """Go on where the store ends: start again what ran, and report what had ended unreported.
+
+        From here to `close` the process's collector of cycles looks seldom (`engine.core.collector`).
+        """
+        if self._collector_before is None:
+            self._collector_before = collector.look_seldom()
         self._recorder.take_up(self.engine.executions(), self.engine.submitted_count)
         with self.batch():
             self.feed(EngineRecovered())
@@ -134,6 +141,9 @@ class DurableHost(Host):
     def close(self) -> None:
         """Stop without waiting for what runs: it is started again by whoever recovers."""
         self._abandon()
+        if self._collector_before is not None:
+            collector.put_back(self._collector_before)
+            self._collector_before = None
 
     # -- the loop
 

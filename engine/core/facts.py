@@ -70,8 +70,20 @@ class LoopFacts:
     )  # whose end `break_when` is asked after
 
 
+class _StepAtHand:
+    """What every event of a step reads, side by side in memory: at ten thousand executions nothing is cached.
+
+    Slots of a base class come first; within a class CPython lays them out by name.
+    """
+
+    __slots__ = (
+        "attempts", "due_ns", "due_order", "ended_ns", "id", "locks", "outputs", "plan", "ready_ns", "scope",
+        "state", "then", "undoing", "waits_for_count",
+    )  # fmt: skip
+
+
 @dataclass(slots=True)
-class StepFacts:
+class StepFacts(_StepAtHand):
     """One step of an execution.
 
     `ready_ns` is the `ended_ns` of `ready_by`: the id of the need that ended last, of the group for its
@@ -122,8 +134,14 @@ class StepFacts:
         return self.plan.action
 
 
+class _ExecutionAtHand:
+    """As `_StepAtHand`."""
+
+    __slots__ = ("execution_id", "progress_gap_ns_max", "progress_ns", "started_ns", "state", "steps")
+
+
 @dataclass(slots=True)
-class ExecutionFacts:
+class ExecutionFacts(_ExecutionAtHand):
     """One run of a workflow. `index` counts submissions from 0."""
 
     execution_id: str

@@ -4,7 +4,7 @@ What a snapshot holds is the *difference* to a pristine engine of the same limit
 same workflows. So whatever such an engine has by itself (plans with their compiled parameters, tables,
 callbacks, capacities) is never written, and `restore` may give other limits: they hold from there on.
 
-    {"snapshot": 1, "version": 2, "limits": ..., "workflows": [...], "classes": {name: [field, ...]},
+    {"snapshot": 2, "version": 2, "limits": ..., "workflows": [...], "classes": {name: [field, ...]},
      "objects": [...]}
 
 Whatever can be changed, or is an object, stands once in `objects` and is referred to by its number, so that
@@ -27,11 +27,12 @@ from engine.core.errors import EngineError, HistoryError
 from engine.core.events import WorkflowRegistered
 from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
-from engine.core.snapshot_graph import PLANS, numbered_parts, parts_of, places_of
+from engine.core.snapshot_graph import DEADLINES, PLANS, numbered_parts, parts_of, places_of
 from engine.core.snapshot_reader import Reader
 from engine.core.snapshot_writer import Writer
 
-SNAPSHOT_VERSION: Final = 1
+SNAPSHOT_VERSION: Final = 2
+_READ: Final = (1, SNAPSHOT_VERSION)  # version 1 held pairs in the heap of deadlines
 
 
 def take_snapshot(engine: WorkflowEngine) -> dict[str, Any]:
@@ -78,13 +79,15 @@ def restore_snapshot(document: Mapping[str, Any], limits: Limits | None = None) 
     With `limits`, these hold from here on in place of those under which it was taken, all but `reduce_needs`
     and `parallelise`: what waits for what has been counted already.
     """
-    if document.get("snapshot") != SNAPSHOT_VERSION:
-        message = f"a snapshot of version {document.get('snapshot')!r}; this version reads {SNAPSHOT_VERSION}"
+    if document.get("snapshot") not in _READ:
+        message = f"a snapshot of version {document.get('snapshot')!r}; this version reads 1 to {_READ[-1]}"
         raise HistoryError(message)
     try:
         workflows = [Workflow.from_json(workflow) for workflow in document["workflows"]]
         engine = _pristine(_limits_from_here(limits, limits_of(document)), workflows, document["version"])
         Reader(document, engine, tuple(parts_of(engine))).fill()
+        if document["snapshot"] == 1:
+            getattr(engine, DEADLINES).rebuild()
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         message = f"not a snapshot of an engine: {error!r}"
         raise HistoryError(message) from error

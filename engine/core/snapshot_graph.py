@@ -20,6 +20,7 @@ from engine.core.facts import NOTHING
 from engine.core.machine import WorkflowEngine
 
 PLANS: Final = "_plans"  # the attribute of an engine that holds its plans by name
+DEADLINES: Final = "_deadlines"  # that which holds its deadlines
 CONTAINERS: Final = (list, dict, deque, set)
 Path = tuple[str, ...]
 

@@ -18,6 +18,7 @@ from engine.core.snapshot import limits_of, restore_snapshot, take_snapshot
 from tests.engine.random_control import Story
 from tests.engine.rig import act
 from tests.engine.test_gates import levels, limits, play
+from tests.engine.test_history import GOLDEN
 from tests.oracles.heap_agenda import HeapAgenda
 from tests.oracles.world import run
 
@@ -118,6 +119,22 @@ def test_what_definitions_share_in_one_process_need_not_be_shared_in_the_next() 
     commands = engine.handle(EngineRecovered(), 1)
     assert len(commands) == 6
     assert restored.handle(EngineRecovered(), 1) == commands
+
+
+def test_snapshots_of_the_first_version_are_read() -> None:
+    """One that its code wrote in the middle of a golden history, with deadlines: the rest follows alike."""
+    golden = json.loads((GOLDEN / "snapshot-1.json").read_text())
+    lines = (GOLDEN / f"{golden['history']}.jsonl").read_text().splitlines()
+    entries = list(History.from_lines(lines))
+    restored = restore_snapshot(golden["snapshot"])
+    plain = WorkflowEngine(limits_of(golden["snapshot"]))
+    for now, event in entries[: golden["events"]]:
+        plain.handle(event, now)
+    assert restored.next_deadline() == plain.next_deadline() is not None
+    for now, event in entries[golden["events"] :]:
+        assert restored.handle(event, now) == plain.handle(event, now)
+        assert restored.next_deadline() == plain.next_deadline()
+    assert restored.executions() == plain.executions()
 
 
 @pytest.mark.parametrize(
