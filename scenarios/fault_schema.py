@@ -20,8 +20,8 @@ from scenarios.fields import (
 
 FaultName = Literal[
     "node-crash", "node-pause", "node-partition", "kubelet-stop", "zone-loss", "scheduler-stop",
-    "controller-manager-stop", "api-errors", "api-slow", "watch-drop", "watch-stale", "etcd-slow", "etcd-full",
-    "image-pull-failure", "crash-loop",
+    "controller-manager-stop", "api-errors", "api-slow", "watch-drop", "watch-stale", "etcd-slow",
+    "etcd-full", "image-pull-failure", "crash-loop",
 ]  # fmt: skip
 ApiClient = Literal[
     "engine", "controllers", "controller-manager", "scheduler", "kubelets", "storage", "autoscaler"

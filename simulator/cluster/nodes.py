@@ -11,6 +11,7 @@ from simulator.cluster.heartbeats import Heartbeats
 from simulator.cluster.images import Images
 from simulator.cluster.kubelet import Kubelet, KubeletSettings
 from simulator.cluster.kwok import SimulatedKubelet, stages_of
+from simulator.cluster.nodehealth import NodeHealth
 from simulator.cluster.objects import condition_of, has_ended, is_terminating
 from simulator.cluster.store import Store
 from simulator.cluster.timestamps import VirtualTimestamps
@@ -41,7 +42,7 @@ class Nodes:
         self._behaviours = behaviours
         self._storage = storage
         self._timestamp = timestamp
-        self._heartbeats = heartbeats
+        self.health = NodeHealth(access, store, watch, self.kubelets, heartbeats, timestamp)
         self._stages = stages_of(access)
         watch.subscribe(("Node",), self._node_changed)
         watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + SPEC + GOING)
@@ -49,13 +50,12 @@ class Nodes:
     def load(self, beginning: Link) -> None:
         """Give the nodes that exist before time 0 their kubelets, and these their pods."""
         cache = self._watch.cache
+        self.health.leases.expect(len(cache.get("Node", {})))
         for node in cache.get("Node", {}).values():
             self._node_changed(None, node, beginning)
         for key in sorted(cache.get("Pod", {})):
             self._adopt(cache["Pod"][key], beginning)
-        for name, node in cache.get("Node", {}).items():
-            if condition_of(node, "Ready") == "Unknown":  # nobody has heard of its kubelet for a while
-                self.kubelets[name[1]].halt()
+        self.health.load(beginning)
 
     def _adopt(self, pod: Resource, link: Link) -> None:
         """Hand a pod that exists before time 0 to its kubelet: ready, or still to be started or stopped."""
@@ -71,6 +71,8 @@ class Nodes:
             kubelet.pod_changed(None, pod, link)
 
     def _node_changed(self, before: Resource | None, after: Resource | None, _link: Link) -> None:
+        if after is None and before is not None and before["metadata"]["name"] in self.kubelets:
+            self.health.remove(before["metadata"]["name"])
         if after is None or before is not None:
             return
         access = self._access
@@ -96,10 +98,7 @@ class Nodes:
         kubelet.events = access.recorder(self._event_client(name))
         access.stations.append(kubelet.starts)
         self.kubelets[name] = kubelet
-        # A client of its own, without a limit (cmd/kubelet/app/server.go heartbeatClientConfig).
-        heart = access.client(f"heartbeat.{name}", "node-high", None, 1, Cause.CONTAINER_START)
-        self._heartbeats.every(access.constant_ns("kubelet.lease_period"), heart, f"lease/{name}")
-        self._heartbeats.every(access.constant_ns("kubelet.node_status_period"), heart, f"status/{name}")
+        self.health.add(name, kubelet)
 
     def _settings(self) -> KubeletSettings:
         access = self._access
