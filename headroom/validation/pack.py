@@ -9,6 +9,8 @@ from headroom.validation.row import Row, Settings
 
 PARTS: dict[str, str] = {
     "drains": "headroom.validation.drains",
+    "controllers": "headroom.validation.controllers",
+    "argo": "headroom.validation.argo",
     "schedules": "headroom.validation.schedules",
     "queueing": "headroom.validation.queueing",
     "pods": "headroom.validation.pods",

@@ -1,0 +1,70 @@
+"""Rows V11 and V14: Deployments made at once behind the controllers' shared bucket, and how pods pack.
+
+V11  kubernetes-sigs/kwok issues 1248 and 1533: 600 Deployments of one replica, created at once on simulated
+     nodes, become ready at about 5 a second (2 minutes): 20 requests a second, four writes a Deployment.
+V14  kubernetes-sigs/cluster-capacity, README: 4 nodes of 2 CPU, pods of 150m / 100Mi: 52 pods, 13 a node.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+
+from engine.core.effects import Ref, Resource
+from headroom.validation.laboratory import SECOND_NS, Laboratory, constant, deployment, node
+from headroom.validation.row import Row, Settings
+from simulator.attribution import Link, root
+from simulator.cluster.objects import is_ready
+
+_DEPLOYMENTS, _PER_SECOND = 600, 5.0
+_PODS, _PODS_A_NODE, _NODES = 52, 13, 4
+
+
+def rows(settings: Settings) -> Iterator[Row]:
+    """Create the Deployments; pack the pods."""
+    yield Row(
+        "V11", f"{_DEPLOYMENTS} one-replica Deployments created at once: ready a second", "1/s", _PER_SECOND,
+        "prediction", ready_per_second(settings.seed), None, None, 1, (0.9, 1.1), "kwok issues 1248, 1533",
+    )  # fmt: skip
+    placed = packed(settings.seed)
+    source = "cluster-capacity README"
+    yield Row(
+        "V14", "pods of 150m / 100Mi on 4 nodes of 2 CPU", "pods", _PODS, "exact", sum(placed.values()),
+        None, None, 1, (1.0, 1.0), source,
+    )  # fmt: skip
+    yield Row(
+        "V14", "the same: nodes that hold 13 of them", "nodes", _NODES, "exact",
+        sum(count == _PODS_A_NODE for count in placed.values()), None, None, 1, (1.0, 1.0), source,
+    )  # fmt: skip
+
+
+def ready_per_second(seed: int) -> float:
+    """Return at which rate the Deployments' pods become ready, from the creation to the last."""
+    quick = {"kubelet.container_start": constant(0.1)}  # a simulated kubelet starts nothing
+    laboratory = Laboratory([node(f"node-{number}") for number in range(50)], seed, parameters=quick)
+    ready: dict[str, int] = {}
+
+    def written(kind: str, _before: Resource | None, after: Resource | None, _link: Link) -> None:
+        if kind == "Pod" and after is not None and is_ready(after):
+            ready.setdefault(after["metadata"]["name"], laboratory.agenda.now)
+
+    laboratory.store.published.append(written)
+    for number in range(_DEPLOYMENTS):
+        create = partial(laboratory.store.create, deployment(f"d{number}", 1))
+        laboratory.client.write(create, number, root(0))
+    laboratory.run(600 * SECOND_NS)
+    if len(ready) != _DEPLOYMENTS:
+        return 0.0
+    return _DEPLOYMENTS / (max(ready.values()) / SECOND_NS)
+
+
+def packed(seed: int) -> dict[str, int]:
+    """Return how many of 60 pods each node gets: a Deployment is scaled up in the running cluster."""
+    objects = [node(f"node-{number}", cpu="2", memory="4Gi") for number in range(_NODES)]
+    laboratory = Laboratory([*objects, deployment("app", 0, "150m", "100Mi")], seed)
+    ref = Ref("Deployment", "app", "default")
+    scale = partial(laboratory.store.patch, ref, {"spec": {"replicas": 60}})
+    laboratory.client.write(scale, 1, root(0))
+    laboratory.run(60 * SECOND_NS)
+    pods = laboratory.store.objects["Pod"].values()
+    nodes = Counter(pod["spec"].get("nodeName", "") for pod in pods)
+    return {name: count for name, count in nodes.items() if name}
