@@ -6,14 +6,18 @@ from typing import Any
 from engine.core.effects import Resource
 from scenarios.quantities import resource_amount
 from simulator.cluster.defaults import defaulted, defaulted_set
+from simulator.cluster.diagnosis import message_of, unschedulable_message
+from simulator.cluster.fleet import Fleet
 from simulator.cluster.naming import settled_uid
 from simulator.cluster.objects import has_ended, is_active, is_ready, key_of, matches, owner_of
 from simulator.cluster.offspring import new_pod, new_replicaset
-from simulator.cluster.placement import PODS, Demand, NodeFree, choose, unschedulable_message
+from simulator.cluster.placement import PODS, Demand
 from simulator.cluster.podstatus import running_status
+from simulator.cluster.preemption import NO_VICTIMS, NOT_HELPFUL
 from simulator.cluster.revisions import REVISION
 from simulator.cluster.rolling import resolve, surge_and_unavailable
 from simulator.cluster.sets import SETS, is_ordered, settled_set, settled_status
+from simulator.cluster.store import Key
 from simulator.cluster.volumes import CLAIM, bound
 
 SETTLED_AT = "2026-01-01T00:00:00Z"
@@ -50,7 +54,14 @@ class _Settling:
     def __init__(self, objects: list[dict[str, Any]], now: str) -> None:
         self.objects = objects
         self.now = now
-        self.nodes = {one["metadata"]["name"]: NodeFree.of(one) for one in objects if one["kind"] == "Node"}
+        self.known: dict[str, dict[Key, Resource]] = {}  # what the scheduler's rules look into
+        for one in objects:
+            if one["kind"] in ("Service", "ReplicaSet", "StatefulSet", "Namespace"):
+                self.known.setdefault(one["kind"], {})[key_of(one)] = one
+        self.fleet = Fleet(self.known)
+        for one in objects:
+            if one["kind"] == "Node":
+                self.fleet.set_node(one)
         self.quotas = _Quotas(one for one in objects if one["kind"] == "ResourceQuota")
         self.owning = {owner_of(one, "Deployment"): None for one in objects if one["kind"] == "ReplicaSet"}
         self.owned = {
@@ -66,9 +77,8 @@ class _Settling:
             if pod["kind"] == "Pod" and not has_ended(pod):
                 demand = Demand.of(pod["spec"])
                 self.quotas.use(pod["metadata"].get("namespace", ""), demand)
-                node = self.nodes.get(pod["spec"].get("nodeName", ""))
-                if node is not None:
-                    node.take(demand)
+                if pod["spec"].get("nodeName"):
+                    self.fleet.place(key_of(pod), pod["spec"]["nodeName"], demand, pod)
 
     def run(self) -> list[dict[str, Any]]:
         for index, one in enumerate(self.objects):
@@ -88,6 +98,7 @@ class _Settling:
         metadata, wanted = deployment["metadata"], deployment["spec"]["replicas"]
         metadata = {**metadata, "annotations": {**(metadata.get("annotations") or {}), REVISION: "1"}}
         replicaset = _registered(new_replicaset(deployment, wanted, 1), self.now)
+        self.known.setdefault("ReplicaSet", {})[key_of(replicaset)] = replicaset
         pods, refusal = self._fill(replicaset)
         ready = sum(map(is_ready, pods))
         replicaset["status"] = _replicaset_status(len(pods), ready, refusal, self.now)
@@ -137,13 +148,18 @@ class _Settling:
         }
 
     def _place(self, pod: dict[str, Any], demand: Demand) -> None:
-        node = choose(self.nodes.values(), demand)
+        node = self.fleet.choose(pod, key_of(pod), demand)
         if node is not None:
-            node.take(demand)
+            self.fleet.place(key_of(pod), node.name, demand, pod)
             pod["spec"]["nodeName"] = node.name
             pod["status"] = running_status(pod, self.now, ready=True, restarts=0)
             return
-        message = unschedulable_message(list(self.nodes.values()), demand)
+        refused = self.fleet.refusals(pod, demand)
+        preemption = message_of(
+            len(refused),
+            (NO_VICTIMS if one is not None and one.resolvable else NOT_HELPFUL for one in refused),
+        )
+        message = unschedulable_message(refused, preemption)
         pod["status"]["conditions"] = [
             _condition("PodScheduled", "False", "Unschedulable", self.now, message)
         ]

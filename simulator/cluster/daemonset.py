@@ -15,7 +15,7 @@ from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
 from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY
 from simulator.cluster.objects import has_ended, is_active, is_ready, key_of, owner_of
-from simulator.cluster.placement import pinned_to
+from simulator.cluster.podrules import pinned_to
 from simulator.cluster.rolling import resolve
 from simulator.cluster.sets import SetRevisions, daemon_pod, revision_of, runs_on
 from simulator.cluster.store import Key, Store

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from engine.core.effects import Resource
-from simulator.cluster.placement import Demand, pinned_to
+from simulator.cluster.placement import Demand
+from simulator.cluster.podrules import pinned_to
 from simulator.cluster.podstatus import held
 
 

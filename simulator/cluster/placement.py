@@ -1,16 +1,17 @@
-"""Where a pod goes: the arithmetic of the scheduler's filters and scores, pure and in exact integers.
+"""Where a pod goes: the arithmetic of the scheduler's filters and scores on one node, in exact integers.
 
-The rules are kube-scheduler's: NodeResourcesFit with the LeastAllocated strategy (cpu and memory, weight 1
-each), NodeUnschedulable, TaintToleration (as a filter) and node selectors. Ties go to the first node in
-order, where kube-scheduler draws lots.
+The rules are kube-scheduler's: NodeUnschedulable, TaintToleration, NodeAffinity, NodePorts and
+NodeResourcesFit as filters; NodeResourcesFit (LeastAllocated, or MostAllocated) and
+NodeResourcesBalancedAllocation as scores (cpu and memory, weight 1 each). What looks at more than one node
+is in `simulator.cluster.fleet`. Ties go to the first node in order, where kube-scheduler draws lots.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from scenarios.quantities import CPU, amount, cpu_millis, resource_amount
+from simulator.cluster.podrules import Port, Rules, overlaps, pinned_to
 
 MEMORY = "memory"
 PODS = "pods"
@@ -19,6 +20,7 @@ SCORE_MAX = 100
 SCORED_CPU_M_DEFAULT = 100
 SCORED_MEMORY_B_DEFAULT = 200 * 1024 * 1024
 _UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+_PREFER = "PreferNoSchedule"
 
 Json = Mapping[str, Any]
 
@@ -60,6 +62,20 @@ class Demand:
     tolerations: tuple[Toleration, ...] = ()
     node_selector: tuple[tuple[str, str], ...] = ()
     node: str = ""  # the only node it may run on, as a DaemonSet's pod
+    rules: Rules | None = None  # what it asks for besides: affinity, spreading, ports
+    _hash: int = field(init=False, repr=False, compare=False)  # demands are looked up again and again
+
+    def __post_init__(self) -> None:
+        """Work out the hash, once."""
+        told = (
+            self.cpu_m, self.memory_b, self.extended, self.scored_cpu_m, self.scored_memory_b,
+            self.tolerations, self.node_selector, self.node, self.rules,
+        )  # fmt: skip
+        object.__setattr__(self, "_hash", hash(told))
+
+    def __hash__(self) -> int:
+        """Return the hash of all that it asks."""
+        return self._hash
 
     @classmethod
     def of(cls, pod_spec: Json) -> "Demand":
@@ -75,6 +91,7 @@ class Demand:
             tolerations=tuple(map(_toleration, pod_spec.get("tolerations") or ())),
             node_selector=tuple(sorted((pod_spec.get("nodeSelector") or {}).items())),
             node=pinned_to(pod_spec),
+            rules=Rules.of(pod_spec),
         )
 
 
@@ -87,7 +104,8 @@ class NodeFree:
     memory_b: int
     pods: int
     extended: dict[str, int] = field(default_factory=dict)
-    taints: tuple[Taint, ...] = ()
+    taints: tuple[Taint, ...] = ()  # the cordon first: its filter runs first
+    discouraging: tuple[Taint, ...] = ()  # PreferNoSchedule: they count in the score only
     labels: Mapping[str, str] = field(default_factory=dict)
     cpu_m_taken: int = 0
     memory_b_taken: int = 0
@@ -95,19 +113,19 @@ class NodeFree:
     extended_taken: dict[str, int] = field(default_factory=dict)
     scored_cpu_m_taken: int = 0
     scored_memory_b_taken: int = 0
+    ports_taken: dict[Port, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, node: Json) -> "NodeFree":
         """Read a Node object; the pods on it are added with `take`."""
         status, spec = node.get("status") or {}, node.get("spec") or {}
         allocatable = status.get("allocatable") or status.get("capacity") or {}
-        taints = [
+        stated = [
             Taint(taint["key"], taint.get("value") or "", taint["effect"])
             for taint in spec.get("taints") or ()
-            if taint["effect"] != "PreferNoSchedule"
         ]
-        if spec.get("unschedulable"):
-            taints.append(Taint(_UNSCHEDULABLE, "", "NoSchedule"))
+        taints = [Taint(_UNSCHEDULABLE, "", "NoSchedule")] if spec.get("unschedulable") else []
+        taints += [taint for taint in stated if taint.effect != _PREFER]
         return cls(
             name=node["metadata"]["name"],
             cpu_m=cpu_millis(allocatable.get(CPU, 0)),
@@ -117,6 +135,7 @@ class NodeFree:
                 name: amount(size) for name, size in allocatable.items() if name not in (CPU, MEMORY, PODS)
             },
             taints=tuple(dict.fromkeys(taints)),
+            discouraging=tuple(taint for taint in stated if taint.effect == _PREFER),
             labels=node["metadata"].get("labels") or {},
         )
 
@@ -136,10 +155,21 @@ class NodeFree:
         self.scored_memory_b_taken += sign * demand.scored_memory_b
         for name, size in demand.extended:
             self.extended_taken[name] = self.extended_taken.get(name, 0) + sign * size
+        if demand.rules is not None:
+            for port in demand.rules.ports:
+                self.ports_taken[port] = self.ports_taken.get(port, 0) + sign
+
+
+class Refusal(NamedTuple):
+    """Why a pod may not be bound to a node: the filter that says so, its words, and what might help."""
+
+    plugin: str
+    reasons: tuple[str, ...]
+    resolvable: bool = True  # whether it might fit if pods left the node
 
 
 def fits(node: NodeFree, demand: Demand) -> bool:
-    """Say whether the pod may be bound to the node now."""
+    """Say whether the pod may be bound to the node now, as far as this node alone decides."""
     return (
         node.pods_taken < node.pods
         and (not demand.cpu_m or node.cpu_m_taken + demand.cpu_m <= node.cpu_m)
@@ -148,27 +178,54 @@ def fits(node: NodeFree, demand: Demand) -> bool:
         and (not demand.extended or not _short_of(node, demand))
         and (not demand.node_selector or _selected(node, demand))
         and (not demand.node or demand.node == node.name)
+        and (demand.rules is None or _welcomes(node, demand.rules))
     )
 
 
-def refusals(node: NodeFree, demand: Demand) -> tuple[str, ...]:
-    """Return why the pod may not be bound to the node, in the scheduler's words; empty if it may.
+def refusal(node: NodeFree, demand: Demand) -> Refusal | None:
+    """Return why the pod may not be bound to the node, as far as this node alone decides.
 
     As in kube-scheduler, a filter that fails ends the check; only the resource filter gives several reasons.
     """
+    if demand.node and demand.node != node.name:
+        return Refusal("NodeAffinity", ("node(s) didn't satisfy plugin(s) [NodeAffinity]",), resolvable=False)
     taint = _untolerated(node, demand)
     if taint is not None:
         if taint.key == _UNSCHEDULABLE:
-            return ("node(s) were unschedulable",)
-        return (f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}",)
-    if not _selected(node, demand) or (demand.node and demand.node != node.name):
-        return ("node(s) didn't match Pod's node affinity/selector",)
+            return Refusal("NodeUnschedulable", ("node(s) were unschedulable",), resolvable=False)
+        words = f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"
+        return Refusal("TaintToleration", (words,), resolvable=False)
+    rules = demand.rules
+    if not _selected(node, demand) or (rules is not None and not rules.admits_node(node.name, node.labels)):
+        words = "node(s) didn't match Pod's node affinity/selector"
+        return Refusal("NodeAffinity", (words,), resolvable=False)
+    if rules is not None and overlaps(rules.ports, node.ports_taken):
+        return Refusal("NodePorts", ("node(s) didn't have free ports for the requested pod ports",))
+    return _resource_refusal(node, demand)
+
+
+def _resource_refusal(node: NodeFree, demand: Demand) -> Refusal | None:
     reasons = ["Too many pods"] if node.pods_taken >= node.pods else []
     if demand.cpu_m and node.cpu_m_taken + demand.cpu_m > node.cpu_m:
         reasons.append("Insufficient cpu")
     if demand.memory_b and node.memory_b_taken + demand.memory_b > node.memory_b:
         reasons.append("Insufficient memory")
-    return (*reasons, *(f"Insufficient {name}" for name in _short_of(node, demand)))
+    short = _short_of(node, demand)
+    reasons += [f"Insufficient {name}" for name in short]
+    if not reasons:
+        return None
+    never = (
+        demand.cpu_m > node.cpu_m
+        or demand.memory_b > node.memory_b
+        or any(size > node.extended.get(name, 0) for name, size in demand.extended if name in short)
+    )
+    return Refusal("NodeResourcesFit", tuple(reasons), resolvable=not never)
+
+
+def refusals(node: NodeFree, demand: Demand) -> tuple[str, ...]:
+    """Return the words of `refusal`; empty if the pod may be bound to the node."""
+    found = refusal(node, demand)
+    return found.reasons if found is not None else ()
 
 
 def least_allocated(node: NodeFree, demand: Demand) -> int:
@@ -183,24 +240,55 @@ def least_allocated(node: NodeFree, demand: Demand) -> int:
     return score // resources if resources else 0
 
 
-def choose(nodes: Iterable[NodeFree], demand: Demand) -> NodeFree | None:
-    """Return the feasible node with the highest score, the first of equals; None if there is none."""
-    best, best_score = None, -1
-    for node in nodes:
-        if fits(node, demand):
-            score = least_allocated(node, demand)
-            if score > best_score:
-                best, best_score = node, score
-    return best
+def most_allocated(node: NodeFree, demand: Demand) -> int:
+    """Return the mean over cpu and memory of the share, 0..100, that is taken once this pod is there."""
+    shares = [
+        min(taken, capacity) * SCORE_MAX // capacity
+        for taken, capacity in (
+            (node.scored_cpu_m_taken + demand.scored_cpu_m, node.cpu_m),
+            (node.scored_memory_b_taken + demand.scored_memory_b, node.memory_b),
+        )
+        if capacity
+    ]
+    return sum(shares) // len(shares) if shares else 0
 
 
-def unschedulable_message(nodes: Sequence[NodeFree], demand: Demand) -> str:
-    """Return the message of the PodScheduled condition, as kube-scheduler words it."""
-    if not nodes:
-        return "no nodes available to schedule pods"
-    counts = Counter(reason for node in nodes for reason in refusals(node, demand))
-    reasons = ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
-    return f"0/{len(nodes)} nodes are available: {reasons}."
+def balanced_allocation(node: NodeFree, demand: Demand) -> int:
+    """Return 100 less the deviation of the shares of cpu and memory that are requested, this pod's included.
+
+    In floating point, as kube-scheduler reckons it; a pod that requests nothing is not scored.
+    """
+    if not demand.cpu_m and not demand.memory_b:
+        return 0
+    if not node.cpu_m or not node.memory_b:
+        return SCORE_MAX
+    cpu = (node.cpu_m_taken + demand.cpu_m) / node.cpu_m
+    memory = (node.memory_b_taken + demand.memory_b) / node.memory_b
+    apart = (min(1.0, cpu)) - (min(1.0, memory))
+    return int((1 - abs(apart / 2)) * SCORE_MAX)
+
+
+def allocation_score(node: NodeFree, demand: Demand, *, most: bool = False) -> int:
+    """Return the sum of the scores that look at the node's resources only."""
+    fit = most_allocated(node, demand) if most else least_allocated(node, demand)
+    return fit + balanced_allocation(node, demand)
+
+
+def tolerates(node: NodeFree, demand: Demand) -> bool:
+    """Say whether the pod tolerates the node's taints."""
+    return _untolerated(node, demand) is None
+
+
+def untolerated_count(node: NodeFree, demand: Demand) -> int:
+    """Return how many PreferNoSchedule taints of the node the pod does not tolerate."""
+    return sum(
+        not any(
+            toleration.covers(taint)
+            for toleration in demand.tolerations
+            if toleration.effect in ("", _PREFER)
+        )
+        for taint in node.discouraging
+    )
 
 
 def _free_share(taken: int, capacity: int) -> int:
@@ -222,15 +310,10 @@ def _short_of(node: NodeFree, demand: Demand) -> list[str]:
     ]
 
 
-def pinned_to(pod_spec: Json) -> str:
-    """Return the node that a required affinity names by its field metadata.name, or an empty text."""
-    affinity = (pod_spec.get("affinity") or {}).get("nodeAffinity") or {}
-    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
-    for term in required.get("nodeSelectorTerms") or ():
-        for field_ in term.get("matchFields") or ():
-            if field_["key"] == "metadata.name" and field_["operator"] == "In":
-                return str(field_["values"][0])
-    return ""
+def _welcomes(node: NodeFree, rules: Rules) -> bool:
+    return rules.admits_node(node.name, node.labels) and not (
+        rules.ports and overlaps(rules.ports, node.ports_taken)
+    )
 
 
 def _selected(node: NodeFree, demand: Demand) -> bool:

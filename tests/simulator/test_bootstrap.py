@@ -141,7 +141,10 @@ def test_pods_that_fit_nowhere_stay_pending_and_say_why() -> None:
         assert pod["status"]["phase"] == "Pending"
         (scheduled,) = pod["status"]["conditions"]
         assert (scheduled["status"], scheduled["reason"]) == ("False", "Unschedulable")
-        assert scheduled["message"] == "0/1 nodes are available: 1 Insufficient cpu."
+        assert scheduled["message"] == (
+            "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: "
+            "1 No preemption victims found for incoming pod."
+        )
     (one,) = of_kind(objects, "Deployment")
     assert (
         one["status"]["replicas"],

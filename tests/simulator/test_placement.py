@@ -5,14 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.cluster.diagnosis import unschedulable_message
+from simulator.cluster.fleet import Fleet
 from simulator.cluster.placement import (
     Demand,
     NodeFree,
-    choose,
+    allocation_score,
+    balanced_allocation,
     fits,
     least_allocated,
+    most_allocated,
     refusals,
-    unschedulable_message,
 )
 
 MI = 1 << 20
@@ -23,28 +26,53 @@ def pod(cpu: str = "", memory: str = "", **spec: Any) -> Demand:
     return Demand.of({"containers": [{"resources": {"requests": requests}}], **spec})
 
 
-def node(
+def node_object(
     name: str = "node-0", cpu: str = "4", memory: str = "8Gi", pods: str = "50", **spec: Any
-) -> NodeFree:
-    return NodeFree.of(
-        {
-            "metadata": {"name": name, "labels": {"zone": name}},
-            "spec": spec,
-            "status": {"allocatable": {"cpu": cpu, "memory": memory, "pods": pods}},
-        }
-    )
+) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "labels": {"zone": name}},
+        "spec": spec,
+        "status": {"allocatable": {"cpu": cpu, "memory": memory, "pods": pods}},
+    }
+
+
+def node(*args: Any, **kwargs: Any) -> NodeFree:
+    return NodeFree.of(node_object(*args, **kwargs))
+
+
+class Placing:
+    """A fleet that pods without labels are put on, one after the other."""
+
+    def __init__(self, *objects: dict[str, Any]) -> None:
+        self.fleet = Fleet({})
+        self.count = 0
+        for one in objects:
+            self.fleet.set_node(one)
+
+    def put(self, demand: Demand) -> str:
+        """Place a pod; return where, or nothing."""
+        self.count += 1
+        key = ("default", f"p{self.count}")
+        self.pod = {"metadata": {"namespace": key[0], "name": key[1]}, "spec": {}}
+        chosen = self.fleet.choose(self.pod, key, demand)
+        if chosen is None:
+            return ""
+        self.fleet.place(key, chosen.name, demand, self.pod)
+        return chosen.name
+
+    def message(self, demand: Demand) -> str:
+        return unschedulable_message(self.fleet.refusals(self.pod, demand))
 
 
 def test_v14_static_packing_of_cluster_capacity() -> None:
     """kubernetes-sigs/cluster-capacity, README: 4 nodes x 2 CPU, 150m / 100Mi a pod: 52 pods, 13 a node."""
-    nodes = [node(f"kube-node-{i}", cpu="2", memory="4Gi", pods="110") for i in range(4)]
+    placing = Placing(*(node_object(f"kube-node-{i}", cpu="2", memory="4Gi", pods="110") for i in range(4)))
     demand = pod("150m", "100Mi")
     placed: Counter[str] = Counter()
-    while (chosen := choose(nodes, demand)) is not None:
-        chosen.take(demand)
-        placed[chosen.name] += 1
+    while chosen := placing.put(demand):
+        placed[chosen] += 1
     assert placed == {f"kube-node-{i}": 13 for i in range(4)}
-    assert unschedulable_message(nodes, demand) == "0/4 nodes are available: 4 Insufficient cpu."
+    assert placing.message(demand) == "0/4 nodes are available: 4 Insufficient cpu."
 
 
 def test_score_is_the_integer_mean_of_the_free_shares() -> None:
@@ -61,10 +89,21 @@ def test_a_pod_without_requests_counts_in_the_score_but_not_in_the_filter() -> N
     assert least_allocated(node(cpu="1", memory="2000Mi"), pod()) == 90
 
 
+def test_filling_up_scores_what_is_taken_instead() -> None:
+    free = node(cpu="3", memory="8Gi")
+    assert most_allocated(free, pod("1", "1Gi")) == (1000 * 100 // 3000 + 12) // 2
+
+
+def test_balance_scores_how_close_the_shares_of_cpu_and_memory_are() -> None:
+    free = node(cpu="4", memory="8Gi")
+    assert balanced_allocation(free, pod("1", "2Gi")) == 100
+    assert balanced_allocation(free, pod("4", "2Gi")) == 62  # 1 and 0.25: 100 less half of 75
+    assert balanced_allocation(free, pod()) == 0  # a pod that requests nothing is not scored
+
+
 def test_ties_go_to_the_first_node() -> None:
-    nodes = [node("b"), node("a"), node("c")]
-    chosen = choose(nodes, pod("1", "1Gi"))
-    assert chosen is nodes[0]
+    placing = Placing(node_object("b"), node_object("a"), node_object("c"))
+    assert placing.put(pod("1", "1Gi")) == "b"
 
 
 @pytest.mark.parametrize(
@@ -100,16 +139,19 @@ def test_the_number_of_pods_is_limited() -> None:
 
 
 def test_unschedulable_nodes_and_selectors() -> None:
-    cordoned, other = node("node-0", unschedulable=True), node("node-1")
-    assert refusals(cordoned, pod()) == ("node(s) were unschedulable",)
-    assert choose([cordoned, other], pod()) is other
-    assert choose([cordoned, other], pod(nodeSelector={"zone": "node-2"})) is None
+    objects = (node_object("node-0", unschedulable=True), node_object("node-1"))
+    assert refusals(NodeFree.of(objects[0]), pod()) == ("node(s) were unschedulable",)
+    assert Placing(*objects).put(pod()) == "node-1"
+    assert not Placing(*objects).put(pod(nodeSelector={"zone": "node-2"}))
 
 
 def test_message_counts_each_reason() -> None:
-    small = node("small", cpu="100m", memory="10Mi", pods="0")
-    nodes = [small, node("cordoned", unschedulable=True)]
-    assert unschedulable_message(nodes, pod("1", "1Gi")) == (
+    placing = Placing(
+        node_object("small", cpu="100m", memory="10Mi", pods="0"),
+        node_object("cordoned", unschedulable=True),
+    )
+    assert not placing.put(pod("1", "1Gi"))
+    assert placing.message(pod("1", "1Gi")) == (
         "0/2 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 Too many pods, "
         "1 node(s) were unschedulable."
     )
@@ -151,15 +193,16 @@ demands = st.builds(
 
 @given(st.lists(demands, max_size=60), st.integers(1, 4))
 def test_never_overcommits_and_refuses_only_with_a_reason(wanted: list[Demand], count: int) -> None:
-    nodes = [node(f"n{i}", pods="12") for i in range(count)]
+    placing = Placing(*(node_object(f"n{i}", pods="12") for i in range(count)))
+    nodes = placing.fleet.nodes
     for demand in wanted:
-        assert all(fits(n, demand) is not bool(refusals(n, demand)) for n in nodes)
-        chosen = choose(nodes, demand)
-        if chosen is not None:
-            assert least_allocated(chosen, demand) == max(
-                least_allocated(n, demand) for n in nodes if fits(n, demand)
-            )
-            chosen.take(demand)
+        assert all(fits(n, demand) is not bool(refusals(n, demand)) for n in nodes.values())
+        scores = {n.name: allocation_score(n, demand) for n in nodes.values() if fits(n, demand)}
+        chosen = placing.put(demand)
+        assert bool(chosen) == bool(scores)
+        if chosen:
+            assert scores[chosen] == max(scores.values())
     assert all(
-        n.cpu_m_taken <= n.cpu_m and n.memory_b_taken <= 8192 * MI and n.pods_taken <= 12 for n in nodes
+        n.cpu_m_taken <= n.cpu_m and n.memory_b_taken <= 8192 * MI and n.pods_taken <= 12
+        for n in nodes.values()
     )
