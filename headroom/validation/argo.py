@@ -2,14 +2,14 @@
 
 Source: CNOE blog, June 2024 (cnoe-io/website@3c580c33, argo-workflows-scalability): Argo Workflows 3.5.4 on
 50 m5.large nodes, workflows of one step, pods removed when they succeed. 32 workers drain 5,000 queued
-workflows in 17 to 19 minutes at 20/30 and in 12 at 30/40, 96 workers in 16; rates were raised in steps of 30 a
-minute, and the highest that were kept up with are 270, 420 and 330 a minute.
+workflows in 17 to 19 minutes at 20/30 and in 12 at 30/40, 96 workers in 16; rates were raised in steps of 30
+a minute, and the highest that were kept up with are 270, 420 and 330 a minute.
 
-Its controller makes four requests a workflow (workflow/controller/operator.go): it creates the pod, writes the
-workflow when it runs and when it is over, and deletes the pod. That it is four and not five (a pod that is
-pending and runs within one reconciliation is written once) was settled by the rate at 20/30, which is a fit
-therefore; nothing else was set by these figures. How many workers there are does not matter to the model: it is
-the bucket that they all wait for.
+Its controller makes four requests a workflow (workflow/controller/operator.go): it creates the pod, writes
+the workflow when it runs and when it is over, and deletes the pod. That it is four and not five (a pod that
+is pending and runs within one reconciliation is written once) was settled by the rate at 20/30, which is a
+fit therefore; nothing else was set by these figures. How many workers there are does not matter to the
+model: it is the bucket that they all wait for.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,8 +53,8 @@ def rows(settings: Settings) -> Iterator[Row]:
             )  # fmt: skip
         for what, drained in _DRAINS_MIN[qps]:
             yield Row(
-                "A", f"drain of 5,000 workflows at qps {qps:g}, {what}", "min", drained, "prediction", minutes,
-                None, None, 1, _AIM, _SOURCE,
+                "A", f"drain of 5,000 workflows at qps {qps:g}, {what}", "min", drained, "prediction",
+                minutes, None, None, 1, _AIM, _SOURCE,
             )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def drain_minutes(qps: float, burst: int, seed: int) -> float:
     return laboratory.agenda.now / SECOND_NS / 60
 
 
-def _workflow(number: int) -> Mapping[str, Any]:
+def _workflow(number: int) -> dict[str, Any]:
     metadata = {"name": f"w{number}", "namespace": "default"}
     return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata, "spec": {}}
 
