@@ -32,7 +32,7 @@ HOST: Final = (
         "cores",
         "number",
         "assumption: the control plane is not short of processors",
-        "",
+        "any",
         "cores that the client, the control plane and simulated kubelets share; 0: no such machine",
     ),
     Parameter(
@@ -41,7 +41,7 @@ HOST: Final = (
         "threads",
         "integer",
         "CPython: the global interpreter lock",
-        "",
+        "any",
         "threads of the client that can work at once; all else has as many as there are cores (GOMAXPROCS)",
     ),
     Parameter(
@@ -53,22 +53,22 @@ HOST: Final = (
     _work("client.object", 0.00005, "the same, for every object of a list, raw"),
     _work("client.watch", 0.0008, "work of the client on an event of its watch"),
     _work(
-        "client.wake", 0.001, "the same, for every thread that waits for an event: all are woken, and look"
+        "client.wake", 0.0013, "the same, for every thread that waits for an event: all are woken, and look"
     ),
     _work("client.decode", 0.0011, "work of the client on making objects of an answer"),
     _work(
         "component.request",
-        0.001,
+        0.0006,
         "work of a controller, the scheduler or the kubelets on one of their requests",
     ),
     _work("serve.read", 0.0018, "work of the API server and etcd on a get"),
     _work("serve.object", 0.00012, "the same, for every object of a list"),
-    _work("serve.write", 0.004, "the same on a create or an update"),
-    _work("serve.patch", 0.006, "the same on a patch: it is applied, and the result checked"),
-    _work("serve.delete", 0.005, "the same on a delete"),
+    _work("serve.write", 0.0042, "the same on a create or an update"),
+    _work("serve.patch", 0.0055, "the same on a patch: it is applied, and the result checked"),
+    _work("serve.delete", 0.0055, "the same on a delete"),
     _work("serve.event", 0.003, "the same on a cluster event"),
-    _work("watch.send", 0.001, "work of the API server on telling all watchers of one write"),
-    _work("watch.decode", 0.0004, "work of each watching component on it"),
+    _work("watch.send", 0.0007, "work of the API server on telling all watchers of one write"),
+    _work("watch.decode", 0.0003, "work of each watching component on it"),
     Parameter(
         "etcd.fsync",
         lognormal(0.0008, 0.5),
@@ -105,11 +105,11 @@ HOST: Final = (
     Parameter("kwok.stage.gone", _uniform(0.2, 1.0), "s", "distribution", _SETUP, "", "from deleted to gone"),
     Parameter(
         "kwok.stage.work",
-        0.003,
+        0.0012,
         "s",
         "duration",
         _BENCH,
-        "",
+        "any",
         "work of playing a stage: matching, rendering its template",
     ),
 )

@@ -28,9 +28,8 @@ class Controllers:
         self._timestamp = timestamp
         self.queues: list[WorkQueue] = []
         """Of all its controllers: who halts them has stopped the controller manager."""
-        manager = access.controller_client("controller-manager")
-        self._build_workloads(manager)
-        self._build_sets(manager)
+        self._build_workloads()
+        self._build_sets(access.controller_client("controller-manager"))
 
     def halt(self) -> None:
         """Stop all controllers: what they have begun is finished, what changes meanwhile waits."""
@@ -56,15 +55,21 @@ class Controllers:
         self.queues.append(queue)
         return queue
 
-    def _build_workloads(self, client: Client) -> None:
+    def _build_workloads(self) -> None:
+        """Give each controller a client of its own, as its limits are a client's (pkg/clientbuilder)."""
         store, watch, access = self._store, self._watch, self._access
         slow_start = int(access.number("controller_manager.slow_start_batch"))
-        self.replicasets = ReplicaSetController(store, watch, client, slow_start, self._timestamp)
-        self.deployments = DeploymentController(store, watch, client, self._timestamp)
-        self.jobs = JobController(store, watch, client)
-        self.disruption = DisruptionController(store, watch, client)
-        for controller in (self.replicasets, self.deployments, self.jobs):
-            controller.events = access.recorder(client)
+        replicasets, deployments, jobs, disruption = (
+            access.controller_client(f"{name}-controller")
+            for name in ("replicaset", "deployment", "job", "disruption")
+        )
+        self.replicasets = ReplicaSetController(store, watch, replicasets, slow_start, self._timestamp)
+        self.deployments = DeploymentController(store, watch, deployments, self._timestamp)
+        self.jobs = JobController(store, watch, jobs)
+        self.disruption = DisruptionController(store, watch, disruption)
+        self.replicasets.events = access.recorder(replicasets)
+        self.deployments.events = access.recorder(deployments)
+        self.jobs.events = access.recorder(jobs)
         self.replicasets.queue = self._queue("replicaset", self.replicasets.sync)
         self.deployments.queue = self._queue("deployment", self.deployments.sync)
         self.jobs.queue = self._queue("job", self.jobs.sync)

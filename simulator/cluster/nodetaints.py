@@ -27,7 +27,7 @@ def lifecycle_taints(node: Resource, effect: str) -> list[dict[str, str]]:
     """Return the node's taints of that kind and effect, without when they were added."""
     return [
         {"key": taint["key"], "effect": taint["effect"]}
-        for taint in node["spec"].get("taints") or ()
+        for taint in (node.get("spec") or {}).get("taints") or ()
         if taint["key"] in _KEYS and taint["effect"] == effect
     ]
 
@@ -39,7 +39,7 @@ def tainted_of(node: Resource, effect: str) -> bool:
 
 def executing(node: Resource) -> list[Json]:
     """Return the node's taints that drive pods away."""
-    return [taint for taint in node["spec"].get("taints") or () if taint["effect"] == NO_EXECUTE]
+    return [taint for taint in (node.get("spec") or {}).get("taints") or () if taint["effect"] == NO_EXECUTE]
 
 
 def unready_pods(pods: Mapping[Key, Resource], node: str) -> list[Resource]:
