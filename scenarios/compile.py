@@ -44,7 +44,7 @@ def with_parameter(spec: RunSpec, name: str, value: Any, who: str) -> RunSpec:
 
 def at_point(document: Document, coordinates: Mapping[str, Any], swept: tuple[str, ...]) -> Document:
     """Return the scenario's document with the swept values put in their places."""
-    changed = Document(document.source, copy.deepcopy(document.data), dict(document.marks))
+    changed = dataclasses.replace(document, data=copy.deepcopy(document.data), marks=dict(document.marks))
     for path in swept:
         value = coordinates[path]
         assign(changed, path, value, Document(document.source, value, {(): marks_of(document, path, value)}))

@@ -18,6 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from scenarios.errors import Mark, Path, Problem, ScenarioError, dotted, quoted
+from scenarios.json_places import JsonPlaces
 
 FILE_BYTES_MAX: Final = 10_000_000
 SNAPSHOT_BYTES_MAX: Final = 64_000_000  # JSON, which is read a hundred times faster
@@ -25,6 +26,7 @@ ALIAS_NODES_MAX: Final = 10_000
 DEPTH_MAX: Final = 60
 
 _CORE = "tag:yaml.org,2002:"
+_SEPARATOR = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 
 
@@ -35,13 +37,15 @@ class Document:
     source: str
     data: Any = None
     marks: dict[Path, tuple[Mark, Mark]] = field(default_factory=dict)
+    places: JsonPlaces | None = field(default=None, repr=False, compare=False)  # of JSON, which has no marks
+    base: Path = ()  # where in `places` this document begins
 
     def mark(self, path: Path, *, key: bool = False) -> Mark:
         """Return the place of the value (or key) at `path`, or of the nearest thing around it."""
         for length in range(len(path), -1, -1):
             if found := self.marks.get(path[:length]):
                 return found[0] if key and length == len(path) else found[1]
-        return Mark(self.source)
+        return self.places.mark((*self.base, *path)) if self.places else Mark(self.source)
 
     def below(self, path: Path) -> "Document":
         """Return what stands at `path` as a document of its own."""
@@ -49,7 +53,7 @@ class Document:
         for piece in path:
             data = data[piece]
         marks = {key[len(path) :]: mark for key, mark in self.marks.items() if key[: len(path)] == path}
-        return Document(self.source, data, marks)
+        return Document(self.source, data, marks, self.places, (*self.base, *path))
 
     def problem(
         self, path: Path, message: str, expected: str = "", hint: str = "", *, key: bool = False
@@ -64,9 +68,28 @@ class Document:
         return ScenarioError([self.problem(path, message, expected, hint, key=key)])
 
 
-def read_file(file: FilePath) -> Document:
-    """Read a YAML or JSON file; `ScenarioError` says what is wrong with it."""
-    return read_text(file_text(file), str(file), as_json=file.suffix == ".json")
+def read_file(file: FilePath, *, several: bool = False) -> Document:
+    """Read a YAML or JSON file; `ScenarioError` says what is wrong with it.
+
+    With `several`, a file of more than one YAML document is read as one Kubernetes List of them all.
+    """
+    text, as_json = file_text(file), file.suffix == ".json"
+    if several and not as_json and _SEPARATOR.search(text):
+        documents = read_all(text, str(file))
+        if len(documents) > 1:
+            return _listed(str(file), documents)
+    return read_text(text, str(file), as_json=as_json)
+
+
+def _listed(source: str, documents: list[Document]) -> Document:
+    """Return a List of what several documents hold, each value at its own place."""
+    marks = {
+        ("items", index, *path): places
+        for index, one in enumerate(documents)
+        for path, places in one.marks.items()
+    }
+    marks[()] = documents[0].marks[()]
+    return Document(source, {"kind": "List", "items": [one.data for one in documents]}, marks)
 
 
 def file_text(file: FilePath) -> str:
@@ -138,7 +161,7 @@ def _refused(source: str, message: str, expected: str = "") -> ScenarioError:
 
 def _read_json(text: str, source: str) -> Document:
     try:
-        return Document(source, json.loads(text, parse_constant=_no_constant))
+        data = json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         mark = Mark(source, error.lineno, error.colno)
         raise ScenarioError([Problem(mark, "", f"not JSON: {error.msg}")]) from None
@@ -146,6 +169,7 @@ def _read_json(text: str, source: str) -> Document:
         raise _refused(source, "nested too deeply") from None
     except ValueError as error:
         raise _refused(source, f"not JSON: {error}") from None
+    return Document(source, data, places=JsonPlaces(source, text))
 
 
 def _no_constant(name: str) -> None:

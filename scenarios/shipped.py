@@ -32,7 +32,7 @@ def open_named(kind: str, name: str, base: FilePath, mark: Mark, path: str = "")
         file = base / name
         if not file.exists():
             raise ScenarioError([Problem(mark, path, f"there is no file '{name}'", f"a {kind} file")])
-        return read_file(file)
+        return read_file(file, several=kind == "cluster")
     names = shipped(kind)
     if name not in names:
         message = f"there is no {kind} '{name}'"

@@ -1,6 +1,11 @@
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scenarios import ScenarioError
 from scenarios.document import ALIAS_NODES_MAX, FILE_BYTES_MAX, decode, read_file, read_text
@@ -97,3 +102,54 @@ def test_json_is_read_with_its_own_errors(tmp_path: Path) -> None:
     file.write_text('{"a": }')
     with pytest.raises(ScenarioError, match=r"x.json:1:7: not JSON"):
         read_file(file)
+
+
+def test_a_value_in_json_has_a_place_too(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(
+        '{\n "a": [1, {"b c": "d\\"]}", "e": [\n  true,\n   null]}],\n "f": {}\n}', encoding="utf-8"
+    )
+    document = read_file(file)
+    places = {
+        (): (1, 1),
+        ("a",): (2, 7),
+        ("a", 1): (2, 11),
+        ("a", 1, "b c"): (2, 19),
+        ("a", 1, "e", 0): (3, 3),
+        ("a", 1, "e", 1): (4, 4),
+        ("f",): (5, 7),
+        ("f", "missing"): (5, 7),  # the nearest around it
+        ("a", 1, "e", 9): (2, 33),
+        ("a", 0, "deeper"): (2, 8),
+    }
+    for path, place in reversed(places.items()):
+        mark = document.mark(path)
+        assert (mark.line, mark.column) == place, path
+    below = document.below(("a", 1)).mark(("e", 1))
+    assert (below.line, below.column) == (4, 4)
+    document.marks[("f",)] = (Mark("--set f=1"), Mark("--set f=1"))
+    assert document.mark(("f",)).source == "--set f=1"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda it: st.lists(it) | st.dictionaries(st.text(), it),
+)
+
+
+@given(JSON, st.sampled_from([None, 0, 3]))
+def test_the_place_of_a_value_in_json_is_where_it_begins(data: Any, indent: int | None) -> None:
+    text = json.dumps(data, indent=indent)
+    lines = [line + "\n" for line in text.split("\n")]
+    document = read_text(text, "x.json", as_json=True)
+    for path, value in leaves(data):
+        mark = document.mark(path)
+        offset = sum(map(len, lines[: mark.line - 1])) + mark.column - 1
+        assert json.JSONDecoder().raw_decode(text, offset)[0] == value
+
+
+def leaves(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    yield path, data
+    for key, value in inner:
+        yield from leaves(value, (*path, key))
