@@ -5,7 +5,7 @@ workload (and are assumptions until measured).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,9 +62,12 @@ class Life:
     crash_stream: Stream
     exit_code: int = 0  # of a job's work
     message: str = ""  # that its container leaves
+    crash: Callable[[], int | None] | None = None  # a fault: after how long each start crashes
 
     def crashes_after(self, name: int, restarts: int) -> int | None:
         """Return after how long the container crashes at its `restarts`-th start, or None if it does not."""
+        if self.crash is not None and (after_ns := self.crash()) is not None:
+            return after_ns
         if not self.crash_probability:
             return None
         return self.startup_ns if self.crash_stream.uniform(name, restarts) < self.crash_probability else None
@@ -105,6 +108,7 @@ class Behaviours:
         self._startup_scale = startup_scale
         self._exit_scale = exit_scale
         self._kinds: dict[str, _Kind] = {}
+        self.trouble: Callable[[Resource, Life], Life] | None = None  # what a fault makes of a life
         self.begun: dict[str, int] = {}
         """When the containers of a pod began, by its uid: of those whose use over time is declared."""
 
@@ -123,7 +127,7 @@ class Behaviours:
         )
         if kind.messages or len(kind.exit_codes) > 1:
             self._draw_outcome(life, kind, name)
-        return life
+        return life if self.trouble is None else self.trouble(pod, life)
 
     def _draw_outcome(self, life: Life, kind: _Kind, name: int) -> None:
         codes, messages = kind.exit_codes, kind.messages
@@ -165,17 +169,11 @@ class Behaviours:
         uid = owners[0]["uid"] if owners else pod["metadata"]["uid"]
         kind = self._kinds.get(uid)
         if kind is None:
-            kind = self._kinds[uid] = self._read(pod, owners[0] if owners else None)
+            kind = self._kinds[uid] = self._read(pod)
         return kind
 
-    def _read(self, pod: Resource, owner: Mapping[str, Any] | None) -> _Kind:
-        namespace, name = key_of(pod)
-        workload = name
-        if owner is not None:
-            workload = owner["name"]
-            if owner["kind"] == "ReplicaSet":  # named after its Deployment and the template's hash
-                workload = workload.rpartition("-")[0] or workload
-        declared = {**self._declared["*"], **self._declared.get(f"{namespace}/{workload}", {})}
+    def _read(self, pod: Resource) -> _Kind:
+        declared = {**self._declared["*"], **self._declared.get(workload_of(pod), {})}
         container = pod["spec"]["containers"][0]
         return _Kind(
             startup=sampler(declared["startup"], self._startup_scale),
@@ -199,6 +197,17 @@ def limit_of(pod: Resource, resource: str) -> int | None:
             return None
         total += resource_amount(resource, limit)
     return total
+
+
+def workload_of(pod: Resource) -> str:
+    """Return ``namespace/name`` of what a pod belongs to, as scenarios name it: by its owners, or itself."""
+    namespace, workload = key_of(pod)
+    owners = pod["metadata"].get("ownerReferences")
+    if owners:
+        workload = owners[0]["name"]
+        if owners[0]["kind"] == "ReplicaSet":  # named after its Deployment and the template's hash
+            workload = workload.rpartition("-")[0] or workload
+    return f"{namespace}/{workload}"
 
 
 def _declared_outcome(annotations: Mapping[str, str]) -> dict[str, Any]:

@@ -142,6 +142,12 @@ class Kubelet:
         for worker in self._pods.values():
             worker.lose()
 
+    def look_again(self, pod: Resource, link: Link) -> None:
+        """Draw anew what a pod's running container will do: a fault has begun."""
+        worker = self._pods.get(key_of(pod))
+        if self.is_up and worker is not None:
+            worker.look_again(pod, link)
+
     def boot(self, link: Link) -> None:
         """Start the machine: pods that are still bound to it are started anew."""
         now = self._agenda.now

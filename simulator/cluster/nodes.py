@@ -39,7 +39,7 @@ class Nodes:
         self._access = access
         self._store = store
         self._watch = watch
-        self._behaviours = behaviours
+        self.behaviours = behaviours
         self._storage = storage
         self._timestamp = timestamp
         self.health = NodeHealth(access, store, watch, self.kubelets, heartbeats, timestamp)
@@ -87,7 +87,7 @@ class Nodes:
             self._store,
             client,
             self._settings(),
-            self._behaviours,
+            self.behaviours,
             self._images(name),
             self._timestamp,
         )

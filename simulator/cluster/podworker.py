@@ -102,6 +102,14 @@ class PodWorker:
         else:
             self.begin(pod, link)
 
+    def look_again(self, pod: Resource, link: Link) -> None:
+        """Take up the pod's running container anew: what it will do is another thing now."""
+        if self.started and not self.stopping:
+            self.freeze()
+            if self.begun == LONG_AGO_NS:
+                self.begun = self._services.agenda.now
+            self.resume(pod, link)
+
     def _go_on(self, pod: Resource, link: Link) -> Story:
         """Take up a container that ran on by itself."""
         life = self._services.behaviours.life(pod)
