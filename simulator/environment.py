@@ -1,8 +1,8 @@
 """One run in the virtual world: the engine, the SimPy agenda and the modelled cluster bound together.
 
 `simulate` is a pure function of its RunSpec. The run ends when every execution that arrived has ended
-(*drained*), or at the horizon; never "when nothing is left to do", since SimPy cannot cancel a timeout that
-has lost its purpose.
+(*drained*) and the cluster has recovered from the scenario's faults, or at the horizon; never "when nothing
+is left to do", since SimPy cannot cancel a timeout that has lost its purpose.
 """
 
 from collections.abc import Mapping
@@ -30,6 +30,7 @@ from simulator.cached_reads import CachedReads
 from simulator.capacity import CapacityReports
 from simulator.checkers import CHECKS, ClusterChecker, EngineChecker
 from simulator.cluster.cluster import Cluster
+from simulator.cluster.faults.schedule import Faults
 from simulator.driver import Driver
 from simulator.engine_stations import StationedHost, bind, host_type
 from simulator.outside import Outside
@@ -100,6 +101,9 @@ class _Run:
             self._rows.append,
             detail=spec.detail,
         )
+        self._faults = (
+            Faults(self._agenda, self._cluster, spec.faults, self._streams) if spec.faults else None
+        )
         self._outside = Outside(self._agenda, self._cluster.store, spec.cluster, self._streams)
         engine_stations = bind(self._host, spec.engine, self._streams)
         performer = ModelPerformer(
@@ -148,6 +152,9 @@ class _Run:
         self._host.feed(WorkflowRegistered(workflow))
         self._agenda.after(spec.horizon_ns, self._stop)
         self._cluster.start()
+        if self._faults is not None:
+            self._faults.on_over = self._stop_if_drained
+            self._faults.start()
         self._outside.start([spec.workload.workflow, *spec.workload.subflows])
         if spec.detail:
             self._sampling.every_second()
@@ -162,6 +169,8 @@ class _Run:
         self._host.close()
         self._engine_checker.finish(self._host.history)
         rows: list[Row] = [self._run_row(now), *self._rows, *self._sampling.rows(now)]
+        if self._faults is not None:
+            rows += self._faults.rows
         return RunResult(rows, self._host.history, self._agenda.entries_count)
 
     def _submit(self, index: int) -> None:
@@ -179,6 +188,10 @@ class _Run:
 
     def _stop_if_drained(self) -> None:
         if self._arrivals.over and self._ended_count == self._engine.submitted_count:
+            if self._faults is not None:
+                self._faults.finish()
+                if not self._faults.is_over:
+                    return  # it says when
             self._stop(None)
 
     def _stop(self, _event: Any) -> None:

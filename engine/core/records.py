@@ -3,7 +3,7 @@
 A records file is JSON lines; each row has a `type` and the fields of the TypedDict of that name here. Times
 are integer nanoseconds since the start of the run. Rows are ordered: run, then executions by index (each
 followed by its steps in order of definition, each followed by its attempts and their effects), then
-samples.
+samples, then faults, then node pools.
 """
 
 from typing import Any, Final, Literal, NotRequired, TypedDict
@@ -30,7 +30,7 @@ class RunRow(TypedDict):
     failed_count: int
     unfinished_count: int  # at the horizon (censored)
     first_arrival_ns: int
-    ended_ns: int  # when the last execution ended, or the horizon
+    ended_ns: int  # when the last execution ended and no fault's end was awaited, or the horizon
     makespan_ns: int  # first arrival to the end of the last execution; the horizon if unfinished
     executions_active_max: int
     api_requests_count: int  # all clients
@@ -132,4 +132,34 @@ class SampleRow(TypedDict):
     note: NotRequired[str]
 
 
-Row = RunRow | ExecutionRow | StepRow | AttemptRow | EffectRow | SampleRow
+class FaultRow(TypedDict):
+    """One for each time that a fault of the scenario happened, in order of beginning.
+
+    An instant that had not come by the end of the run is -1. What was wrong before the run began is left
+    out of account.
+    """
+
+    type: Literal["fault"]
+    fault: str
+    index: int  # of the scenario's faults
+    targets: list[str]  # what it hit: nodes, zones, workloads, clients
+    began_ns: int
+    ended_ns: int
+    restored_ns: int  # every workload had its wanted number of ready pods on nodes that were there
+    whole_ns: int  # and it was over, and every node was ready
+
+
+class PoolRow(TypedDict):
+    """One for each node pool, where any has a price or is autoscaled: what its nodes cost over the run."""
+
+    type: Literal["pool"]
+    pool: str
+    nodes_count_min: int
+    nodes_count_max: int
+    nodes_count_end: int
+    node_ns: int  # summed over its nodes, from the order of each to its end
+    price_per_hour: float  # of one node; 0 where none was said
+    cost: float
+
+
+Row = RunRow | ExecutionRow | StepRow | AttemptRow | EffectRow | SampleRow | FaultRow | PoolRow

@@ -53,6 +53,8 @@ class Injection:
     kinds: tuple[str, ...] = ()
     delay_ns: int = 0
     retry_after_s: int = 1  # of a 429
+    factor: float = 1.0  # on the time of service
+    message: str = ""  # of a 500, in place of the usual one
 
     def concerns(self, client: str, what: What) -> bool:
         """Say whether it may hit a request."""
@@ -77,7 +79,7 @@ class Injection:
                 return busy(self.retry_after_s * 1_000_000_000)
             case status:
                 reason, message = _FAILURES[status]
-                return ServerError(message, reason=reason)
+                return ServerError(self.message or message, reason=reason)
 
 
 def busy(retry_after_ns: int) -> TooManyRequests:
@@ -108,7 +110,7 @@ class Trouble:
 
     def hit(self, injection: Injection, toss: float) -> bool:
         """Let an injection hit it; return whether it fails by that. `toss` decides what nobody can know."""
-        self.service_ns += injection.delay_ns
+        self.service_ns = round(self.service_ns * injection.factor) + injection.delay_ns
         self._error = injection.error(self.what)
         if injection.status is None:
             return False
