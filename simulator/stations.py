@@ -6,6 +6,7 @@ keep the totals from which utilisation, waits and Little's law are reported.
 
 from collections import deque
 from heapq import heapreplace
+from typing import Protocol
 
 
 class Seats:
@@ -191,4 +192,18 @@ class Meter:
         return self.wait_ns + self._waiting * (at_ns - self._at)
 
 
-Station = Seats | TokenBucket | Meter
+class Station(Protocol):
+    """What reports ask of any station."""
+
+    name: str
+    seats: int
+    arrivals_count: int
+    busy_ns: int
+    wait_ns: int
+    queue_length_max: int
+
+    def busy_until(self, at_ns: int) -> int:
+        """Return the service given up to an instant."""
+
+    def waited_until(self, at_ns: int) -> int:
+        """Return the waiting done up to an instant."""

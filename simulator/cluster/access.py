@@ -7,8 +7,12 @@ from engine.core.causes import Cause
 from simulator.agenda import Agenda
 from simulator.cluster.apiserver import ApiServer, Client, Level
 from simulator.cluster.events import EventRecorder
+from simulator.cluster.fairqueue import Queuing
+from simulator.cluster.fairseats import FairSeats
+from simulator.cluster.flow import LEVELS, identity, schema_of
 from simulator.cluster.hosted import HostedClient, host_of
 from simulator.cluster.injection import Dice
+from simulator.cluster.lending import Borrower, Lending
 from simulator.cluster.service import ServiceTimes
 from simulator.cluster.timestamps import SECOND_NS
 from simulator.cluster.upkeep import Upkeep
@@ -33,6 +37,7 @@ class Access:
             self.stations.append(self.host.cpu.meter)
         self._times = self._service_times()
         self._levels: dict[str, Level] = {}
+        self._lending = Lending(agenda, self.constant_ns("apiserver.flow.adjustment_period"))
 
     def number(self, name: str) -> float:
         """Return a parameter that is a number."""
@@ -60,15 +65,47 @@ class Access:
     def client(self, name: str, level: str, qps: float | None, burst: int, throttle: Cause) -> Client:
         """Add a user of the API with its own token bucket."""
         if level not in self._levels:
-            seats = 0 if level == "exempt" else int(self.number(f"apiserver.seats.{level}"))
-            self._levels[level] = Level(self.agenda, level, seats)
+            self._levels[level] = self._level(level)
             self.stations.append(self._levels[level].seats)
         bucket = TokenBucket(f"client.{name}", qps, burst)
-        served = self._levels[level], self._times, bucket, throttle, self.server
+        user, what = identity(name)
+        flow = schema_of(user, what).flow(user)
+        served = self._levels[level], self._times, bucket, throttle, self.server, flow
         client = Client(*served) if self.host is None else HostedClient(self.host, *served)
         self.clients.append(client)
         self.stations.append(bucket)
         return client
+
+    def start(self) -> None:
+        """Begin to share out the seats of the priority levels."""
+        if self.parameters["apiserver.flow.borrowing"]:
+            for name in LEVELS:
+                if name not in self._levels:
+                    self._levels[name] = self._level(name)  # nobody asks here: it lends what it has
+            self._lending.start()
+
+    def _level(self, name: str) -> Level:
+        if name not in LEVELS:
+            return Level(self.agenda, name, 0)
+        nominal = int(self.number(f"apiserver.seats.{name}"))
+        queuing = Queuing(
+            int(self.number(f"apiserver.queues.{name}")),
+            int(self.number(f"apiserver.hand_size.{name}")),
+            int(self.number(f"apiserver.queue_length.{name}")),
+            self.constant_ns("apiserver.flow.wait_limit"),
+            self.constant_ns("apiserver.flow.estimated_service"),
+        )
+        width = (
+            int(self.number("apiserver.flow.objects_per_seat")),
+            int(self.number("apiserver.flow.list_seats_max")),
+        )
+        level = Level(
+            self.agenda, name, nominal, queuing, self.constant_ns("apiserver.flow.retry_after"), width
+        )
+        assert isinstance(level.seats, FairSeats)
+        lendable = int(self.number(f"apiserver.lendable.{name}"))
+        self._lending.add(Borrower(level.seats, nominal, lendable))
+        return level
 
     def controller_client(self, name: str) -> Client:
         """Add a client with the controller manager's limits, which each of its clients has for itself."""

@@ -1,8 +1,9 @@
 """The API server: seats per priority level, service times, and the clients that call it.
 
 A call passes: the client's token bucket -> a seat of its priority level -> service (for a write, the etcd
-commit included) -> the operation on the store. Seats are first-come first-served, so both waits are known
-on arrival and a call costs one agenda entry (two if the bucket makes it wait).
+commit included) -> the operation on the store. While a seat is free both waits are known on arrival, and a
+call costs one agenda entry (two if the bucket makes it wait); a level that is full queues its requests and
+refuses what is too much (429), which client-go makes again after what the server asks for.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,12 @@ from engine.core.causes import Cause
 from engine.core.errors import ActionError, TooManyRequests
 from simulator.agenda import Agenda
 from simulator.attribution import Link
-from simulator.cluster.injection import GET, LIST, UPDATE, Dice, Injection, Trouble, What
+from simulator.cluster.fairqueue import Queuing
+from simulator.cluster.fairseats import FairSeats, FirstCome
+from simulator.cluster.flow import Flow
+from simulator.cluster.injection import GET, LIST, UPDATE, Dice, Injection, Trouble, What, busy
 from simulator.cluster.service import ServiceTimes
-from simulator.stations import Seats, TokenBucket
+from simulator.stations import TokenBucket
 from simulator.streams import Stream, entity
 
 # Bound once: looking a member up on an enum class costs more than all else that is done to a link.
@@ -36,40 +40,68 @@ def _nobody(_call: "Call") -> None:
 class Call:
     """One request; `done` is called with it once `value` or `error` is known, and `link` ends then."""
 
-    __slots__ = ("_client", "_retries_left", "done", "error", "link", "operation", "service_ns", "value")
+    __slots__ = (
+        "_client", "_retries_left", "done", "error", "link", "operation", "service_ns", "value", "width",
+    )  # fmt: skip
     _retries_left: int  # once it has been refused
 
-    def __init__(self, client: "Client", operation: Operation, service_ns: int, link: Link) -> None:
+    def __init__(
+        self, client: "Client", operation: Operation, service_ns: int, link: Link, width: int = 1
+    ) -> None:
         """Describe a request; `Client` sends it."""
         self._client = client
         self.operation = operation
         self.service_ns = service_ns
+        self.width = width
         self.link = link
         self.done: Callable[[Call], None] = _nobody
         self.value: Any = None
         self.error: ActionError | None = None
 
     def arrive(self, _event: Any = None) -> None:
-        """Reach the server: take a seat, be served."""
-        level = self._client.level
+        """Reach the server: take a seat, or wait for one."""
+        client = self._client
+        level = client.level
         now = level.agenda.now
         service_ns = self.service_ns
-        begin = level.seats.reserve(now, service_ns)
+        begin = level.seats.reserve(now, service_ns, client.flow, self.width)
+        if begin < now:
+            level.enter(service_ns, client.flow, self.width, self._begun, self._turned_away)
+            return
         if begin > now:
             self.link = (self.link, _API_QUEUE, begin, None)
         end = begin + service_ns
         self.link = (self.link, _API_SERVICE, end, None)
         level.agenda.after(end - now, self._finish)
 
+    def _begun(self, now: int) -> None:
+        """Be served after a wait in a queue."""
+        if now > self.link[2]:
+            self.link = (self.link, _API_QUEUE, now, None)
+        self.link = (self.link, _API_SERVICE, now + self.service_ns, None)
+        self._client.level.agenda.after(self.service_ns, self._finish)
+
+    def _turned_away(self, _entry: Any) -> None:
+        """Be refused by flow control, at once or after a wait."""
+        now = self._client.level.agenda.now
+        if now > self.link[2]:
+            self.link = (self.link, _API_QUEUE, now, None)
+        self._failed(busy(self._client.level.retry_after_ns))
+
     def _finish(self, _event: Any) -> None:
         try:
             self.value = self.operation(self.link)
         except ActionError as error:
-            if isinstance(error, TooManyRequests) and error.retry_after_ns and self._client.retries_max:
-                self._refused(error)
-                return
+            self._failed(error)
+        else:
+            self.done(self)
+
+    def _failed(self, error: ActionError) -> None:
+        if isinstance(error, TooManyRequests) and error.retry_after_ns and self._client.retries_max:
+            self._refused(error)
+        else:
             self.error = error
-        self.done(self)
+            self.done(self)
 
     def _refused(self, error: TooManyRequests) -> None:
         """Make the request again after what the server asks for, as client-go does, so often and no more."""
@@ -91,14 +123,45 @@ class Call:
 
 
 class Level:
-    """One priority level of the API server."""
+    """One priority level of the API server; without `queuing` its seats are first come, first served."""
 
-    __slots__ = ("agenda", "seats")
+    __slots__ = ("_width_max", "agenda", "objects_per_seat", "retry_after_ns", "seats")
 
-    def __init__(self, agenda: Agenda, name: str, seats: int) -> None:
-        """Give the level its seats."""
+    def __init__(
+        self,
+        agenda: Agenda,
+        name: str,
+        seats: int,
+        queuing: Queuing | None = None,
+        retry_after_ns: int = 0,
+        width: tuple[int, int] = (1 << 62, 1),
+    ) -> None:
+        """Give the level its seats; `width`: how many objects listed take one, and how many at most."""
         self.agenda = agenda
-        self.seats = Seats(f"api.{name}", seats)
+        self.seats: FirstCome | FairSeats = (
+            FirstCome(f"api.{name}", seats)
+            if queuing is None
+            else FairSeats(agenda, f"api.{name}", seats, queuing)
+        )
+        self.retry_after_ns = retry_after_ns
+        self.objects_per_seat, self._width_max = width
+
+    def width(self, objects: int) -> int:
+        """Return the seats that a list of so many objects takes (request/list_work_estimator.go)."""
+        return max(1, min(self._width_max, -(-objects // self.objects_per_seat)))
+
+    def enter(
+        self,
+        service_ns: int,
+        flow: Flow,
+        width: int,
+        begun: Callable[[int], None],
+        turned_away: Callable[[Any], None],
+    ) -> None:
+        """Wait for a seat where none was free; who is refused is told by an entry of its own."""
+        assert isinstance(self.seats, FairSeats)
+        agenda = self.agenda
+        self.seats.enter(agenda.now, service_ns, flow, width, begun, lambda: agenda.after(0, turned_away))
 
 
 class ApiServer:
@@ -126,7 +189,17 @@ class ApiServer:
 class Client:
     """One user of the API server, with its own token bucket and priority level."""
 
-    __slots__ = ("_agenda", "_repeats", "_server", "_throttle", "bucket", "level", "retries_max", "times")
+    __slots__ = (
+        "_agenda",
+        "_repeats",
+        "_server",
+        "_throttle",
+        "bucket",
+        "flow",
+        "level",
+        "retries_max",
+        "times",
+    )
 
     def __init__(
         self,
@@ -135,12 +208,14 @@ class Client:
         bucket: TokenBucket,
         throttle: Cause,
         server: ApiServer | None = None,
+        flow: Flow | None = None,
     ) -> None:
         """Charge the bucket's waits to `throttle`."""
         self._agenda = level.agenda
         self._throttle = throttle
         self._repeats: dict[str, int] = {}
         self._server = server or ApiServer(Dice(NOWHERE))
+        self.flow = flow or Flow("", bucket.name)
         self.level = level
         self.bucket = bucket
         self.times = times
@@ -170,7 +245,8 @@ class Client:
         if self._server.injections:
             trouble = Trouble(operation, service_ns, key, what or (LIST if objects else GET))
             operation, service_ns = self._server.trouble(self.name, trouble)
-        return self._send(operation, service_ns, link)
+        width = self.level.width(objects) if objects > self.level.objects_per_seat else 1
+        return self._send(operation, service_ns, link, width)
 
     def write(self, operation: Operation, key: int, link: Link, what: What = UPDATE) -> Call:
         """Send a write."""
@@ -190,15 +266,49 @@ class Client:
         service_ns = self.times.write(key) if writes else self.times.read(key)
         start = self.bucket.reserve(now)
         if start > now:
-            self._agenda.after(start - now, partial(self._serve, service_ns, served))
+            self._agenda.after(start - now, partial(self._serve, service_ns, served, self.retries_max))
+            return
+        begin = self.level.seats.reserve(now, service_ns, self.flow)
+        if begin < now:
+            self._enter(service_ns, served, self.retries_max)
         else:
-            served(self.level.seats.reserve(now, service_ns) + service_ns)
+            served(begin + service_ns)
 
-    def _serve(self, service_ns: int, served: Callable[[int], None], _entry: Any) -> None:
-        served(self.level.seats.reserve(self._agenda.now, service_ns) + service_ns)
+    def _serve(
+        self, service_ns: int, served: Callable[[int], None], retries_left: int, _entry: Any = None
+    ) -> None:
+        begin = self.level.seats.reserve(self._agenda.now, service_ns, self.flow)
+        if begin >= 0:
+            served(begin + service_ns)
+        else:
+            self._enter(service_ns, served, retries_left)
 
-    def _send(self, operation: Operation, service_ns: int, link: Link) -> Call:
-        call = Call(self, operation, service_ns, link)
+    def _enter(self, service_ns: int, served: Callable[[int], None], retries_left: int) -> None:
+        self.level.enter(
+            service_ns,
+            self.flow,
+            1,
+            lambda now: served(now + service_ns),
+            partial(self._refused, service_ns, served, retries_left),
+        )
+
+    def _refused(
+        self, service_ns: int, served: Callable[[int], None], retries_left: int, _entry: Any
+    ) -> None:
+        """Try again what flow control refused, if it is not to be given up."""
+        if retries_left:
+            wait_ns = self.level.retry_after_ns
+            self._agenda.after(wait_ns, partial(self._again, service_ns, served, retries_left - 1))
+        else:
+            served(self._agenda.now)
+
+    def _again(self, service_ns: int, served: Callable[[int], None], retries_left: int, _entry: Any) -> None:
+        now = self._agenda.now
+        start = self.bucket.reserve(now)
+        self._agenda.after(start - now, partial(self._serve, service_ns, served, retries_left))
+
+    def _send(self, operation: Operation, service_ns: int, link: Link, width: int = 1) -> Call:
+        call = Call(self, operation, service_ns, link, width)
         now = self._agenda.now
         start = self.bucket.reserve(now)
         if start > now:

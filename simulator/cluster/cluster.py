@@ -79,7 +79,8 @@ class Cluster:
         return patch(self.store, self.quotas, ref, changes, link, version, subresource)
 
     def start(self) -> None:
-        """Begin what goes on for ever: leases, and the status of nodes."""
+        """Begin what goes on for ever: leases, the status of nodes, the lending of seats."""
+        self.access.start()
         self._heartbeats.start()
 
     def _build_heartbeats(self) -> Heartbeats:

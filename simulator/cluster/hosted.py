@@ -18,7 +18,7 @@ from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Call, Client, Operation
 from simulator.cluster.etcd import Etcd
 from simulator.cluster.host_cpu import HostCpu
-from simulator.cluster.injection import GET, LIST, UPDATE, What
+from simulator.cluster.injection import GET, LIST, UPDATE, Trouble, What
 from simulator.cluster.service import Work
 from simulator.cluster.watch import Watch
 from simulator.streams import Streams, sampler
@@ -173,7 +173,8 @@ class HostedClient(Client):
     def _request(self, operation: Operation, key: int, link: Link, what: What, objects: int) -> Call:
         slower_ns = 0
         if self._server.injections:
-            operation, slower_ns = self._server.troubled(self.name, operation, 0, key, what)
+            trouble = Trouble(operation, 0, key, what)
+            operation, slower_ns = self._server.trouble(self.name, trouble)
         call = HostedCall(self, operation, link, key, what, objects, slower_ns)
         self.send_again(call)
         return call

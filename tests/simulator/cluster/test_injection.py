@@ -94,7 +94,7 @@ def test_controllers_come_back_after_what_the_server_asks_for() -> None:
     """Each creation of a pod is refused until the storm is over; the eleventh time its controller is told."""
     rig = Rig(node("n1"), deployment("web", 0))
     rig.run(S)
-    rig.cluster.server.injections.append(Injection(429, clients=("controller-manager",), retry_after_s=2))
+    rig.cluster.server.injections.append(Injection(429, retry_after_s=2))
     rig.scale("web", 1)
     rig.run(6 * S)
     assert not rig.pods("web")

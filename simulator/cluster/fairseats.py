@@ -1,0 +1,174 @@
+"""The seats of one priority level: first come as long as one is free, by fair queuing once they are full.
+
+While a seat is free a request takes it, and when it will be done is known: that costs no more than any
+first-come station. The first request that finds none brings the level's queues into being
+(`simulator.cluster.fairqueue`); they are forgotten when the level is idle again.
+"""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Final
+
+from simulator.agenda import Agenda
+from simulator.cluster.fairqueue import Entry, Queues, Queuing
+from simulator.cluster.flow import Flow
+from simulator.stations import Seats
+
+RECENT_MIN: Final = 64
+QUEUED: Final = -1
+"""Not known yet when service begins: whoever asked is to `enter`."""
+
+
+class FirstCome(Seats):
+    """Seats that are first come, first served, whoever asks; zero seats: unlimited."""
+
+    __slots__ = ()
+
+    def reserve(self, now: int, service_ns: int, _flow: Flow | None = None, _width: int = 1) -> int:
+        """Take the next free seat for `service_ns`; return when service begins (>= now)."""
+        return super().reserve(now, service_ns)
+
+
+class FairSeats:
+    """A limited priority level; its `seats` change when levels lend and borrow."""
+
+    __slots__ = (
+        "_agenda", "_busy", "_queues", "_queuing", "_recent", "_recent_max", "_waiting_count",
+        "_waiting_since_ns", "arrivals_count", "busy_ns", "expired_count", "in_use_max", "name",
+        "queue_length_max", "refused_count", "seats", "wait_ns",
+    )  # fmt: skip
+
+    def __init__(self, agenda: Agenda, name: str, seats: int, queuing: Queuing) -> None:
+        """Start with all seats free at time 0."""
+        self.name = name
+        self.seats = seats
+        self._agenda = agenda
+        self._queuing = queuing
+        self._busy: list[int] = []  # when the seats that are taken are free, a heap
+        self._recent: list[Entry] = []  # who took them, and others that have ended
+        self._recent_max = RECENT_MIN
+        self._queues: Queues | None = None
+        self._waiting_count = 0
+        self._waiting_since_ns = 0  # the sum of the arrivals of those that wait
+        self.arrivals_count = 0
+        self.busy_ns = 0  # of seats, so a wide request counts more than once
+        self.wait_ns = 0
+        self.queue_length_max = 0
+        self.refused_count = 0
+        self.expired_count = 0  # of those refused: for having waited too long
+        self.in_use_max = 0  # since it was last set to zero
+
+    def reserve(self, now: int, service_ns: int, flow: Flow, width: int = 1) -> int:
+        """Take a seat (or `width`) if there is one, and return when service begins; else `QUEUED`."""
+        self.arrivals_count = number = self.arrivals_count + 1
+        if self._queues is not None and not self._forgotten(now):
+            return QUEUED
+        busy = self._busy
+        while busy and busy[0] <= now:
+            heappop(busy)
+        if len(busy) + width > self.seats:
+            return QUEUED
+        end = now + service_ns
+        heappush(busy, end)
+        if width > 1:
+            self._widen(end, width)
+        self.in_use_max = max(self.in_use_max, len(busy))
+        self.busy_ns += service_ns
+        recent = self._recent
+        recent.append((end, number, flow, now, width))
+        if len(recent) > self._recent_max:
+            self._forget(now)
+        return now
+
+    def _widen(self, end: int, width: int) -> None:
+        """Take the other seats of a request that takes more than one."""
+        for _ in range(width - 1):
+            heappush(self._busy, end)
+        self.busy_ns += (end - self._agenda.now) * (width - 1)
+
+    def _forget(self, now: int) -> None:
+        """Let go of the requests that have ended."""
+        self._recent = [entry for entry in self._recent if entry[0] > now]
+        self._recent_max = 2 * len(self._recent) + RECENT_MIN
+
+    def enter(
+        self,
+        now: int,
+        service_ns: int,
+        flow: Flow,
+        width: int,
+        begun: Callable[[int], None],
+        refused: Callable[[], None],
+    ) -> None:
+        """Wait in a queue after `QUEUED`; `begun` is called with the instant of service, or `refused`."""
+        if self._queues is None:
+            self._forget(now)
+            self._queues = Queues(self._agenda, self._queuing, self.seats, self._recent, self)
+            self._busy, self._recent = [], []
+        self._queues.arrive(now, self.arrivals_count, service_ns, flow, width, begun, refused)
+
+    def resize(self, seats: int) -> None:
+        """Have so many seats from now on; those that are taken stay so until they are free."""
+        self.seats = seats
+        if self._queues is not None:
+            self._queues.resize(seats)
+
+    def demand(self, now: int) -> tuple[float, float, int] | None:
+        """Return mean, deviation and maximum of the seats asked for since last asked; None: never full."""
+        return None if self._queues is None else self._queues.demand(now)
+
+    # What its queues tell.
+
+    def note_waiting(self, now: int) -> None:
+        """Count one in that waits."""
+        self._waiting_count += 1
+        self._waiting_since_ns += now
+        self.queue_length_max = max(self.queue_length_max, self._waiting_count)
+
+    def note_waited(self, now: int, since: int) -> None:
+        """Count one out that has waited."""
+        self._waiting_count -= 1
+        self._waiting_since_ns -= since
+        self.wait_ns += now - since
+
+    def note_begun(self, seat_ns: int) -> None:
+        """Count what is served."""
+        self.busy_ns += seat_ns
+
+    def note_refused(self, *, expired: bool) -> None:
+        """Count one that was sent away."""
+        self.refused_count += 1
+        self.expired_count += expired
+
+    def _forgotten(self, now: int) -> bool:
+        """Forget the queues if nobody waits and nobody is served; say whether they are."""
+        assert self._queues is not None
+        if not self._queues.is_idle(now):
+            return False
+        self._queues = None
+        return True
+
+    # What reports ask.
+
+    @property
+    def waiting_count(self) -> int:
+        """Requests in its queues."""
+        return self._waiting_count
+
+    def in_use(self, now: int) -> int:
+        """Return the seats that are taken."""
+        return sum(end > now for end in self._ends())
+
+    def busy_until(self, at_ns: int) -> int:
+        """Return the service given up to `at_ns`, over all seats; what is promised beyond does not count."""
+        return self.busy_ns - sum(end - at_ns for end in self._ends() if end > at_ns)
+
+    def _ends(self) -> list[int]:
+        """Return when each seat that is taken is free."""
+        if self._queues is None:
+            return self._busy
+        return [entry[0] for entry in self._queues.executing for _ in range(entry[4])]
+
+    def waited_until(self, at_ns: int) -> int:
+        """Return the waiting done up to `at_ns`, over all arrivals; it is not before the last change."""
+        return self.wait_ns + self._waiting_count * at_ns - self._waiting_since_ns
