@@ -61,6 +61,8 @@ def run(
     if scenario.warnings and not (explore or settings.force):
         hint = "mend the target, or run all the same with --force"
         raise HarnessError("\n".join(scenario.warnings), exits.NO_DATA, hint)
+    for note in scenario.notes:
+        teller.say(f"note: {note}")
     for warning in scenario.warnings:
         teller.say(f"warning: {warning}")
     experiment = Experiment(scenario, settings, teller)
@@ -116,10 +118,13 @@ def validate(scenario: Scenario, *, as_json: bool) -> None:
         "replications": {"min": replications.min, "max": replications.max},
         "targets": [target.id for target in scenario.targets],
         "warnings": [str(warning) for warning in scenario.warnings],
+        "notes": list(scenario.notes),
     }
     if as_json:
         return print_json(result)
     out = console()
+    for note in scenario.notes:
+        out.print(f"note: {note}", markup=False)
     for warning in scenario.warnings:
         out.print(f"warning: {warning}", markup=False)
     out.print(

@@ -41,6 +41,7 @@ class ClusterChoice(Model):
 
     profile: str | None = None
     for_test: Annotated[str | None, Field(alias="for")] = None
+    files: Annotated[Rows[str], Field(min_length=1)] | None = None  # Kubernetes Lists that are one snapshot
     inline: dict[str, Any] | None = (
         None  # a cluster file's content; resolved scenarios carry their cluster so
     )
@@ -62,9 +63,11 @@ class ClusterChoice(Model):
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         given = [
-            name for name in ("profile", "for_test", "inline", "snapshot") if getattr(self, name) is not None
+            name
+            for name in ("profile", "for_test", "files", "inline", "snapshot")
+            if getattr(self, name) is not None
         ]
         if len(given) != 1:
             found = "no cluster" if not given else "several clusters"
-            raise custom_error(found, f"exactly {one_of(['profile', 'for', 'inline', 'snapshot'])}")
+            raise custom_error(found, f"exactly {one_of(['profile', 'for', 'files', 'inline', 'snapshot'])}")
         return self

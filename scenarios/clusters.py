@@ -1,6 +1,6 @@
 """From a scenario's choice of a cluster to the `ClusterSpec` that a world is given."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,17 +37,24 @@ class ClusterSource:
     name: str
     file: ClusterFile | None
     items: tuple[KubernetesObject, ...] = ()
+    notes: tuple[Problem, ...] = ()  # of what a snapshot holds and nothing acts on
 
     @classmethod
     def read(cls, document: Document, name: str) -> "ClusterSource":
         """Check a cluster file, or take the objects out of a Kubernetes List."""
         data = document.data
         if isinstance(data, dict) and (data.get("kind") == "List" or "items" in data):
-            return cls(document, name, None, read_snapshot(document).objects)
+            return cls.of_snapshot([document], name)
         if not isinstance(data, dict):
             raise document.error((), "not a cluster", "a mapping with kind: Cluster, or a Kubernetes List")
         file = validated(ClusterFile, document)
         return cls(document, file.name, file)
+
+    @classmethod
+    def of_snapshot(cls, documents: Sequence[Document], name: str) -> "ClusterSource":
+        """Take the objects out of Kubernetes Lists that together are one cluster."""
+        found = read_snapshot(*documents)
+        return cls(Document(documents[0].source), name, None, found.objects, found.notes)
 
     def kubernetes_version(self, scenario: Document) -> str:
         """Return the version that the nodes run; `ScenarioError` if a snapshot's is not modelled."""

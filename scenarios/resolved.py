@@ -18,6 +18,7 @@ _CLUSTER_PATHS: Final = {  # where one of these is swept, there is no one cluste
     "cluster",
     "cluster.profile",
     "cluster.for",
+    "cluster.files",
     "cluster.kubernetes_version",
     "cluster.workloads",
 }

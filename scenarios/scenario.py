@@ -58,6 +58,8 @@ class Sources:
             return with_profiles(inline, self.base)
         if choice.snapshot is not None:
             return _snapshot(scenario, choice.snapshot)
+        if choice.files is not None:
+            return self._files(scenario, choice.files)
         name = choice.profile or ""
         if name not in self.clusters:
             place = ("cluster", "profile")
@@ -67,6 +69,18 @@ class Sources:
                 stem, folder = FilePath(name).stem, (self.base / name).parent
             self.clusters[name] = with_profiles(ClusterSource.read(document, stem), folder)
         return self.clusters[name]
+
+    def _files(self, scenario: Document, names: tuple[str, ...]) -> ClusterSource:
+        key = "\n".join(names)
+        if key not in self.clusters:
+            documents = []
+            for index, name in enumerate(names):
+                place = ("cluster", "files", index)
+                if not is_file_name(name):
+                    raise scenario.error(place, f"'{name}' is no file", "a path, such as ./pods.json")
+                documents.append(open_named("cluster", name, self.base, scenario.mark(place), dotted(place)))
+            self.clusters[key] = ClusterSource.of_snapshot(documents, FilePath(names[0]).stem)
+        return self.clusters[key]
 
 
 def _snapshot(scenario: Document, text: str) -> ClusterSource:
@@ -128,6 +142,11 @@ class Scenario:
     def points(self) -> list[Point]:
         """Return every point of the sweep; one without coordinates if nothing is swept."""
         return list(self._points)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth knowing and refuses nothing: a kind of a snapshot that nothing acts on."""
+        return tuple(str(note) for source in self.sources.clusters.values() for note in source.notes)
 
     def line_of(self, target_id: str) -> int:
         """Return the line on which a target begins, for annotations; 0 if it stands in no file."""

@@ -1,12 +1,11 @@
 """Reading a real cluster, as ``kubectl get nodes,deployments,replicasets,pods,... -A -o json`` gives it.
 
-A file holds one Kubernetes List, as JSON or YAML. Every field is kept, known to the model or not, but for the
-values of Secrets: a run's files must not hold them, so only their keys are taken, each with a made-up value.
-What would make a run meaningless is refused, with its path in the file; what the model does not act on is
-kept and counted.
+A file holds one Kubernetes List as JSON or YAML, or several YAML documents; several files may make one
+cluster. Every field is kept, known to the model or not, but for the values of Secrets: a run's files must
+not hold them, so only their keys are taken, each with a made-up value. What would make a run meaningless is
+refused, with its place in the file; a kind that the model does not know is kept, and noted.
 """
 
-import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 
 from scenarios.document import Document
 from scenarios.errors import Path, Problem, ScenarioError, did_you_mean, dotted, quoted
-from scenarios.quantities import QuantityError, resource_amount
+from scenarios.object_checks import findings
 
 PROBLEMS_MAX = 50  # of one reading; the rest would only repeat
 MODELLED = (
@@ -35,34 +34,45 @@ MODELLED = (
     "NetworkPolicy",
     "Secret",
 )
-"""The kinds that the model or an action reads; others are opaque."""
+"""The kinds that the model or an action reads."""
+OPAQUE = (
+    "APIService", "CSIDriver", "CSINode", "CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding",
+    "ControllerRevision", "CronJob", "CustomResourceDefinition", "EndpointSlice", "Endpoints", "Event",
+    "FlowSchema", "Ingress", "IngressClass", "Lease", "LimitRange", "MutatingWebhookConfiguration",
+    "Namespace", "PersistentVolume", "PodTemplate", "PriorityClass", "PriorityLevelConfiguration",
+    "ReplicationController", "Role", "RoleBinding", "RuntimeClass", "Service", "ServiceAccount",
+    "ValidatingAdmissionPolicy", "ValidatingWebhookConfiguration", "VolumeAttachment",
+)  # fmt: skip
+"""The other kinds of Kubernetes itself: kept as they are, and nothing to tell."""
 
 _OWNERS_TOLD = ("Deployment", "ReplicaSet", "Node")  # kinds that every snapshot holds in full
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_DOCUMENT_MARKER = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
 
 Object = dict[str, Any]
-Finding = tuple[Path, str, str]
-"""Where in an object, what was found, what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The objects, in order of kind, namespace and name, and a count of each kind that is opaque."""
+    """The objects, in order of kind, namespace and name; a count of each kind that is opaque; and notes."""
 
     objects: tuple[Object, ...]
     opaque_counts: Mapping[str, int]
+    notes: tuple[Problem, ...] = ()  # of what is kept although nothing will act on it
 
 
-def read_snapshot(document: Document) -> Snapshot:
-    """Take the objects out of a List and check that they make a cluster; `ScenarioError` names the places."""
+def read_snapshot(*documents: Document) -> Snapshot:
+    """Take the objects out of one or more Lists and check that they make a cluster.
+
+    `ScenarioError` names the places of all that is wrong.
+    """
     checking = _Checking()
-    checking.take(document, document.data, ())
-    checking.check(document)
+    for document in documents:
+        checking.take(document, document.data, ())
+    checking.check(documents[0])
     ordered = sorted(checking.found, key=lambda one: _identity(one.resource))
     kinds = Counter(one.resource["kind"] for one in ordered)
     opaque = {kind: count for kind, count in sorted(kinds.items()) if kind not in MODELLED}
-    return Snapshot(tuple(one.resource for one in ordered), opaque)
+    return Snapshot(tuple(one.resource for one in ordered), opaque, tuple(checking.notes()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +128,13 @@ class _Checking:
 
     def check(self, first: Document) -> None:
         """Look at every object, then raise what was found wrong."""
-        if not self.problems and not self._named("Node"):
+        if not self.problems and not self._of_kind("Node"):
             self._tell(first, (), "no Node in the snapshot", "the nodes too: kubectl get nodes,...")
         self._check_unique()
         for one in self.found:
             for path, message, expected in findings(one.resource):
                 self._tell(one.document, (*one.path, *path), message, expected)
+        self._check_uids()
         self._check_owners()
         self._check_nodes()
         if self.problems:
@@ -135,25 +146,41 @@ class _Checking:
             identity = _identity(one.resource)
             first = first_at.setdefault(identity, one)
             if first is not one:
-                kind, namespace, name = identity
-                message = f"a second {kind} {namespace}/{name}; the first is at {dotted(first.path)}"
+                message = f"a second {_named(one.resource)}; the first is at {_at(first)}"
                 self._tell(one.document, one.path, message, "names that are unique")
+
+    def _check_uids(self) -> None:
+        first_at: dict[str, _Found] = {}
+        for one in self.found:
+            uid = one.resource["metadata"].get("uid")
+            first = first_at.setdefault(uid, one) if isinstance(uid, str) else one
+            if first is not one and _identity(first.resource) != _identity(one.resource):
+                path = (*one.path, "metadata", "uid")
+                message = f"the uid of {_named(first.resource)} once more; the first is at {_at(first)}"
+                self._tell(one.document, path, message, "uids that are unique")
 
     def _check_owners(self) -> None:
         """Refuse owners that ought to be here and are not; a kind that was not asked for may be missing."""
-        uids = {one.resource["metadata"].get("uid"): None for one in self.found}
+        by_uid = {one.resource["metadata"].get("uid"): one.resource for one in self.found}
         kinds = dict.fromkeys((*_OWNERS_TOLD, *(one.resource["kind"] for one in self.found)))
         for one in self.found:
             owners = map(_mapping, _list(one.resource["metadata"].get("ownerReferences")))
             for index, owner in enumerate(owners):
-                if owner.get("kind") in kinds and owner.get("uid") not in uids:
-                    path = (*one.path, "metadata", "ownerReferences", index)
-                    named = f"{owner.get('kind')} {owner.get('name')!r} ({owner.get('uid')})"
+                path = (*one.path, "metadata", "ownerReferences", index)
+                named = f"{owner.get('kind')} {owner.get('name')!r} ({owner.get('uid')})"
+                known = by_uid.get(owner.get("uid"))
+                if known is None and owner.get("kind") in kinds:
                     message = f"its owner {named} is not in the snapshot"
                     self._tell(one.document, path, message, "a snapshot of all owners, taken at once")
+                elif known and (known["kind"], known["metadata"]["name"]) != (
+                    owner.get("kind"),
+                    owner.get("name"),
+                ):
+                    message = f"its owner {named} has the uid of {_named(known)}"
+                    self._tell(one.document, path, message, "kind, name and uid of one object")
 
     def _check_nodes(self) -> None:
-        nodes = self._named("Node")
+        nodes = self._of_kind("Node")
         for one in self.found:
             node = _mapping(one.resource.get("spec")).get("nodeName")
             if one.resource["kind"] == "Pod" and node and node not in nodes:
@@ -166,7 +193,18 @@ class _Checking:
                     hint,
                 )
 
-    def _named(self, kind: str) -> Mapping[str, None]:
+    def notes(self) -> Iterator[Problem]:
+        """Tell of each kind that Kubernetes itself does not have, at its first object."""
+        counts = Counter(one.resource["kind"] for one in self.found)
+        for one in self.found:
+            kind = one.resource["kind"]
+            if kind not in MODELLED and kind not in OPAQUE and (count := counts.pop(kind, 0)):
+                more = f", {count} objects" if count > 1 else ""
+                message = f"kind '{kind}' is not modelled{more}: kept, but nothing acts on it"
+                hint = did_you_mean(kind, (*MODELLED, *OPAQUE))
+                yield one.document.problem((*one.path, "kind"), message, "", hint)
+
+    def _of_kind(self, kind: str) -> Mapping[str, None]:
         return {one.resource["metadata"]["name"]: None for one in self.found if one.resource["kind"] == kind}
 
     def _tell(self, document: Document, path: Path, message: str, expected: str = "", hint: str = "") -> None:
@@ -186,46 +224,16 @@ def without_values(secret: Object) -> Object:
     return {**kept, "data": data} if keys else kept
 
 
-def findings(resource: Mapping[str, Any]) -> Iterator[Finding]:
-    """Return what is wrong inside one object, as far as the model reads it."""
-    kind, spec = resource["kind"], _mapping(resource.get("spec"))
-    if kind == "Node":
-        status = _mapping(resource.get("status"))
-        for name in ("allocatable", "capacity"):
-            yield from _amounts(status.get(name), ("status", name))
-    elif kind == "Pod":
-        yield from _containers(spec, ("spec",))
-    elif kind == "ResourceQuota":
-        yield from _amounts(spec.get("hard"), ("spec", "hard"))
-    elif kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"):
-        replicas = spec.get("replicas", 1)
-        if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
-            yield ("spec", "replicas"), f"{quoted(replicas)} replicas", "a whole number, 0 or more"
-        if not _mapping(spec.get("selector")):
-            yield ("spec", "selector"), "missing", "the labels that select its pods"
-        pod_spec = _mapping(_mapping(spec.get("template")).get("spec"))
-        yield from _containers(pod_spec, ("spec", "template", "spec"))
+def _named(resource: Mapping[str, Any]) -> str:
+    kind, namespace, name = _identity(resource)
+    return f"{kind} '{namespace}/{name}'" if namespace else f"{kind} '{name}'"
 
 
-def _containers(pod_spec: Mapping[str, Any], path: Path) -> Iterator[Finding]:
-    if not _list(pod_spec.get("containers")):
-        yield (*path, "containers"), "missing", "at least one container"
-    for name in ("containers", "initContainers"):
-        for index, container in enumerate(_list(pod_spec.get(name))):
-            resources = _mapping(_mapping(container).get("resources"))
-            for what in ("requests", "limits"):
-                yield from _amounts(resources.get(what), (*path, name, index, "resources", what))
-
-
-def _amounts(amounts: Any, path: Path) -> Iterator[Finding]:
-    for name, value in _mapping(amounts).items():
-        try:
-            size = resource_amount(name, value)
-        except QuantityError as error:
-            yield (*path, name), str(error), "a quantity such as 500m, 2 or 1Gi"
-        else:
-            if size < 0:
-                yield (*path, name), f"a negative quantity, {value!r}", "0 or more"
+def _at(one: _Found) -> str:
+    """Return where an object stands, for a message about another."""
+    mark = one.document.mark(one.path)
+    place = f"line {mark.line}" if mark.line else mark.source
+    return f"{dotted(one.path)} ({place})" if one.path else place
 
 
 def _identity(resource: Mapping[str, Any]) -> tuple[str, str, str]:

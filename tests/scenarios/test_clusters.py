@@ -197,7 +197,7 @@ def test_a_snapshot_is_a_cluster_and_keeps_every_field(
                 "kind": "List",
                 "items": [{"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"replicas": "3"}}],
             },
-            "items.0.spec.replicas: '3' replicas; expected a whole number, 0 or more",
+            r"items\.0\.spec\.replicas: found '3' \(text\); expected a whole number, 0 or more",
         ),
         (
             {"kind": "List", "items": [{"kind": "Node", "metadata": {"name": 3}}]},

@@ -31,7 +31,7 @@ def workload(kind: str, name: str, **spec: Any) -> dict[str, Any]:
 
 
 def read(*items: Any) -> Snapshot:
-    return parse(json.dumps({"kind": "List", "items": items}))
+    return parse('{"kind": "List", "items": [\n' + ",\n".join(map(json.dumps, items)) + "]}")
 
 
 def parse(text: str) -> Snapshot:
@@ -92,7 +92,7 @@ def test_unknown_kinds_are_kept_and_counted() -> None:
         ({"kind": "Pod"}, "items.1.metadata", "missing"),
         ({"kind": "Pod", "metadata": {"namespace": "default"}}, "items.1.metadata.name", "missing"),
         (["x"], "items.1", "not a Kubernetes object"),
-        (node(), "items.1", "a second Node /node-0; the first is at items.0"),
+        (node(), "items.1", "a second Node 'node-0'; the first is at items.0 (line 2)"),
         (pod(nodeName="node-00"), "items.1.spec.nodeName", "no Node 'node-00'"),
         (pod(containers=[]), "items.1.spec.containers", "missing"),
         (
@@ -106,10 +106,65 @@ def test_unknown_kinds_are_kept_and_counted() -> None:
             "'1 Gi' is not a Kubernetes quantity",
         ),
         (node("n", allocatable={"cpu": True}), "items.1.status.allocatable.cpu", "True is not a Kubernetes"),
-        (workload("Deployment", "d", replicas=-1), "items.1.spec.replicas", "-1 replicas"),
-        (workload("ReplicaSet", "d", replicas="2"), "items.1.spec.replicas", "'2' replicas"),
+        (workload("Deployment", "d", replicas=-1), "items.1.spec.replicas", "found -1; expected a whole"),
+        (workload("ReplicaSet", "d", replicas="2"), "items.1.spec.replicas", "found '2' (text)"),
         (workload("Deployment", "d", selector=None), "items.1.spec.selector", "missing"),
-        (workload("Deployment", "d", template={}), "items.1.spec.template.spec.containers", "missing"),
+        (workload("Deployment", "d", template={}), "items.1.spec.template.spec", "missing"),
+        (
+            workload("Deployment", "d", template={"spec": {}}),
+            "items.1.spec.template.spec.containers",
+            "missing",
+        ),
+        (
+            workload("Deployment", "d", strategy={"rollingUpdate": {"maxSurge": "a bit"}}),
+            "items.1.spec.strategy.rollingUpdate.maxSurge",
+            "a percentage such as 25%",
+        ),
+        (pod(tolerations={"key": "x"}), "items.1.spec.tolerations", "found a mapping; expected a list"),
+        (pod(volumes=[{}]), "items.1.spec.volumes.0.name", "missing; expected text"),
+        (pod(nodeName=3), "items.1.spec.nodeName", "found 3; expected text"),
+        (pod(terminationGracePeriodSeconds="30"), "items.1.spec.terminationGracePeriodSeconds", "found '30'"),
+        (pod(containers=["c"]), "items.1.spec.containers.0", "found 'c' (text); expected a mapping"),
+        (
+            pod(containers=[{"name": "c", "readinessProbe": {"periodSeconds": 0}}]),
+            "items.1.spec.containers.0.readinessProbe.periodSeconds",
+            "found 0; expected a whole number, 1 or more",
+        ),
+        ({**pod(), "spec": [1]}, "items.1.spec", "found a list; expected a mapping"),
+        (
+            {**pod(), "status": {"conditions": [{"type": "Ready"}]}},
+            "items.1.status.conditions.0.status",
+            "missing",
+        ),
+        ({**node("n"), "spec": {"taints": [{"key": "a"}]}}, "items.1.spec.taints.0.effect", "missing"),
+        (
+            {"kind": "HorizontalPodAutoscaler", "metadata": {"name": "h"}, "spec": {"maxReplicas": 3}},
+            "items.1.spec.scaleTargetRef",
+            "missing",
+        ),
+        (
+            {
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": "c"},
+                "spec": {"resources": {"requests": {"storage": "-1Gi"}}},
+            },
+            "items.1.spec.resources.requests.storage",
+            "a negative quantity, '-1Gi'",
+        ),
+        (
+            {
+                "kind": "Job",
+                "metadata": {"name": "j"},
+                "spec": {"template": {"spec": POD_SPEC}, "completions": -2},
+            },
+            "items.1.spec.completions",
+            "found -2",
+        ),
+        (
+            {"kind": "Pod", "metadata": {"name": "p", "labels": {"app": 3}}, "spec": POD_SPEC},
+            "items.1.metadata.labels.app",
+            "found 3; expected text",
+        ),
         (
             {"kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": {"pods": "many"}}},
             "items.1.spec.hard.pods",
@@ -119,8 +174,9 @@ def test_unknown_kinds_are_kept_and_counted() -> None:
 )
 def test_what_is_wrong_is_named_with_its_path(broken: Any, path: str, message: str) -> None:
     text = refusal(node(), broken)
-    assert f"snap.json: {path}: " in text
+    assert f": {path}: " in text
     assert message in text
+    assert all(line.startswith("snap.json:3:") for line in text.splitlines())  # where the broken one stands
 
 
 def test_an_owner_that_is_missing_is_refused_unless_its_kind_was_not_asked_for() -> None:
@@ -132,7 +188,63 @@ def test_an_owner_that_is_missing_is_refused_unless_its_kind_was_not_asked_for()
     assert "items.1.metadata.ownerReferences.0: its owner ReplicaSet 'web' (uid-gone)" in text
     assert read(node(), owned_by("DaemonSet", "uid-elsewhere")).objects
     assert read(node(), workload("ReplicaSet", "web"), owned_by("ReplicaSet", "uid-web")).objects
-    assert read(node(), owned_by("Node", "uid-node-0")).objects  # a static pod's mirror
+    mirror = owned_by("Node", "uid-node-0")  # of a static pod
+    mirror["metadata"]["ownerReferences"][0]["name"] = "node-0"
+    assert read(node(), mirror).objects
+
+
+def test_an_owner_is_who_it_says_it_is_and_a_uid_is_one_object_s() -> None:
+    owner = {"kind": "ReplicaSet", "name": "other", "uid": "uid-web"}
+    owned = {**pod(), "metadata": {"name": "p", "namespace": "default", "ownerReferences": [owner]}}
+    text = refusal(node(), workload("ReplicaSet", "web"), owned)
+    assert "its owner ReplicaSet 'other' (uid-web) has the uid of ReplicaSet 'default/web'" in text
+    twin = {**workload("ReplicaSet", "web"), "metadata": {"name": "twin", "uid": "uid-web"}}
+    text = refusal(node(), workload("ReplicaSet", "web"), twin)
+    assert (
+        "items.2.metadata.uid: the uid of ReplicaSet 'default/web' once more; the first is at items.1" in text
+    )
+
+
+def test_the_five_mistakes_of_a_snapshot_are_told_at_once_each_at_its_line() -> None:
+    dangling = {"kind": "ReplicaSet", "name": "web", "uid": "uid-gone"}
+    metadata = {"name": "a", "namespace": "default", "ownerReferences": [dangling]}
+    items = [
+        node(),
+        {**pod(), "metadata": metadata},
+        pod("b", containers=[{"name": "c", "resources": {"requests": {"cpu": "-100m"}}}]),
+        {"kind": "Deploymnt", "metadata": {"name": "d"}},
+        pod("twice"),
+        pod("twice"),
+        pod("lost", nodeName="node-1"),
+    ]
+    found = [line.split(": ")[:2] for line in refusal(*items).splitlines()]
+    assert sorted((place.split(":")[1], path) for place, path in found) == [
+        ("3", "items.1.metadata.ownerReferences.0"),
+        ("4", "items.2.spec.containers.0.resources.requests.cpu"),
+        ("7", "items.5"),
+        ("8", "items.6.spec.nodeName"),
+    ]
+    [note] = read(node(), items[3]).notes  # an unknown kind alone is kept, and told
+    assert str(note).startswith("snap.json:3:10: items.1.kind: kind 'Deploymnt' is not modelled: kept, but")
+    assert note.hint == "did you mean 'Deployment'?"
+
+
+def test_several_files_and_several_documents_are_one_snapshot(tmp_path: Path) -> None:
+    (tmp_path / "nodes.json").write_text(json.dumps({"kind": "NodeList", "items": [node()]}))
+    text = "---\nkind: Pod\nmetadata: {name: p}\nspec: {nodeName: %s, containers: [{name: c}]}\n"
+    text += "---\nkind: List\nitems: [{kind: Rollout, metadata: {name: r}}]\n"
+    file = tmp_path / "pods.yaml"
+
+    def both(name: str) -> Snapshot:
+        file.write_text(text % name)
+        return read_snapshot(read_file(tmp_path / "nodes.json"), read_file(file, several=True))
+
+    snapshot = both("node-0")
+    assert [item["kind"] for item in snapshot.objects] == ["Node", "Pod", "Rollout"]
+    [note] = snapshot.notes
+    assert str(note).startswith(f"{file}:7:16: items.1.items.0.kind: kind 'Rollout'")
+    with pytest.raises(ScenarioError, match=r"pods\.yaml:4:18: items\.0\.spec\.nodeName: no Node 'nod'"):
+        both("nod")
 
 
 def test_all_problems_are_told_at_once_with_a_hint() -> None:

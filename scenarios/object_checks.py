@@ -1,0 +1,216 @@
+"""What a Kubernetes object must look like for the model to read it: types and limits of the fields it reads.
+
+A rule is a path and a kind of value, ``!`` if it must be there: ``spec.taints[].key: text!``. What no rule
+names may be anything, and is kept.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from scenarios.errors import Path
+from scenarios.problems import describe
+from scenarios.quantities import QuantityError, resource_amount
+
+Finding = tuple[Path, str, str]
+"""Where in an object, what was found, what was expected."""
+
+EVERY_ITEM: Final = "[]"
+_SHARE: Final = re.compile(r"[0-9]{1,3}%")
+
+
+class Rule(NamedTuple):
+    """One field: the keys that lead to it, what it must be, and whether it must be there."""
+
+    keys: tuple[str, ...]
+    kind: str
+    required: bool
+
+
+def _rules(text: str) -> tuple[Rule, ...]:
+    rules = []
+    for line in text.split():
+        path, _, kind = line.partition(":")
+        keys = tuple(path.replace(EVERY_ITEM, f".{EVERY_ITEM}").split("."))
+        rules.append(Rule(keys, kind.removesuffix("!"), kind.endswith("!")))
+    return tuple(rules)
+
+
+_COMMON: Final = _rules("""
+    metadata.labels:texts metadata.annotations:texts metadata.uid:text metadata.namespace:text
+    metadata.resourceVersion:text metadata.generation:whole
+    metadata.creationTimestamp:text metadata.deletionTimestamp:text
+    metadata.ownerReferences[]:mapping metadata.ownerReferences[].kind:text!
+    metadata.ownerReferences[].name:text! metadata.ownerReferences[].uid:text!
+    spec:mapping status:mapping status.conditions[].type:text! status.conditions[].status:text!
+""")
+_POD_SPEC: Final = _rules("""
+    nodeName:text nodeSelector:texts restartPolicy:text terminationGracePeriodSeconds:whole
+    tolerations[]:mapping volumes[]:mapping volumes[].name:text! affinity:mapping overhead:amounts
+    priority:integer priorityClassName:text
+""")
+_CONTAINER: Final = _rules("""
+    name:text! image:text imagePullPolicy:text ports[]:mapping
+    resources:mapping resources.requests:amounts resources.limits:amounts
+""") + tuple(
+    rule
+    for probe in ("readinessProbe", "livenessProbe", "startupProbe")
+    for rule in _rules(
+        f"{probe}:mapping {probe}.periodSeconds:positive {probe}.initialDelaySeconds:whole "
+        f"{probe}.timeoutSeconds:positive {probe}.successThreshold:positive {probe}.failureThreshold:positive"
+    )
+)
+_WORKLOAD: Final = _rules("""
+    spec:mapping! spec.replicas:whole spec.selector:mapping! spec.selector.matchLabels:texts
+    spec.template:mapping! spec.template.metadata:mapping spec.template.metadata.labels:texts
+    spec.template.spec:mapping! spec.minReadySeconds:whole spec.revisionHistoryLimit:whole
+    spec.progressDeadlineSeconds:whole spec.strategy:mapping spec.strategy.rollingUpdate:mapping
+    spec.strategy.rollingUpdate.maxSurge:share spec.strategy.rollingUpdate.maxUnavailable:share
+    spec.updateStrategy:mapping
+""")
+_OF_KIND: Final[Mapping[str, tuple[Rule, ...]]] = {
+    "Node": _rules("""
+        status.allocatable:amounts status.capacity:amounts spec.unschedulable:flag
+        spec.taints[]:mapping spec.taints[].key:text! spec.taints[].effect:text!
+    """),
+    "Pod": _rules("""
+        spec:mapping! status.phase:text status.containerStatuses[]:mapping
+        status.containerStatuses[].name:text! status.containerStatuses[].restartCount:whole
+    """),
+    **dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), _WORKLOAD),
+    "Job": _rules("""
+        spec:mapping! spec.parallelism:whole spec.completions:whole spec.backoffLimit:whole
+        spec.activeDeadlineSeconds:whole spec.template:mapping! spec.template.spec:mapping!
+    """),
+    "PodDisruptionBudget": _rules("""
+        spec:mapping! spec.selector:mapping spec.selector.matchLabels:texts
+        spec.minAvailable:share spec.maxUnavailable:share
+    """),
+    "HorizontalPodAutoscaler": _rules("""
+        spec:mapping! spec.scaleTargetRef:mapping! spec.scaleTargetRef.kind:text!
+        spec.scaleTargetRef.name:text! spec.minReplicas:whole spec.maxReplicas:positive!
+        spec.metrics[]:mapping
+    """),
+    "ResourceQuota": _rules("spec:mapping! spec.hard:amounts"),
+    "LimitRange": _rules("""
+        spec:mapping! spec.limits[]:mapping spec.limits[].max:amounts spec.limits[].min:amounts
+        spec.limits[].default:amounts spec.limits[].defaultRequest:amounts
+    """),
+    "PersistentVolumeClaim": _rules("""
+        spec:mapping! spec.resources:mapping spec.resources.requests:amounts status.capacity:amounts
+    """),
+    "ConfigMap": _rules("data:texts"),
+}
+_TEMPLATE: Final[Path] = ("spec", "template", "spec")
+
+
+def findings(resource: Mapping[str, Any]) -> Iterator[Finding]:
+    """Return what is wrong inside one object, as far as the model reads it."""
+    kind = resource["kind"]
+    for rule in (*_COMMON, *_OF_KIND.get(kind, ())):
+        yield from _check(resource, rule.keys, rule, ())
+    if kind == "Pod":
+        yield from _pod_spec(resource.get("spec"), ("spec",))
+    elif _TEMPLATE[:2] in [rule.keys for rule in _OF_KIND.get(kind, ())]:
+        template: Any = resource
+        for key in _TEMPLATE:
+            template = template.get(key) if isinstance(template, dict) else None
+        yield from _pod_spec(template, _TEMPLATE)
+
+
+def _pod_spec(spec: Any, path: Path) -> Iterator[Finding]:
+    if not isinstance(spec, dict):
+        return
+    for rule in _POD_SPEC:
+        yield from _check(spec, rule.keys, rule, path)
+    if not spec.get("containers"):
+        yield (*path, "containers"), "missing", "at least one container"
+    for name in ("containers", "initContainers"):
+        yield from _check(spec, (name, EVERY_ITEM), Rule((), "mapping", required=False), path)
+        listed = spec.get(name)
+        for index, container in enumerate(listed if isinstance(listed, list) else ()):
+            if isinstance(container, dict):
+                for rule in _CONTAINER:
+                    yield from _check(container, rule.keys, rule, (*path, name, index))
+
+
+def _check(value: Any, keys: tuple[str, ...], rule: Rule, path: Path) -> Iterator[Finding]:
+    if not keys:
+        yield from _KINDS[rule.kind](value, path)
+        return
+    key, *rest = keys
+    if key == EVERY_ITEM:
+        if not isinstance(value, list):
+            yield path, f"found {describe(value)}", "a list"
+            return
+        for index, item in enumerate(value):
+            yield from _check(item, tuple(rest), rule, (*path, index))
+    elif isinstance(value, dict):  # what is no mapping is told by the rule of that field
+        below = value.get(key)
+        if below is not None:
+            yield from _check(below, tuple(rest), rule, (*path, key))
+        elif rule.required and not rest:
+            yield (*path, key), "missing", _EXPECTED[rule.kind]
+
+
+_EXPECTED: Final = {
+    "text": "text",
+    "texts": "a mapping of text to text",
+    "mapping": "a mapping",
+    "flag": "true or false",
+    "integer": "a whole number",
+    "whole": "a whole number, 0 or more",
+    "positive": "a whole number, 1 or more",
+    "share": "a whole number, 0 or more, or a percentage such as 25%",
+}
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _simple(kind: str, fits: Callable[[Any], bool]) -> Callable[[Any, Path], Iterator[Finding]]:
+    def check(value: Any, path: Path) -> Iterator[Finding]:
+        if not fits(value):
+            yield path, f"found {describe(value)}", _EXPECTED[kind]
+
+    return check
+
+
+def _texts(value: Any, path: Path) -> Iterator[Finding]:
+    if not isinstance(value, dict):
+        yield path, f"found {describe(value)}", _EXPECTED["texts"]
+        return
+    for key, item in value.items():
+        if not isinstance(item, str):
+            yield (*path, key), f"found {describe(item)}", "text"
+
+
+def _amounts(value: Any, path: Path) -> Iterator[Finding]:
+    if not isinstance(value, dict):
+        yield path, f"found {describe(value)}", "a mapping of resource to quantity"
+        return
+    for name, amount in value.items():
+        try:
+            size = resource_amount(name, amount)
+        except QuantityError as error:
+            yield (*path, name), str(error), "a quantity such as 500m, 2 or 1Gi"
+        else:
+            if size < 0:
+                yield (*path, name), f"a negative quantity, {amount!r}", "0 or more"
+
+
+_KINDS: Final[Mapping[str, Callable[[Any, Path], Iterator[Finding]]]] = {
+    "text": _simple("text", lambda value: isinstance(value, str)),
+    "mapping": _simple("mapping", lambda value: isinstance(value, dict)),
+    "flag": _simple("flag", lambda value: isinstance(value, bool)),
+    "integer": _simple("integer", lambda value: _is_whole(value, -(2**31))),
+    "whole": _simple("whole", lambda value: _is_whole(value, 0)),
+    "positive": _simple("positive", lambda value: _is_whole(value, 1)),
+    "share": _simple(
+        "share",
+        lambda value: _is_whole(value, 0) or (isinstance(value, str) and bool(_SHARE.fullmatch(value))),
+    ),
+    "texts": _texts,
+    "amounts": _amounts,
+}
