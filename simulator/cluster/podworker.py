@@ -329,7 +329,7 @@ class PodWorker:
         phase = "Succeeded" if life_is_over(pod) else "Failed"
         status = partial(ended_status, now=reporter.timestamp(), phase=phase)
         call = yield from reporter.write_status(pod, status, reporter.key(STOPPED, pod), link)
-        yield reporter.remove(pod, call.link)
+        yield from reporter.removed(pod, call.link)
 
     def _tear_down(self, pod: Resource, link: Link) -> Generator["int | Waitable", Any, Link]:
         """Take down the sandbox, which needs the seat that starts need; only then is the pod over."""

@@ -6,12 +6,13 @@ before it patches its status.
 
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
+from engine.core.causes import Cause
 from engine.core.effects import Ref, Resource
 from engine.core.errors import ApiError
 from simulator.agenda import Agenda
-from simulator.attribution import Link
+from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Call, Client
 from simulator.cluster.events import EventRecorder
 from simulator.cluster.objects import key_of
@@ -23,6 +24,10 @@ from simulator.tasks import Waitable
 TOKEN, REMOVE, RUNNING, READY, OVER, FAILED, STOPPED, CREATING = 1, 2, 10, 20, 30, 40, 50, 60
 # Its cluster events, one a container each: k containers use the numbers from 100 to 100 + 5 k.
 PULLED, CREATED, STARTED, KILLING, BACK_OFF, KINDS = 100, 101, 102, 103, 104, 5
+
+SYNC_NS: Final = 10_000_000_000  # status_manager.go syncPeriod: what failed is tried again then
+_PATCH: Final = ("patch", "Pod")
+_DELETE: Final = ("delete", "Pod")
 
 StatusOf = Callable[[Resource], Mapping[str, Any]]
 """The fields of a pod's status to replace, made of the pod as it is found at that instant."""
@@ -73,11 +78,16 @@ class Reporter:
         self, pod: Resource, status: StatusOf, key: int, link: Link
     ) -> Generator["int | Waitable", Any, Call]:
         """Get the pod, then patch its status (k/k pkg/kubelet/status/status_manager.go syncPod)."""
-        got = self.client.read(nothing, key + 1, link)
-        yield got
-        patched = self.client.write(partial(self._report, pod, status), key, got.link)
-        yield patched
-        return patched
+        while True:
+            call = self.client.read(nothing, key + 1, link)
+            yield call
+            if call.error is None:
+                call = self.client.write(partial(self._report, pod, status), key, call.link, _PATCH)
+                yield call
+                if call.error is None:
+                    return call
+            link = extend(call.link, Cause.CONTAINER_START, self._agenda.now + SYNC_NS)
+            yield SYNC_NS
 
     def patch_status(self, pod: Resource, status: StatusOf, key: int, link: Link) -> Call:
         """Patch a pod's status without asking for the pod first."""
@@ -94,8 +104,18 @@ class Reporter:
         """Take the pod off the API: it has ended."""
         ref = Ref("Pod", pod["metadata"]["name"], pod["metadata"].get("namespace", ""))
         return self.client.write(
-            partial(self._remove, ref, pod["metadata"]["uid"]), self.key(REMOVE, pod), link
+            partial(self._remove, ref, pod["metadata"]["uid"]), self.key(REMOVE, pod), link, _DELETE
         )
+
+    def removed(self, pod: Resource, link: Link) -> Generator["int | Waitable", Any, None]:
+        """Take the pod off the API, however often that has to be asked for."""
+        call = self.remove(pod, link)
+        yield call
+        while call.error is not None:
+            link = extend(call.link, Cause.TERMINATION_GRACE, self._agenda.now + SYNC_NS)
+            yield SYNC_NS
+            call = self.remove(pod, link)
+            yield call
 
     def _remove(self, ref: Ref, uid: str, link: Link) -> None:
         try:
