@@ -6,6 +6,7 @@ is closed where it stands, and what it waited for comes to nothing.
 """
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any, Protocol
 
 from simulator.agenda import Agenda
@@ -52,7 +53,8 @@ class Task:
     def cancel(self) -> None:
         """End the story where it stands."""
         self.alive = False
-        self._story.close()
+        with suppress(ValueError):  # a story that ends itself comes to its end by itself
+            self._story.close()
 
 
 class Gather:

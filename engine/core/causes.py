@@ -26,6 +26,7 @@ class Cause(StrEnum):
     SCHEDULING = "scheduling"  # scheduler queue, cycle, and waiting for capacity
     SCHEDULING_BACKOFF = "scheduling back-off"
     IMAGE_PULL = "image pull"
+    INIT_CONTAINER = "init containers"  # what a pod does before its containers are started
     CONTAINER_START = "container start"  # kubelet: volumes, sandbox, create, start, PLEG
     READINESS = "readiness"  # the workload's own start-up and the probe that sees it
     CRASH_BACKOFF = "crash back-off"  # the kubelet's, between restarts of a crashing container

@@ -5,13 +5,14 @@ workload (and are assumptions until measured).
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from engine.core.effects import Resource
 from scenarios.quantities import resource_amount
 from simulator.cluster.objects import key_of
+from simulator.cluster.probe import Failing
 from simulator.cluster.usage import CpuDeclared, Curve
 from simulator.streams import Sampler, Stream, Streams, entity, sampler
 
@@ -19,6 +20,10 @@ SECOND_NS = 1_000_000_000
 NEVER_NS = 1 << 62
 # What a job's pod declares of itself; a real cluster does not look at it.
 RUN_S = "headroom.dev/run-s"
+_AFTER = 1 << 32  # ordinals of when, beside those of whether, a start ends in a crash
+# What makes a pod go the long way in its kubelet: keys of its container, and of its workload's behaviour.
+_LONG_WAY: Final = frozenset(("startupProbe", "livenessProbe", "lifecycle"))
+_DECLARED_LONG_WAY: Final = frozenset(("cpu", "memory", "crash_after", "pre_stop", "failing_probes"))
 EXIT_CODE = "headroom.dev/exit-code"
 EXIT_CODES = "headroom.dev/exit-codes"  # JSON: one of them is drawn
 OUTPUTS = "headroom.dev/outputs"  # JSON: one of them is drawn, and left in the termination message
@@ -63,6 +68,7 @@ class Life:
     exit_code: int = 0  # of a job's work
     message: str = ""  # that its container leaves
     crash: Callable[[], int | None] | None = None  # a fault: after how long each start crashes
+    crash_after: Sampler | None = None
 
     def crashes_after(self, name: int, restarts: int) -> int | None:
         """Return after how long the container crashes at its `restarts`-th start, or None if it does not."""
@@ -70,7 +76,11 @@ class Life:
             return after_ns
         if not self.crash_probability:
             return None
-        return self.startup_ns if self.crash_stream.uniform(name, restarts) < self.crash_probability else None
+        if self.crash_stream.uniform(name, restarts) >= self.crash_probability:
+            return None
+        if self.crash_after is None:
+            return self.startup_ns
+        return self.crash_after(self.crash_stream.uniform(name, _AFTER + restarts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,12 @@ class _Kind:
     messages: tuple[str, ...]
     cpu: CpuDeclared | None = None
     memory: Curve | None = None
+    crash_after: Sampler | None = None
+    pre_stop: Sampler | None = None
+    init: Sampler | None = None
+    run: Sampler | None = None
+    failing: Mapping[str, list[Failing]] = field(default_factory=dict)
+    plain: bool = True  # as far as it is declared, not what the pod's spec says
 
 
 class Behaviours:
@@ -105,6 +121,10 @@ class Behaviours:
         self._exit = streams.stream("pod.exit")
         self._crash = streams.stream("pod.crash")
         self._outcome = streams.stream("job.outcome")
+        self._run = streams.stream("job.run")
+        self._hook = streams.stream("pod.hook")
+        self.declares_cpu = any("cpu" in one for one in declared.values())
+        self.declares_memory = any("memory" in one for one in declared.values())
         self._startup_scale = startup_scale
         self._exit_scale = exit_scale
         self._kinds: dict[str, _Kind] = {}
@@ -124,7 +144,10 @@ class Behaviours:
             crash_probability=kind.crash_probability,
             crash_stream=self._crash,
             exit_code=kind.exit_codes[0],
+            crash_after=kind.crash_after,
         )
+        if kind.run is not None and life.run_ns is None:
+            life.run_ns = kind.run(self._run.uniform(name))
         if kind.messages or len(kind.exit_codes) > 1:
             self._draw_outcome(life, kind, name)
         return life if self.trouble is None else self.trouble(pod, life)
@@ -141,6 +164,45 @@ class Behaviours:
         if kind.exit is None:
             return NEVER_NS
         return kind.exit(self._exit.uniform(entity("/".join(key_of(pod)))))
+
+    def is_plain(self, pod: Resource) -> bool:
+        """Say whether the pod is one container that only starts up, serves and stops."""
+        spec = pod["spec"]
+        containers = spec["containers"]
+        return (
+            len(containers) == 1
+            and not spec.get("initContainers")
+            and not _LONG_WAY.intersection(containers[0])
+            and self._kind(pod).plain
+        )
+
+    def failing_probes(self, pod: Resource) -> Mapping[str, list[Failing]]:
+        """Return when which probe of its first container fails, by name."""
+        return self._kind(pod).failing
+
+    def init_work(self, pod: Resource, name: int, restarts: int) -> tuple[int, int]:
+        """Return for how long an init container works, and its exit code."""
+        kind = self._kind(pod)
+        return (kind.init or kind.startup)(self._hook.uniform(name, restarts)), 0
+
+    def pre_stop_ns(self, pod: Resource) -> int:
+        """Return how long a preStop hook takes that does not say so itself."""
+        kind = self._kind(pod)
+        return (
+            0 if kind.pre_stop is None else kind.pre_stop(self._hook.uniform(entity("/".join(key_of(pod)))))
+        )
+
+    def out_of_memory_after(self, pod: Resource) -> int | None:
+        """Return how long after its start the first container reaches its memory limit, if ever."""
+        curve = self._kind(pod).memory
+        limits = (pod["spec"]["containers"][0].get("resources") or {}).get("limits") or {}
+        if curve is None or "memory" not in limits:
+            return None
+        return curve.reaches(resource_amount("memory", limits["memory"]))
+
+    def cpu_declared(self, pod: Resource) -> CpuDeclared | None:
+        """Return what CPU a pod's workload uses, if it is declared."""
+        return self._kind(pod).cpu
 
     def cpu_use(self, pod: Resource, now: int, sharing: int = 1) -> int | None:
         """Return the millicores that a pod uses now, at most its limit; None if nothing is declared of it.
@@ -184,8 +246,26 @@ class Behaviours:
             crash_probability=declared.get("crash_probability", 0.0),
             cpu=CpuDeclared(declared["cpu"]) if "cpu" in declared else None,
             memory=Curve(declared["memory"]["points"]) if "memory" in declared else None,
+            crash_after=_sampler(declared, "crash_after"),
+            pre_stop=_sampler(declared, "pre_stop", self._exit_scale),
+            init=_sampler(declared, "init", self._startup_scale),
+            run=_sampler(declared, "run"),
+            failing=_failing(declared.get("failing_probes") or ()),
+            plain=not _DECLARED_LONG_WAY.intersection(declared),
             **_declared_outcome(pod["metadata"].get("annotations") or {}),
         )
+
+
+def _sampler(declared: Mapping[str, Any], name: str, scale: float = 1.0) -> Sampler | None:
+    return sampler(declared[name], scale) if name in declared else None
+
+
+def _failing(declared: Iterable[Mapping[str, Any]]) -> dict[str, list[Failing]]:
+    failing: dict[str, list[Failing]] = {}
+    for one in declared:
+        begins, ends = round(one["begins_s"] * SECOND_NS), round(one["ends_s"] * SECOND_NS)
+        failing.setdefault(one["probe"], []).append(Failing(begins, ends, one.get("starts")))
+    return failing
 
 
 def limit_of(pod: Resource, resource: str) -> int | None:

@@ -11,12 +11,16 @@ from typing import Any
 
 from engine.core.causes import Cause
 from engine.core.effects import Resource
+from scenarios.quantities import resource_amount
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Client
 from simulator.cluster.behaviour import Behaviours
+from simulator.cluster.cpu import NodeCpu
 from simulator.cluster.events import EventRecorder
+from simulator.cluster.fullworker import FullWorker
 from simulator.cluster.images import Images
+from simulator.cluster.memory import MESSAGE, EvictionSettings, MemoryPressure
 from simulator.cluster.node_services import KubeletSettings, NodeServices
 from simulator.cluster.objects import has_ended, is_terminating, key_of
 from simulator.cluster.podworker import LONG_AGO_NS, PodWorker
@@ -53,6 +57,7 @@ class Kubelet:
         self._reporter = Reporter(agenda, store, client, (settings.pleg_period_ns, phase), timestamp)
         self._services = NodeServices(node, agenda, settings, behaviours, images, self.starts, self._reporter)
         self._pods: dict[Key, PodWorker] = {}
+        self._memory: MemoryPressure | None = None
         self._untold: list[Callable[[Link], None]] = []
         self._returns: Task | None = None
 
@@ -74,6 +79,38 @@ class Kubelet:
     def mount(self, mount: Callable[[Resource], Any]) -> None:
         self._services.mount = mount
 
+    def measure(self, node: Resource, eviction: EvictionSettings) -> None:
+        """Share out the node's CPU and watch its memory, if any workload declares what it uses of them."""
+        services = self._services
+        behaviours = services.behaviours
+        if behaviours.declares_cpu:
+            status = node.get("status") or {}
+            cpu = (status.get("capacity") or status.get("allocatable") or {}).get("cpu", 0)
+            services.cpu = NodeCpu(self._agenda, resource_amount("cpu", cpu), behaviours.cpu_declared)
+        if behaviours.declares_memory:
+            reporter = self._reporter
+            self._memory = MemoryPressure(
+                self._agenda,
+                node,
+                reporter.store,
+                reporter.client,
+                eviction,
+                self._memory_use,
+                reporter.timestamp,
+            )
+
+    def _memory_use(self, pod: Resource) -> int | None:
+        return self._services.behaviours.memory_use(pod, self._agenda.now)
+
+    def _look_after_memory(self) -> None:
+        if self._memory is not None:
+            self._memory.watch(lambda: self._reporter.pods_of(self._node), self._evict)
+
+    def _evict(self, pod: Resource, link: Link) -> None:
+        worker = self._pods.get(key_of(pod))
+        if worker is not None and not worker.stopping:
+            worker.evict(pod, link, MESSAGE)
+
     def begun(self, pod: Resource) -> int | None:
         """Return when a pod's container was last started; None if it was not, or before time 0."""
         worker = self._pods.get(key_of(pod))
@@ -85,7 +122,10 @@ class Kubelet:
 
     def _worker(self, key: Key, pod: Resource) -> PodWorker:
         self._services.pods_count = len(self._pods)
-        worker = self._pods[key] = PodWorker(self._services, pod["metadata"]["uid"])
+        if self._memory is not None:
+            self._look_after_memory()
+        make = PodWorker if self._services.behaviours.is_plain(pod) else FullWorker
+        worker = self._pods[key] = make(self._services, pod["metadata"]["uid"])
         return worker
 
     def pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
@@ -128,6 +168,8 @@ class Kubelet:
         if self._returns is not None:
             self._returns.cancel()
             self._returns = None
+        if self._memory is not None:
+            self._memory.halt()
         for worker in self._pods.values():
             worker.freeze()
 
@@ -168,6 +210,7 @@ class Kubelet:
         for pod_key, pod in found.items():
             if pod_key in self._pods or is_terminating(pod) or not has_ended(pod):
                 (self._pods.get(pod_key) or self._worker(pod_key, pod)).resume(pod, listed.link)
+        self._look_after_memory()
         untold, self._untold = self._untold, []
         for tell in untold:
             tell(listed.link)

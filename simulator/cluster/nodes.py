@@ -11,6 +11,7 @@ from simulator.cluster.heartbeats import Heartbeats
 from simulator.cluster.images import Images
 from simulator.cluster.kubelet import Kubelet, KubeletSettings
 from simulator.cluster.kwok import SimulatedKubelet, stages_of
+from simulator.cluster.memory import EvictionSettings
 from simulator.cluster.nodehealth import NodeHealth
 from simulator.cluster.objects import condition_of, has_ended, is_terminating
 from simulator.cluster.store import Store
@@ -94,6 +95,7 @@ class Nodes:
         if isinstance(kubelet, SimulatedKubelet):
             assert self._stages is not None
             kubelet.stages = self._stages
+        kubelet.measure(after, self._eviction())
         kubelet.mount = self._storage.mount
         kubelet.events = access.recorder(self._event_client(name))
         access.stations.append(kubelet.starts)
@@ -109,9 +111,18 @@ class Nodes:
             access.sampler("kubelet.container_start"),
             access.streams.stream("kubelet"),
             int(access.number("kubelet.start_concurrency")),
+            access.sampler("kubelet.container_extra"),
             None if isinstance(teardown, Constant) and not teardown.ns else teardown,
             access.constant_ns("kubelet.sync_latency"),
             access.number("kubelet.start_slower_per_pod"),
+        )
+
+    def _eviction(self) -> EvictionSettings:
+        access = self._access
+        return EvictionSettings(
+            access.constant_ns("kubelet.eviction_monitor"),
+            round(access.number("kubelet.eviction_memory_mib") * (1 << 20)),
+            access.constant_ns("kubelet.eviction_transition"),
         )
 
     def _event_client(self, node: str) -> Client:

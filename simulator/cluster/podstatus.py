@@ -1,9 +1,10 @@
 """The status that a kubelet writes for a pod."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.core.effects import Resource
+from simulator.cluster.container import INIT, MAIN, SIDECAR, Container
 
 ORDER = ("Initialized", "Ready", "ContainersReady", "PodScheduled")
 """As a kubelet writes them."""
@@ -127,6 +128,42 @@ def ended_status(
             for container in pod["spec"]["containers"]
         ],
     }
+
+
+def evicted_status(pod: Resource, now: str, message: str) -> dict[str, Any]:
+    """Return the status of a pod whose node had no more room for it."""
+    told = ended_status(pod, now, phase="Failed", code=KILLED)
+    return {**told, "reason": "Evicted", "message": message}
+
+
+def full_status(
+    pod: Resource,
+    containers: Sequence[Container],
+    now: str,
+    *,
+    initialized: bool,
+    over: bool,
+) -> dict[str, Any]:
+    """Return the status of a pod with several containers, from how each of them stands."""
+    status = pod.get("status") or {}
+    told = {one["name"]: one for one in status.get("containerStatuses") or ()}
+    main = [one for one in containers if one.kind == MAIN]
+    before = [one for one in containers if one.kind != MAIN]
+    failed = any(one.code for one in main) or any(one.kind == INIT and one.code for one in before)
+    begun = any(one.running or one.ended or one.restarts for one in main)
+    ready = initialized and not over and all(one.ready for one in main)
+    ready = ready and all(one.ready for one in before if one.kind == SIDECAR)
+    result: dict[str, Any] = {
+        "phase": ("Failed" if failed else "Succeeded") if over else "Running" if begun else "Pending",
+        "startTime": status.get("startTime", now),
+        "conditions": _conditions(
+            status, now, initialized="True" if initialized else "False", ready="True" if ready else "False"
+        ),
+        "containerStatuses": [one.status(_granted(told.get(one.name) or {}, one.spec)) for one in main],
+    }
+    if before:
+        result["initContainerStatuses"] = [one.status(one.spec.get("resources", {})) for one in before]
+    return result
 
 
 def held(pod: Resource) -> Resource:

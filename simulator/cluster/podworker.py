@@ -16,7 +16,14 @@ from simulator.cluster.backoff import crash_backoff_ns, pull_backoff_ns
 from simulator.cluster.behaviour import Life
 from simulator.cluster.node_services import NodeServices
 from simulator.cluster.objects import has_ended, is_ready, key_of
-from simulator.cluster.podstatus import KILLED, crashed_status, ended_status, running_status, waiting_status
+from simulator.cluster.podstatus import (
+    KILLED,
+    crashed_status,
+    ended_status,
+    evicted_status,
+    running_status,
+    waiting_status,
+)
 from simulator.cluster.reporter import (
     BACK_OFF,
     CREATED,
@@ -32,6 +39,7 @@ from simulator.cluster.reporter import (
     TOKEN,
     nothing,
 )
+from simulator.cluster.stopping import GRACE_NS_MIN
 from simulator.streams import entity
 from simulator.tasks import Story, Task, Waitable
 
@@ -73,6 +81,16 @@ class PodWorker:
         if self.task is not None:
             self.task.cancel()
         self.task = Task(self._services.agenda, self._terminate(pod, link))
+
+    def evict(self, pod: Resource, link: Link, message: str) -> None:
+        """Kill the pod's container at once for want of a resource, and let it fail."""
+        services = self._services
+        self.freeze()
+        self.started = False
+        reporter = services.reporter
+        status = partial(evicted_status, now=reporter.timestamp(), message=message)
+        key = reporter.client.repeated(f"evicted/{'/'.join(key_of(pod))}")
+        self.task = Task(services.agenda, reporter.write_status(pod, status, key, link))
 
     def freeze(self) -> None:
         """Nobody looks after the pod any more; its container goes on by itself."""
@@ -315,17 +333,25 @@ class PodWorker:
     def _terminate(self, pod: Resource, link: Link) -> Story:
         services = self._services
         agenda, reporter = services.agenda, services.reporter
-        grace_ns = pod["metadata"].get("deletionGracePeriodSeconds", 30) * 1_000_000_000
-        if self.started and not has_ended(pod):
+        runs = self.started and not has_ended(pod)
+        if runs:
             if self._exits_at < 0:
-                self._exits_at = agenda.now + min(services.behaviours.exit_ns(pod), grace_ns)
+                grace_ns = pod["metadata"].get("deletionGracePeriodSeconds", 30) * 1_000_000_000
+                self._exits_at = agenda.now + min(
+                    services.behaviours.exit_ns(pod), max(grace_ns, GRACE_NS_MIN)
+                )
             reporter.tell_of(pod, KILLING)
             exit_ns = self._exits_at - agenda.now
             if exit_ns > 0:
                 link = extend(link, Cause.TERMINATION_GRACE, self._exits_at)
                 yield exit_ns
-            if services.settings.teardown is not None:
-                link = yield from self._tear_down(pod, link)
+        yield from self._take_leave(pod, link, torn_down=runs)
+
+    def _take_leave(self, pod: Resource, link: Link, *, torn_down: bool) -> Story:
+        """Report that the pod's containers have ended, and remove it."""
+        reporter = self._services.reporter
+        if torn_down and self._services.settings.teardown is not None:
+            link = yield from self._tear_down(pod, link)
         phase = "Succeeded" if life_is_over(pod) else "Failed"
         status = partial(ended_status, now=reporter.timestamp(), phase=phase)
         call = yield from reporter.write_status(pod, status, reporter.key(STOPPED, pod), link)

@@ -49,7 +49,7 @@ class Reporter:
         self.client = client
         self.timestamp = timestamp
         self._agenda = agenda
-        self._store = store
+        self.store = store
         self._period, self._phase = relists
 
     def next_relist(self, at: int) -> int:
@@ -96,9 +96,9 @@ class Reporter:
     def _report(self, pod: Resource, status: StatusOf, link: Link) -> None:
         """Write the pod's status, unless the pod is gone or is another by now."""
         namespace, name = key_of(pod)
-        found = self._store.objects["Pod"].get((namespace, name))
+        found = self.store.objects["Pod"].get((namespace, name))
         if found is not None and found["metadata"]["uid"] == pod["metadata"]["uid"]:
-            self._store.set_status(Ref("Pod", name, namespace), status(found), link)
+            self.store.set_status(Ref("Pod", name, namespace), status(found), link)
 
     def remove(self, pod: Resource, link: Link) -> Call:
         """Take the pod off the API: it has ended."""
@@ -119,13 +119,13 @@ class Reporter:
 
     def _remove(self, ref: Ref, uid: str, link: Link) -> None:
         try:
-            self._store.remove(ref, link, uid)
+            self.store.remove(ref, link, uid)
         except ApiError:
             return  # somebody removed it by force
 
     def pods_of(self, node: str) -> list[Resource]:
         """Return the pods that the API has on a node, in order of name."""
-        pods = self._store.objects.get("Pod", {})
+        pods = self.store.objects.get("Pod", {})
         return [pods[key] for key in sorted(pods) if pods[key]["spec"].get("nodeName") == node]
 
 

@@ -184,7 +184,13 @@ def test_a_status_keeps_the_times_of_what_has_not_changed() -> None:
     [
         ({}, {}, None, EXIT),
         ({}, {"exit": constant(45)}, None, 30 * S),
-        ({"terminationGracePeriodSeconds": 1}, {}, None, 1 * S),
+        ({"terminationGracePeriodSeconds": 3}, {"ignores_sigterm": True}, None, 3 * S),
+        (
+            {"terminationGracePeriodSeconds": 1},
+            {"ignores_sigterm": True},
+            None,
+            2 * S,
+        ),  # no sooner
         ({}, {"ignores_sigterm": True}, None, 30 * S),
         ({"terminationGracePeriodSeconds": 60}, {"ignores_sigterm": True}, None, 60 * S),
         ({}, {"ignores_sigterm": True}, 7, 7 * S),
