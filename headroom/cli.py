@@ -176,6 +176,24 @@ def parameters(
     verbs.parameters(scenario, overrides, prefix or (), kubernetes, changed=changed, as_json=json)
 
 
+@app.command()
+def cluster(
+    scenario: Name,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Where to write it: YAML if FILE says so, else JSON. Default: stdout."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the cluster of a scenario, settled, as a Kubernetes List; `cluster: FILE` reads it again."""
+    from headroom import verbs
+
+    verbs.cluster(verbs.load(scenario, overrides), out, as_json=json)
+
+
 @app.command(name="validate-model")
 def validate_model(
     parts: Annotated[

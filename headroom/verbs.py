@@ -243,6 +243,28 @@ def parameters(
     return listing.show(rows, scenario, console())
 
 
+def cluster(scenario: Scenario, out: Path | None, *, as_json: bool) -> None:
+    """Write the settled cluster of a scenario, and say what it holds."""
+    from headroom import cluster_file
+
+    spec, objects = cluster_file.settled(scenario)
+    if out is None:
+        sys.stdout.write(cluster_file.as_json(cluster_file.as_list(objects)))
+        return None
+    cluster_file.write(objects, out)
+    told = cluster_file.described(spec, objects)
+    if as_json:
+        return print_json({"file": str(out), **told})
+    kinds = ", ".join(f"{kind} {count}" for kind, count in told["objects_count_by_kind"].items())
+    lines = [f"{out}: {spec.name}, Kubernetes {spec.kubernetes_version}, {len(objects)} objects: {kinds}"]
+    lines += [f"pending: {name}" for name in told["pending"]]
+    lines.append(
+        "Behaviours and parameters are no Kubernetes objects: a scenario that reads the file says them."
+    )
+    console().print("\n".join(lines), markup=False)
+    return None
+
+
 def rbac(
     names: Sequence[str], workflow: str | None, namespaces: tuple[str, ...], account: str, *, as_json: bool
 ) -> None:
