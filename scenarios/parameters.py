@@ -22,6 +22,7 @@ from scenarios.parameter import Parameter
 from scenarios.scheduler_parameters import SCHEDULER
 from scenarios.storage_parameters import STORAGE
 from scenarios.upkeep_parameters import UPKEEP
+from scenarios.workload_parameters import WORKLOADS
 
 __all__ = ["CATALOGUE", "Parameter", "defaults"]
 
@@ -37,6 +38,7 @@ _BY_AREA: Final = (  # one line for each area; the order is that of the manifest
     UPKEEP,
     FLOW,
     HOST,
+    WORKLOADS,
 )
 
 CATALOGUE: Final[Mapping[str, Parameter]] = MappingProxyType(

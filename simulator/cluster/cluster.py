@@ -16,6 +16,7 @@ from simulator.cluster.demands import Demands
 from simulator.cluster.heartbeats import Heartbeats
 from simulator.cluster.hosted import HostedWatch
 from simulator.cluster.nodes import Nodes
+from simulator.cluster.podmetrics import PodMetrics
 from simulator.cluster.quota import Quotas
 from simulator.cluster.relist import Relists
 from simulator.cluster.resize import Resizes
@@ -46,15 +47,16 @@ class Cluster:
             "engine", "workload-low", engine.client_qps, engine.client_burst, Cause.CLIENT_THROTTLE
         )
         self.engine_client.retries_max = 0  # its performer is told of a refusal, and backs off if it is to
-        self.control_plane = ControlPlane(
-            access, self.store, self.watch, self.demands, self.timestamp, self._heartbeats
-        )
+        self.control_plane = ControlPlane(access, self.store, self.watch, self.demands, self.timestamp)
         self.scheduler = self.control_plane.scheduler
         behaviours = Behaviours(
             spec.behaviours,
             streams,
             access.number("assumptions.startup_scale"),
             access.number("assumptions.exit_scale"),
+        )
+        self.control_plane.controllers.autoscalers.metrics = PodMetrics(
+            behaviours, access.constant_ns("hpa.metrics_resolution"), access.number("hpa.use_of_requests")
         )
         storage = self.control_plane.storage
         self.nodes = Nodes(
@@ -82,6 +84,7 @@ class Cluster:
         """Begin what goes on for ever: leases, the status of nodes, the lending of seats."""
         self.access.start()
         self._heartbeats.start()
+        self.control_plane.controllers.autoscalers.start(self.access.streams.stream("heartbeat"))
 
     def _build_heartbeats(self) -> Heartbeats:
         access = self.access

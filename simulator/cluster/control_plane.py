@@ -6,7 +6,6 @@ from simulator.cluster.access import Access
 from simulator.cluster.controllers import Controllers
 from simulator.cluster.demands import Demands
 from simulator.cluster.endpoints import Endpoints
-from simulator.cluster.heartbeats import Heartbeats
 from simulator.cluster.quotastatus import QuotaStatus
 from simulator.cluster.scheduler import Scheduler, SchedulerSettings
 from simulator.cluster.store import Store
@@ -26,7 +25,6 @@ class ControlPlane:
         watch: Watch,
         demands: Demands,
         timestamp: VirtualTimestamps,
-        heartbeats: Heartbeats,
     ) -> None:
         """Build it; the order is that in which a delivery is told to them."""
         self._access = access
@@ -34,7 +32,6 @@ class ControlPlane:
         self._watch = watch
         self._demands = demands
         self._timestamp = timestamp
-        self._heartbeats = heartbeats
         self.controllers = Controllers(access, store, watch, timestamp)
         Endpoints(watch, access.upkeep("endpointslice-controller"), access.upkeep("endpoint-controller"))
         admission = access.client("apiserver", "exempt", None, 1, Cause.API_SERVICE)
@@ -44,12 +41,6 @@ class ControlPlane:
 
     def load(self, beginning: Link) -> None:
         """Look once at all that exists before time 0."""
-        autoscaler = self._access.controller_client("horizontal-pod-autoscaler")
-        period_ns = self._access.constant_ns("autoscaler.sync_period")
-        for key in self._watch.cache.get("HorizontalPodAutoscaler", {}):
-            # Its scale, two metrics, then its status (k/k pkg/controller/podautoscaler/horizontal.go).
-            name = "/".join(key)
-            self._heartbeats.every(period_ns, autoscaler, name, requests=4)
         self.scheduler.load(beginning)
         self.controllers.load(beginning)
         self.storage.load(beginning)

@@ -8,6 +8,9 @@ from simulator.cluster.daemonset import DaemonSetController
 from simulator.cluster.deployment import DeploymentController
 from simulator.cluster.disruption import DisruptionController
 from simulator.cluster.garbage import GarbageCollector
+from simulator.cluster.hpa import Autoscalers
+from simulator.cluster.hpareplicas import Settings
+from simulator.cluster.instants import SECOND_NS
 from simulator.cluster.job import JobController
 from simulator.cluster.replicaset import ReplicaSetController
 from simulator.cluster.statefulset import StatefulSetController
@@ -30,16 +33,19 @@ class Controllers:
         """Of all its controllers: who halts them has stopped the controller manager."""
         self._build_workloads()
         self._build_sets(access.controller_client("controller-manager"))
+        self.autoscalers = self._build_autoscalers()
 
     def halt(self) -> None:
         """Stop all controllers: what they have begun is finished, what changes meanwhile waits."""
         for queue in self.queues:
             queue.halt()
+        self.autoscalers.halt()
 
     def resume(self) -> None:
         """Let them go on."""
         for queue in self.queues:
             queue.resume()
+        self.autoscalers.resume()
 
     def load(self, beginning: Link) -> None:
         """Look once at all that exists before time 0."""
@@ -85,3 +91,25 @@ class Controllers:
         self.statefulsets.queue = self._queue("statefulset", self.statefulsets.sync)
         self.daemonsets.queue = self._queue("daemonset", self.daemonsets.sync)
         self.garbage.queue = self._queue("garbage-collector", self.garbage.sync)
+
+    def _build_autoscalers(self) -> Autoscalers:
+        access = self._access
+        client = access.controller_client("horizontal-pod-autoscaler")
+        settings = Settings(
+            access.number("hpa.tolerance"),
+            access.constant_ns("hpa.cpu_initialization_period") // SECOND_NS,
+            access.constant_ns("hpa.initial_readiness_delay") // SECOND_NS,
+            access.constant_ns("hpa.metrics_resolution") // SECOND_NS,
+        )
+        period_ns = access.constant_ns("autoscaler.sync_period")
+        autoscalers = Autoscalers(
+            access.agenda,
+            self._store,
+            self._watch,
+            client,
+            self._timestamp,
+            (period_ns, access.constant_ns("hpa.downscale_stabilization")),
+            settings,
+        )
+        autoscalers.events = access.recorder(client)
+        return autoscalers
