@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.records import RunRow, SampleRow
+from engine.core.records import FaultRow, PoolRow, RunRow, SampleRow
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -49,6 +49,8 @@ class Replication:
     steps: Steps
     stations: Mapping[str, SampleRow]  # the last sample of each
     faults: Mapping[str, int]  # what is wrong inside the rows: kind of contradiction -> how often
+    incidents: tuple[FaultRow, ...] = ()  # the faults that the scenario let happen
+    pools: tuple[PoolRow, ...] = ()  # what nodes cost
 
     @property
     def number(self) -> int:

@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.compare import Finding
-from reports.formats import coordinate, percent, visible
+from reports.formats import coordinate, coordinates, percent, visible
+from reports.incidents import HEADS as FAULT_HEADS
 from reports.phrases import (
     ABSENT_NOTE,
     POOLED_NOTE,
@@ -61,6 +62,7 @@ def render_console(summary: Summary, console: Console, report: Path | str | None
     console.print(title)
     console.print(_Line(scope(summary), style="dim"))
     _points(summary, console)
+    _faults(summary, console)
     _targets(summary, console)
     _sensitivity(summary, console)
     _comparisons(summary, console)
@@ -109,6 +111,24 @@ def _row(point: PointSummary, paths: list[str]) -> list[Text]:
     trouble += [f"{point.unfinished} unfinished"] if point.unfinished else []
     cells = [coordinate(point.coordinates[path]) if path in point.coordinates else "" for path in paths]
     return [_Line(cell) for cell in [*cells, *values, "; ".join([neck, *trouble]), str(point.n)]]
+
+
+def _faults(summary: Summary, console: Console) -> None:
+    struck = [point for point in summary.points if point.incidents]
+    if not struck:
+        return
+    _heading(console, "FAULTS")
+    several = len(summary.points) > 1
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for head in ("at", *FAULT_HEADS) if several else FAULT_HEADS:
+        table.add_column(head, overflow="fold")
+    rows = [(point, incident) for point in struck for incident in point.incidents]
+    for point, incident in rows[:_MOST_ROWS]:
+        where = [coordinates(point.coordinates)] if several else []
+        table.add_row(*(_Line(cell) for cell in (*where, *incident.cells)))
+    console.print(table)
+    if len(rows) > _MOST_ROWS:
+        console.print(f"... and {len(rows) - _MOST_ROWS} more, in summary.json")
 
 
 def _targets(summary: Summary, console: Console) -> None:

@@ -114,6 +114,7 @@ def _point(point: PointSummary) -> dict[str, Any]:
             for cause, share in point.shares.items()
         },
         "stations": [station.to_json() for station in point.stations],
+        **({"faults": [item.to_json() for item in point.incidents]} if point.incidents else {}),
     }
 
 

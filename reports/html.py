@@ -64,6 +64,7 @@ def _sections(values: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the sections that this report has, for the list at the top."""
     optional = [
         ("comparisons", "Comparisons", values["comparisons"]),
+        ("faults", "Faults", values["faults"]),
         ("throughput", "Throughput", values["throughput"]),
         ("latency", "Latency", values["throughput"]),
         *((item.name, "Map", item) for item in values["maps"]),

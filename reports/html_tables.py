@@ -17,6 +17,7 @@ from reports.formats import (
     percent,
     scaled,
 )
+from reports.incidents import HEADS as FAULT_HEADS
 from reports.judge import TargetResult
 from reports.phrases import (
     ABSENT_NOTE,
@@ -58,6 +59,12 @@ def table_values(summary: Summary, focus: PointSummary | None) -> dict[str, Any]
         ],
         "infeasible": [_infeasible(dict(entry)) for entry in summary.run.infeasible],
         "comparisons": _comparisons(summary),
+        "fault_heads": FAULT_HEADS,
+        "faults": [
+            {"at": coordinates(point.coordinates), "cells": incident.cells}
+            for point in summary.points
+            for incident in point.incidents
+        ],
         "paths": short_paths(paths),
         "heads": [head for head, _ in _COLUMNS],
         "legend_notes": f"p: pooled over replications. {ABSENT_NOTE} {SURVIVORS_NOTE}",

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from reports.exits import NAMES
-from reports.formats import coordinate
+from reports.formats import coordinate, coordinates
+from reports.incidents import HEADS as FAULT_HEADS
 from reports.judge import TargetResult
 from reports.method import method_paragraphs
 from reports.phrases import (
@@ -48,6 +49,7 @@ def markdown_text(summary: Summary) -> str:
         *_targets(summary),
         *_sensitivity(summary),
         *_comparisons(summary),
+        *_faults(summary),
         _points(summary),
         _ending(summary),
     ]
@@ -129,6 +131,17 @@ def _comparisons(summary: Summary) -> list[str]:
     ]
     heads = ("comparison", "metric", "sides", "where", "change", "n", "finding")
     return ["## Comparisons, paired", _table(heads, rows)]
+
+
+def _faults(summary: Summary) -> list[str]:
+    several = len(summary.points) > 1
+    rows = [
+        [*([coordinates(point.coordinates)] if several else []), *incident.cells]
+        for point in summary.points
+        for incident in point.incidents
+    ]
+    heads = ("at", *FAULT_HEADS) if several else FAULT_HEADS
+    return ["## Faults", _table(heads, rows[:_MOST_ROWS])] if rows else []
 
 
 def _points(summary: Summary) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -54,6 +55,21 @@ def _progress_gap(item: Replication) -> Floats:
     return item.executions.gap_ns / SECOND_NS
 
 
+def _recovery(instant: Literal["whole_ns", "restored_ns"]) -> Callable[[Replication], Floats]:
+    def take(item: Replication) -> Floats:
+        taken = [
+            (row[instant] - row["began_ns"]) / SECOND_NS if row[instant] >= 0 else np.inf
+            for row in item.incidents
+        ]
+        return _one(max(taken, default=np.nan))  # without a fault there is no data
+
+    return take
+
+
+def _pooled(field: Literal["node_ns", "cost"], unit: float) -> Callable[[Replication], Floats]:
+    return lambda item: _one(sum(row[field] for row in item.pools) / unit if item.pools else np.nan)
+
+
 # How each metric that scenarios declares is taken, and the best value there can be where there is one.
 _TAKEN: Mapping[str, tuple[Callable[[Replication], Floats], float | None]] = {
     "makespan": (_makespan, None),
@@ -69,6 +85,10 @@ _TAKEN: Mapping[str, tuple[Callable[[Replication], Floats], float | None]] = {
     "steps_per_second": (lambda item: _per_makespan(item.steps.completed_count, item), None),
     "steps_per_minute": (lambda item: _per_makespan(60 * item.steps.completed_count, item), None),
     "api_requests_count": (lambda item: _one(item.run["api_requests_count"]), None),
+    "recovery": (_recovery("whole_ns"), None),
+    "workload_recovery": (_recovery("restored_ns"), None),
+    "node_hours": (_pooled("node_ns", 3600 * SECOND_NS), None),
+    "cluster_cost": (_pooled("cost", 1.0), None),
     "duplicate_ids_count": (lambda item: _one(item.faults["duplicate ids"]), 0),
 }
 METRICS = {name: Metric(name, DECLARED[name].unit, take, bound) for name, (take, bound) in _TAKEN.items()}

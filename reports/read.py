@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.core.records import SCHEMA_VERSION, ExecutionRow, RunRow, SampleRow, StepRow
+from engine.core.records import SCHEMA_VERSION, ExecutionRow, FaultRow, RunRow, SampleRow, StepRow
 from reports.columns import SECOND_NS, Executions, PointRuns, Replication, RunData, Steps
 from reports.errors import ReportError
 
@@ -43,7 +43,14 @@ def read_run(directory: Path | str, previous: RunData | None = None) -> RunData:
 
 def read_replication(path: Path) -> Replication:
     """Read one records file."""
-    rows: dict[str, list[Any]] = {"run": [], "execution": [], "step": [], "sample": []}
+    rows: dict[str, list[Any]] = {
+        "run": [],
+        "execution": [],
+        "step": [],
+        "sample": [],
+        "fault": [],
+        "pool": [],
+    }
     for number, row in _rows(path):
         kind = row.get("type")
         if kind not in rows:
@@ -100,7 +107,16 @@ def _replication(path: Path, rows: Mapping[str, list[Any]]) -> Replication:
         steps=_steps(rows["step"]),
         stations={row["station"]: row for row in sorted(rows["sample"], key=_instant)},
         faults=_faults(run, rows["execution"], rows["step"]),
+        incidents=tuple(_incident(row) for row in rows["fault"]),
+        pools=tuple(rows["pool"]),
     )
+
+
+def _incident(row: FaultRow) -> FaultRow:
+    began, ended, whole = row["began_ns"], row["ended_ns"], row["whole_ns"]
+    if began < 0 or (ended >= 0 and ended < began) or (whole >= 0 and not began <= ended <= whole):
+        raise TypeError(f"a fault that began at {began}, ended at {ended} and was whole at {whole}")
+    return row
 
 
 def _instant(row: SampleRow) -> int:

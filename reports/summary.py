@@ -21,6 +21,7 @@ from reports.exits import (
     in_order,
 )
 from reports.formats import coordinates as write_coordinates
+from reports.incidents import Incident, incidents_of
 from reports.judge import Judgement, TargetResult, judge_targets
 from reports.looks import next_look
 from reports.metrics import METRICS
@@ -61,6 +62,7 @@ class PointSummary:
     stations: tuple[Station, ...]
     failed: int  # executions, over all replications
     unfinished: int
+    incidents: tuple[Incident, ...] = ()  # the faults that the scenario let happen
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def _point(point: PointRuns, error: float) -> PointSummary:
         stations=stations,
         failed=sum(item.run["failed_count"] for item in point.replications),
         unfinished=sum(item.run["unfinished_count"] for item in point.replications),
+        incidents=incidents_of(point),
     )
 
 

@@ -40,6 +40,15 @@ _ENTRIES: Final = (
     Metric("steps_per_second", "1/s", "run", "steps completed a second"),
     Metric("steps_per_minute", "1/min", "run", "steps completed a minute"),
     Metric("api_requests_count", "count", "run", "requests to the API server by all clients"),
+    Metric("recovery", "s", "run", "longest time from the beginning of a fault until the cluster was whole"),
+    Metric(
+        "workload_recovery",
+        "s",
+        "run",
+        "longest time from the beginning of a fault until every workload had its ready pods again",
+    ),
+    Metric("node_hours", "", "run", "hours of nodes, where a pool has a price or is autoscaled"),
+    Metric("cluster_cost", "", "run", "price of the nodes over the run"),
     Metric("duplicate_ids_count", "count", "run", "execution ids that occur more than once"),
 )
 
