@@ -138,4 +138,34 @@ FLOW: Final = (
         "1.21+",
         "least wait between the break of a watch and the lists that make its cache whole",
     ),
+    Parameter(
+        "background.rate",
+        0,
+        "1/s",
+        "number",
+        "assumption: nobody else uses the API",
+        "",
+        "how often other users of the API server come, all of them together; at random",
+    ),
+    Parameter(
+        "background.users",
+        4,
+        "users",
+        "integer",
+        "assumption",
+        "",
+        "service accounts that these are; each is a flow of its own at the engine's priority level",
+    ),
+    Parameter(
+        "background.requests", 1, "requests", "integer", "assumption", "", "what such a user asks for at once"
+    ),
+    Parameter(
+        "background.objects",
+        0,
+        "objects",
+        "integer",
+        "assumption",
+        "",
+        "objects that each of these requests lists; 0: it gets one",
+    ),
 )

@@ -6,6 +6,7 @@ from typing import Any
 from engine.core.causes import Cause
 from simulator.agenda import Agenda
 from simulator.cluster.apiserver import ApiServer, Client, Level
+from simulator.cluster.background import Background
 from simulator.cluster.events import EventRecorder
 from simulator.cluster.fairqueue import Queuing
 from simulator.cluster.fairseats import FairSeats
@@ -77,12 +78,23 @@ class Access:
         return client
 
     def start(self) -> None:
-        """Begin to share out the seats of the priority levels."""
+        """Begin to share out the seats of the priority levels, and the requests of other users."""
         if self.parameters["apiserver.flow.borrowing"]:
             for name in LEVELS:
                 if name not in self._levels:
                     self._levels[name] = self._level(name)  # nobody asks here: it lends what it has
             self._lending.start()
+        rate_per_s = self.number("background.rate")
+        if rate_per_s:
+            self._background(rate_per_s).start()
+
+    def _background(self, rate_per_s: float) -> Background:
+        users = [
+            self.client(f"account.tenants/user-{number}", "workload-low", None, 1, Cause.CLIENT_THROTTLE)
+            for number in range(int(self.number("background.users")))
+        ]
+        asks = int(self.number("background.requests")), int(self.number("background.objects"))
+        return Background(self.agenda, users, rate_per_s, asks, self.streams.stream("background"))
 
     def _level(self, name: str) -> Level:
         if name not in LEVELS:
