@@ -5,7 +5,7 @@ The machine is absent by default: then a request takes what `apiserver.service.*
 
 from typing import Any, Final
 
-from scenarios.parameter import Parameter, lognormal
+from scenarios.parameter import Earlier, Parameter, lognormal
 
 _BENCH: Final = (
     "fitted to the processor time by component and request of one control plane on two cores, "
@@ -53,8 +53,9 @@ HOST: Final = (
     _work("client.object", 0.00005, "the same, for every object of a list, raw"),
     _work("client.watch", 0.0008, "work of the client on an event of its watch"),
     _work(
-        "client.wake", 0.0013, "the same, for every thread that waits for an event: all are woken, and look"
+        "client.wake", 0.005, "the same, for every thread that waits for an event: all are woken, and look"
     ),
+    _work("client.turn", 0.0265, "most of that work before the watching thread has its turn again"),
     _work("client.decode", 0.0011, "work of the client on making objects of an answer"),
     _work(
         "component.request",
@@ -77,6 +78,16 @@ HOST: Final = (
         "etcd.io op-guide/performance: fdatasync on an SSD is often below 1 ms",
         "3.6",
         "one sync of the write-ahead log; where the control plane has a machine of its own model",
+    ),
+    Parameter(
+        "apiserver.progress_period",
+        0.1,
+        "s",
+        "duration",
+        "k/k staging/src/k8s.io/apiserver/pkg/storage/cacher progressRequestPeriod",
+        "1.31+",
+        "how often the caches of quiet kinds are brought up to date while a consistent list waits; 0: never",
+        (Earlier("1.31", 0.0, "k/k: consistent lists were read from etcd"),),
     ),
     Parameter(
         "kwok.nodes",

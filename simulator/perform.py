@@ -31,7 +31,6 @@ from simulator.beginnings import Beginnings
 from simulator.cached_reads import CachedReads
 from simulator.cluster.apiserver import Call
 from simulator.cluster.cluster import Cluster
-from simulator.cluster.disruption import evict
 from simulator.engine_stations import OPEN, EngineStations, Gate
 from simulator.outside import MONITORED, OUTBOUND, Outside, Visit
 from simulator.streams import entity
@@ -229,7 +228,12 @@ class ModelPerformer:
         self._write(attempt, effect, operation)
 
     def _evict(self, attempt: Attempt, effect: Evict) -> None:
-        self._write(attempt, effect, partial(evict, self._store, effect.ref, effect.uid))
+        mark: _Mark = attempt.mark
+        mark.requests += 1
+        key = mark.key + mark.requests
+        call = self._cluster.evictions.evict(self._client, effect.ref, effect.uid, key, mark.link)
+        attempt.pending = call
+        call.done = partial(self._written, attempt, effect)
 
     def _write(self, attempt: Attempt, effect: Effect[Any], operation: Callable[[Link], Any]) -> None:
         mark: _Mark = attempt.mark

@@ -1,14 +1,18 @@
 """The batches of remediations and the timings of the control plane measurements, made in the model."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from engine.core.effects import Ref, Resource
 from headroom.validation.bench import DEPLOYMENTS, Bench, Thread, production, workload
+from simulator.attribution import root
 from simulator.cluster.objects import is_active, is_ready, key_of
 from simulator.streams import Streams
 
+PODS_A_NODE_MAX = 10
+"""More of the 25 pods are on one node only after another was cordoned."""
 THREAD_NS = 3_000_000
 """Work of starting a thread, and of what it does before its first request."""
 
@@ -163,3 +167,31 @@ def _recorded(bench: Bench, names: list[str], replicas: int, batch: Batch, threa
 
     bench.threads([record(), *threads], THREAD_NS)
 
+
+def drain(seed: int, replication: int, n: int, qps: float, burst: int, **more: Any) -> Batch:
+    """Cordon the node with n pods, or as near as there is one, and evict them at once."""
+    bench = Bench(
+        production(), seed, replication, qps=qps, burst=burst, cordoned=int(n > PODS_A_NODE_MAX), **more
+    )
+    batch = Batch()
+    on = Counter(pod["spec"]["nodeName"] for pod in bench.pods.values())
+    node = min(on, key=lambda name: (abs(on[name] - n), name))
+    pods = [pod for _, pod in sorted(bench.pods.items()) if pod["spec"]["nodeName"] == node]
+    evictions = bench.cluster.evictions
+
+    def evict(pod: Resource) -> Thread:
+        namespace, name = key = key_of(pod)
+        uid, ref = pod["metadata"]["uid"], Ref("Pod", name, namespace)
+        yield evictions.evict(bench.client, ref, uid, bench.key(f"evict/{name}"), root(bench.agenda.now))
+        batch.asked.append(bench.now_s)
+        yield from bench.until(lambda: key not in bench.pods)
+        batch.done.append(bench.now_s)
+
+    def cordon() -> Thread:
+        changes = {"spec": {"unschedulable": True}}
+        operation = partial(bench.store.patch, Ref("Node", node, ""), changes)
+        yield bench.write(operation, "cordon", ("patch", "Node"))
+        bench.spawn([evict(pod) for pod in pods], THREAD_NS)
+
+    bench.threads([cordon()], THREAD_NS, more=len(pods))
+    return batch

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Final
 
+from simpy.events import Event
+
 from engine.core.effects import Ref, Resource
 from headroom.validation.laboratory import SECOND_NS, Laboratory, constant, engine, node
 from simulator.attribution import Link, root
@@ -117,6 +119,8 @@ class Bench:
         self.pods: dict[tuple[str, str], Resource] = dict(self.cluster.watch.cache.get("Pod", {}))
         self.on_event: Callable[[Resource], None] = _nobody
         self._wishes: list[_Wish] = []
+        self._left = 0
+        self._over: Event
         self._unread: deque[tuple[Resource | None, Resource | None]] = deque()
         host = self.cluster.access.host
         assert host is not None
@@ -142,7 +146,8 @@ class Bench:
     def _read_next(self) -> None:
         """Let the watching thread read the next event, and wake every thread that waits for one."""
         number = self.host.work.number
-        work_ns = number("client.watch") + number("client.wake") * len(self._wishes)
+        woken_ns = min(number("client.wake") * len(self._wishes), number("client.turn"))
+        work_ns = number("client.watch") + woken_ns
         self.host.cpu.run(CLIENT, work_ns, self._read)
 
     def _read(self, _event: Any) -> None:
@@ -192,24 +197,30 @@ class Bench:
         """Send a write."""
         return self.client.write(operation, self.key(name), root(self.agenda.now), what)
 
-    def threads(self, stories: Sequence[Thread], work_ns: int) -> None:
-        """Start one thread after the other, each for so much work, and run until all are over."""
-        left = len(stories)
-        over = self.agenda.event()
+    def threads(self, stories: Sequence[Thread], work_ns: int, more: int = 0) -> None:
+        """Start one thread after the other, each for so much work, and run until all are over.
 
-        def ended(_value: Any) -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                over.succeed()
+        `more` threads are started by these.
+        """
+        self._left = len(stories) + more
+        self._over = self.agenda.event()
+        self.spawn(stories, work_ns)
+        self.agenda.run(until=self._over)
+
+    def spawn(self, stories: Sequence[Thread], work_ns: int) -> None:
+        """Start threads from a thread."""
 
         def main() -> Story:
             for story in stories:
                 yield self.work(work_ns)
-                Task(self.agenda, story, ended)
+                Task(self.agenda, story, self._ended)
 
         Task(self.agenda, main())
-        self.agenda.run(until=over)
+
+    def _ended(self, _value: Any) -> None:
+        self._left -= 1
+        if not self._left:
+            self._over.succeed()
 
     def until_ns(self, at_ns: int) -> None:
         """Let the control plane go on alone."""

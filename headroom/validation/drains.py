@@ -17,6 +17,8 @@ from headroom.validation.row import Row, Settings
 
 _SOURCE = "NVIDIA/NVSentinel Concurrent_Drain_Results.md"
 _PODS_A_NODE = 15
+# An eviction lists budgets: from etcd before 1.31, at once. Thirteen in a second say that it was so there.
+_ETCD: Mapping[str, Any] = {"apiserver.progress_period": 0.0}
 _DRAINS = {2_264: 7.51, 5_700: 18.97, 11_683: 38.91}  # evictions -> minutes
 _CORDONS = {150: 62.5, 375: 150.5, 750: 299.9}  # nodes -> seconds
 _IN_FIRST_SECOND = 13
@@ -67,7 +69,9 @@ def _evicted(evictions: int, seed: int) -> list[int]:
     nodes = -(-evictions // _PODS_A_NODE)
     objects = [node(f"node-{number}") for number in range(nodes)]
     objects += [bare_pod(f"pod-{number}", f"node-{number // _PODS_A_NODE}") for number in range(evictions)]
-    laboratory = Laboratory(objects, seed, declared=behaviours(exit_s=30.0), client=engine(5.0, 10))
+    laboratory = Laboratory(
+        objects, seed, declared=behaviours(exit_s=30.0), client=engine(5.0, 10), parameters=_ETCD
+    )
     records = laboratory.perform(_DRAIN, {"namespace": "default"})
     return [one["ended_ns"] for one in effects(records, "Evict")]
 

@@ -11,12 +11,13 @@ from simulator.attribution import Link, root
 from simulator.cluster.access import Access
 from simulator.cluster.behaviour import Behaviours
 from simulator.cluster.bootstrap import settle, settled_at
+from simulator.cluster.consistent import PROGRESS_NS, ConsistentReads
 from simulator.cluster.control_plane import ControlPlane
 from simulator.cluster.demands import Demands
+from simulator.cluster.eviction import Evictions
 from simulator.cluster.heartbeats import Heartbeats
 from simulator.cluster.hosted import HostedWatch
 from simulator.cluster.nodes import Nodes
-from simulator.cluster.podmetrics import PodMetrics
 from simulator.cluster.quota import Quotas
 from simulator.cluster.relist import Relists
 from simulator.cluster.resize import Resizes
@@ -47,7 +48,9 @@ class Cluster:
             "engine", "workload-low", engine.client_qps, engine.client_burst, Cause.CLIENT_THROTTLE
         )
         self.engine_client.retries_max = 0  # its performer is told of a refusal, and backs off if it is to
-        self.control_plane = ControlPlane(access, self.store, self.watch, self.demands, self.timestamp)
+        self.control_plane = ControlPlane(
+            access, self.store, self.watch, self.demands, self.timestamp, self._heartbeats
+        )
         self.scheduler = self.control_plane.scheduler
         behaviours = Behaviours(
             spec.behaviours,
@@ -55,14 +58,16 @@ class Cluster:
             access.number("assumptions.startup_scale"),
             access.number("assumptions.exit_scale"),
         )
-        self.control_plane.controllers.autoscalers.metrics = PodMetrics(
-            behaviours, access.constant_ns("hpa.metrics_resolution"), access.number("hpa.use_of_requests")
-        )
         storage = self.control_plane.storage
         self.nodes = Nodes(
             access, self.store, self.watch, behaviours, storage, self.timestamp, self._heartbeats
         )
         self.kubelets = self.nodes.kubelets
+        reads = ConsistentReads(
+            agenda, self.store, access.constant_ns("apiserver.progress_period"), PROGRESS_NS
+        )
+        jitter = streams.stream("eviction.backoff")
+        self.evictions = Evictions(agenda, self.store, reads, access.host, jitter, self.timestamp)
         Resizes(self.store, self.watch, self.kubelets)
         backoff_ns = access.constant_ns("watch.relist_backoff")
         self.relists = Relists(
@@ -81,10 +86,8 @@ class Cluster:
         return patch(self.store, self.quotas, ref, changes, link, version, subresource)
 
     def start(self) -> None:
-        """Begin what goes on for ever: leases, the status of nodes, the lending of seats."""
-        self.access.start()
+        """Begin what goes on for ever: leases, and the status of nodes."""
         self._heartbeats.start()
-        self.control_plane.controllers.autoscalers.start(self.access.streams.stream("heartbeat"))
 
     def _build_heartbeats(self) -> Heartbeats:
         access = self.access

@@ -36,20 +36,32 @@ def _budgets(objects: dict[str, dict[Key, Resource]], pod: Resource) -> list[Res
 
 
 def evict(store: Store, ref: Ref, uid: str | None, link: Link) -> None:
-    """Carry out an eviction; raises `TooManyRequests` where a budget forbids it."""
+    """Carry out an eviction in one go; raises `TooManyRequests` where a budget forbids it."""
     pod = store.get(ref)
     store.check_uid(ref, pod, uid)
-    if (pod.get("status") or {}).get("phase") == "Running" and is_active(pod):
-        budgets = _budgets(store.objects, pod)
-        if len(budgets) > 1:
-            message = f"{ref} has more than one PodDisruptionBudget, which the eviction API does not support"
-            raise ServerError(message)
-        if budgets:
-            _spend(store, ref, pod, budgets[0], link)
+    if not is_spared(pod):
+        budget = budget_of(store, ref, pod)
+        if budget is not None:
+            spend(store, ref, pod, budget, link)
     store.delete(ref, link, uid)
 
 
-def _spend(store: Store, ref: Ref, pod: Resource, budget: Resource, link: Link) -> None:
+def is_spared(pod: Resource) -> bool:
+    """Say whether a pod is evicted without a look at budgets: it does not run, or goes already."""
+    return (pod.get("status") or {}).get("phase") != "Running" or not is_active(pod)
+
+
+def budget_of(store: Store, ref: Ref, pod: Resource) -> Resource | None:
+    """Return the budget that covers a pod, if one does; raises `ServerError` where several do."""
+    budgets = _budgets(store.objects, pod)
+    if len(budgets) > 1:
+        message = f"{ref} has more than one PodDisruptionBudget, which the eviction API does not support"
+        raise ServerError(message)
+    return budgets[0] if budgets else None
+
+
+def spend(store: Store, ref: Ref, pod: Resource, budget: Resource, link: Link) -> None:
+    """Take one disruption of the budget, unless an unready pod needs none; raises `TooManyRequests`."""
     metadata, status = budget["metadata"], budget.get("status") or {}
     name = metadata["name"]
     healthy = status.get("currentHealthy", 0) >= status.get("desiredHealthy", 0) > 0
