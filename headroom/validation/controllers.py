@@ -8,6 +8,7 @@ V14  kubernetes-sigs/cluster-capacity, README: 4 nodes of 2 CPU, pods of 150m / 
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from engine.core.effects import Ref, Resource
 from headroom.validation.laboratory import SECOND_NS, Laboratory, constant, deployment, node
@@ -16,6 +17,7 @@ from simulator.attribution import Link, root
 from simulator.cluster.objects import is_ready
 
 _DEPLOYMENTS, _PER_SECOND = 600, 5.0
+_CREATED_PER_SECOND = 100
 _PODS, _PODS_A_NODE, _NODES = 52, 13, 4
 
 
@@ -48,9 +50,13 @@ def ready_per_second(seed: int) -> float:
             ready.setdefault(after["metadata"]["name"], laboratory.agenda.now)
 
     laboratory.store.published.append(written)
-    for number in range(_DEPLOYMENTS):
-        create = partial(laboratory.store.create, deployment(f"d{number}", 1))
-        laboratory.client.write(create, number, root(0))
+
+    def create(number: int, _entry: Any) -> None:
+        made = partial(laboratory.store.create, deployment(f"d{number}", 1))
+        laboratory.client.write(made, number, root(laboratory.agenda.now))
+
+    for number in range(_DEPLOYMENTS):  # all in the same instant would be refused in part: 429
+        laboratory.agenda.after(number * SECOND_NS // _CREATED_PER_SECOND, partial(create, number))
     laboratory.run(600 * SECOND_NS)
     if len(ready) != _DEPLOYMENTS:
         return 0.0
