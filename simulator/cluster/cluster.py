@@ -18,6 +18,7 @@ from simulator.cluster.eviction import Evictions
 from simulator.cluster.heartbeats import Heartbeats
 from simulator.cluster.hosted import HostedWatch
 from simulator.cluster.nodes import Nodes
+from simulator.cluster.podmetrics import PodMetrics
 from simulator.cluster.quota import Quotas
 from simulator.cluster.relist import Relists
 from simulator.cluster.resize import Resizes
@@ -48,15 +49,16 @@ class Cluster:
             "engine", "workload-low", engine.client_qps, engine.client_burst, Cause.CLIENT_THROTTLE
         )
         self.engine_client.retries_max = 0  # its performer is told of a refusal, and backs off if it is to
-        self.control_plane = ControlPlane(
-            access, self.store, self.watch, self.demands, self.timestamp, self._heartbeats
-        )
+        self.control_plane = ControlPlane(access, self.store, self.watch, self.demands, self.timestamp)
         self.scheduler = self.control_plane.scheduler
         behaviours = Behaviours(
             spec.behaviours,
             streams,
             access.number("assumptions.startup_scale"),
             access.number("assumptions.exit_scale"),
+        )
+        self.control_plane.controllers.autoscalers.metrics = PodMetrics(
+            behaviours, access.constant_ns("hpa.metrics_resolution"), access.number("hpa.use_of_requests")
         )
         storage = self.control_plane.storage
         self.nodes = Nodes(
@@ -86,8 +88,10 @@ class Cluster:
         return patch(self.store, self.quotas, ref, changes, link, version, subresource)
 
     def start(self) -> None:
-        """Begin what goes on for ever: leases, and the status of nodes."""
+        """Begin what goes on for ever: leases, the status of nodes, the lending of seats."""
+        self.access.start()
         self._heartbeats.start()
+        self.control_plane.controllers.autoscalers.start(self.access.streams.stream("heartbeat"))
 
     def _build_heartbeats(self) -> Heartbeats:
         access = self.access
