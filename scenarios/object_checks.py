@@ -15,8 +15,18 @@ from scenarios.quantities import QuantityError, resource_amount
 Finding = tuple[Path, str, str]
 """Where in an object, what was found, what was expected."""
 
+NUMBERED: Final = (  # annotations that hold a number
+    "headroom.dev/slot",
+    "headroom.dev/generation",
+    "deployment.kubernetes.io/revision",
+    "deployment.kubernetes.io/desired-replicas",
+    "deployment.kubernetes.io/max-replicas",
+)
 EVERY_ITEM: Final = "[]"
 _SHARE: Final = re.compile(r"[0-9]{1,3}%")
+_TIME: Final = re.compile(
+    r"\d{4}-(0[1-9]|1[0-2])-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"
+)
 
 
 class Rule(NamedTuple):
@@ -39,14 +49,17 @@ def _rules(text: str) -> tuple[Rule, ...]:
 _COMMON: Final = _rules("""
     metadata.labels:texts metadata.annotations:texts metadata.uid:text metadata.namespace:text
     metadata.resourceVersion:text metadata.generation:whole
-    metadata.creationTimestamp:text metadata.deletionTimestamp:text
+    metadata.creationTimestamp:time metadata.deletionTimestamp:time
     metadata.ownerReferences[]:mapping metadata.ownerReferences[].kind:text!
     metadata.ownerReferences[].name:text! metadata.ownerReferences[].uid:text!
-    spec:mapping status:mapping status.conditions[].type:text! status.conditions[].status:text!
+    spec:mapping status:mapping status.conditions[]:mapping status.conditions[].type:text!
+    status.conditions[].status:text!
 """)
 _POD_SPEC: Final = _rules("""
     nodeName:text nodeSelector:texts restartPolicy:text terminationGracePeriodSeconds:whole
-    tolerations[]:mapping volumes[]:mapping volumes[].name:text! affinity:mapping overhead:amounts
+    tolerations[]:mapping tolerations[].key:text tolerations[].operator:text tolerations[].value:text
+    tolerations[].effect:text tolerations[].tolerationSeconds:integer
+    volumes[]:mapping volumes[].name:text! affinity:mapping overhead:amounts
     priority:integer priorityClassName:text
 """)
 _CONTAINER: Final = _rules("""
@@ -66,7 +79,10 @@ _WORKLOAD: Final = _rules("""
     spec.template.spec:mapping! spec.minReadySeconds:whole spec.revisionHistoryLimit:whole
     spec.progressDeadlineSeconds:whole spec.strategy:mapping spec.strategy.rollingUpdate:mapping
     spec.strategy.rollingUpdate.maxSurge:share spec.strategy.rollingUpdate.maxUnavailable:share
-    spec.updateStrategy:mapping
+    spec.updateStrategy:mapping spec.updateStrategy.rollingUpdate:mapping
+    status.replicas:whole status.readyReplicas:whole status.availableReplicas:whole
+    status.updatedReplicas:whole status.unavailableReplicas:whole status.fullyLabeledReplicas:whole
+    status.observedGeneration:whole status.collisionCount:whole
 """)
 _OF_KIND: Final[Mapping[str, tuple[Rule, ...]]] = {
     "Node": _rules("""
@@ -76,22 +92,30 @@ _OF_KIND: Final[Mapping[str, tuple[Rule, ...]]] = {
     "Pod": _rules("""
         spec:mapping! status.phase:text status.containerStatuses[]:mapping
         status.containerStatuses[].name:text! status.containerStatuses[].restartCount:whole
+        status.containerStatuses[].ready:flag status.containerStatuses[].state:mapping
+        status.containerStatuses[].state.running:mapping status.containerStatuses[].state.waiting:mapping
+        status.containerStatuses[].state.terminated:mapping status.containerStatuses[].resources:mapping
+        status.containerStatuses[].resources.requests:amounts
+        status.containerStatuses[].resources.limits:amounts status.startTime:time
     """),
     **dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), _WORKLOAD),
     "Job": _rules("""
         spec:mapping! spec.parallelism:whole spec.completions:whole spec.backoffLimit:whole
-        spec.activeDeadlineSeconds:whole spec.template:mapping! spec.template.spec:mapping!
+        spec.activeDeadlineSeconds:whole status.active:whole status.succeeded:whole status.failed:whole
+        spec.template:mapping! spec.template.spec:mapping!
     """),
     "PodDisruptionBudget": _rules("""
         spec:mapping! spec.selector:mapping spec.selector.matchLabels:texts
-        spec.minAvailable:share spec.maxUnavailable:share
+        spec.minAvailable:share spec.maxUnavailable:share status.currentHealthy:whole
+        status.desiredHealthy:whole status.expectedPods:whole status.disruptionsAllowed:whole
+        status.observedGeneration:whole status.disruptedPods:texts
     """),
     "HorizontalPodAutoscaler": _rules("""
         spec:mapping! spec.scaleTargetRef:mapping! spec.scaleTargetRef.kind:text!
         spec.scaleTargetRef.name:text! spec.minReplicas:whole spec.maxReplicas:positive!
-        spec.metrics[]:mapping
+        spec.metrics[]:mapping status.currentReplicas:whole status.desiredReplicas:whole
     """),
-    "ResourceQuota": _rules("spec:mapping! spec.hard:amounts"),
+    "ResourceQuota": _rules("spec:mapping! spec.hard:amounts status.hard:amounts status.used:amounts"),
     "LimitRange": _rules("""
         spec:mapping! spec.limits[]:mapping spec.limits[].max:amounts spec.limits[].min:amounts
         spec.limits[].default:amounts spec.limits[].defaultRequest:amounts
@@ -99,6 +123,7 @@ _OF_KIND: Final[Mapping[str, tuple[Rule, ...]]] = {
     "PersistentVolumeClaim": _rules("""
         spec:mapping! spec.resources:mapping spec.resources.requests:amounts status.capacity:amounts
     """),
+    "Service": _rules("spec.selector:texts spec.ports[]:mapping"),
     "ConfigMap": _rules("data:texts"),
 }
 _TEMPLATE: Final[Path] = ("spec", "template", "spec")
@@ -109,6 +134,11 @@ def findings(resource: Mapping[str, Any]) -> Iterator[Finding]:
     kind = resource["kind"]
     for rule in (*_COMMON, *_OF_KIND.get(kind, ())):
         yield from _check(resource, rule.keys, rule, ())
+    annotations = resource["metadata"].get("annotations")
+    for name in NUMBERED if isinstance(annotations, dict) else ():
+        number = annotations.get(name, "0")
+        if isinstance(number, str) and not (number.isascii() and number.isdecimal()):
+            yield ("metadata", "annotations", name), f"found {describe(number)}", "a whole number, 0 or more"
     if kind == "Pod":
         yield from _pod_spec(resource.get("spec"), ("spec",))
     elif _TEMPLATE[:2] in [rule.keys for rule in _OF_KIND.get(kind, ())]:
@@ -155,6 +185,7 @@ def _check(value: Any, keys: tuple[str, ...], rule: Rule, path: Path) -> Iterato
 
 _EXPECTED: Final = {
     "text": "text",
+    "time": "a time such as 2026-01-01T00:00:00Z",
     "texts": "a mapping of text to text",
     "mapping": "a mapping",
     "flag": "true or false",
@@ -202,6 +233,7 @@ def _amounts(value: Any, path: Path) -> Iterator[Finding]:
 
 _KINDS: Final[Mapping[str, Callable[[Any, Path], Iterator[Finding]]]] = {
     "text": _simple("text", lambda value: isinstance(value, str)),
+    "time": _simple("time", lambda value: isinstance(value, str) and bool(_TIME.fullmatch(value))),
     "mapping": _simple("mapping", lambda value: isinstance(value, dict)),
     "flag": _simple("flag", lambda value: isinstance(value, bool)),
     "integer": _simple("integer", lambda value: _is_whole(value, -(2**31))),

@@ -123,7 +123,8 @@ class _Checking:
         elif not isinstance(metadata.get("name"), str) or not metadata["name"]:
             self._tell(document, (*path, "metadata", "name"), "missing", "the object's name")
         else:
-            found = without_values(resource) if resource["kind"] == "Secret" else resource
+            sound = without_nulls(resource)
+            found = without_values(sound) if sound["kind"] == "Secret" else sound
             self.found.append(_Found(found, document, path))
 
     def check(self, first: Document) -> None:
@@ -161,15 +162,15 @@ class _Checking:
 
     def _check_owners(self) -> None:
         """Refuse owners that ought to be here and are not; a kind that was not asked for may be missing."""
-        by_uid = {one.resource["metadata"].get("uid"): one.resource for one in self.found}
+        by_uid = {_text(one.resource["metadata"].get("uid")): one.resource for one in self.found}
         kinds = dict.fromkeys((*_OWNERS_TOLD, *(one.resource["kind"] for one in self.found)))
         for one in self.found:
             owners = map(_mapping, _list(one.resource["metadata"].get("ownerReferences")))
             for index, owner in enumerate(owners):
                 path = (*one.path, "metadata", "ownerReferences", index)
                 named = f"{owner.get('kind')} {owner.get('name')!r} ({owner.get('uid')})"
-                known = by_uid.get(owner.get("uid"))
-                if known is None and owner.get("kind") in kinds:
+                known = by_uid.get(_text(owner.get("uid")))
+                if known is None and _text(owner.get("kind")) in kinds:
                     message = f"its owner {named} is not in the snapshot"
                     self._tell(one.document, path, message, "a snapshot of all owners, taken at once")
                 elif known and (known["kind"], known["metadata"]["name"]) != (
@@ -182,7 +183,7 @@ class _Checking:
     def _check_nodes(self) -> None:
         nodes = self._of_kind("Node")
         for one in self.found:
-            node = _mapping(one.resource.get("spec")).get("nodeName")
+            node = _text(_mapping(one.resource.get("spec")).get("nodeName"))
             if one.resource["kind"] == "Pod" and node and node not in nodes:
                 hint = did_you_mean(str(node), nodes)
                 self._tell(
@@ -209,6 +210,21 @@ class _Checking:
 
     def _tell(self, document: Document, path: Path, message: str, expected: str = "", hint: str = "") -> None:
         self.problems.append(document.problem(path, message, expected, hint))
+
+
+def without_nulls(resource: Object) -> Object:
+    """Return an object without the fields that are null, which the API takes as left out."""
+    kept = {field: value for field, value in resource.items() if value is not None}
+    for part in ("metadata", "spec", "status"):
+        if part in kept:
+            kept[part] = _without_nulls(kept[part])
+    return kept
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def without_values(secret: Object) -> Object:
@@ -238,7 +254,11 @@ def _at(one: _Found) -> str:
 
 def _identity(resource: Mapping[str, Any]) -> tuple[str, str, str]:
     metadata = resource["metadata"]
-    return resource["kind"], metadata.get("namespace") or "", metadata["name"]
+    return resource["kind"], _text(metadata.get("namespace")), metadata["name"]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
