@@ -14,7 +14,6 @@ from simulator.cluster.fairqueue import Entry, Queues, Queuing
 from simulator.cluster.flow import Flow
 from simulator.stations import Seats
 
-RECENT_MIN: Final = 64
 QUEUED: Final = -1
 """Not known yet when service begins: whoever asked is to `enter`."""
 
@@ -33,9 +32,9 @@ class FairSeats:
     """A limited priority level; its `seats` change when levels lend and borrow."""
 
     __slots__ = (
-        "_agenda", "_busy", "_queues", "_queuing", "_recent", "_recent_max", "_waiting_count",
-        "_waiting_since_ns", "arrivals_count", "busy_ns", "expired_count", "in_use_max", "name",
-        "queue_length_max", "refused_count", "seats", "wait_ns",
+        "_agenda", "_executing", "_queues", "_queuing", "_taken", "_waiting_count", "_waiting_since_ns",
+        "arrivals_count", "busy_ns", "expired_count", "in_use_max", "name", "queue_length_max",
+        "refused_count", "seats", "wait_ns",
     )  # fmt: skip
 
     def __init__(self, agenda: Agenda, name: str, seats: int, queuing: Queuing) -> None:
@@ -44,9 +43,8 @@ class FairSeats:
         self.seats = seats
         self._agenda = agenda
         self._queuing = queuing
-        self._busy: list[int] = []  # when the seats that are taken are free, a heap
-        self._recent: list[Entry] = []  # who took them, and others that have ended
-        self._recent_max = RECENT_MIN
+        self._executing: list[Entry] = []  # a heap: who has seats, and perhaps some that have ended
+        self._taken = 0  # the seats of those
         self._queues: Queues | None = None
         self._waiting_count = 0
         self._waiting_since_ns = 0  # the sum of the arrivals of those that wait
@@ -63,33 +61,19 @@ class FairSeats:
         self.arrivals_count = number = self.arrivals_count + 1
         if self._queues is not None and not self._forgotten(now):
             return QUEUED
-        busy = self._busy
-        while busy and busy[0] <= now:
-            heappop(busy)
-        if len(busy) + width > self.seats:
+        executing = self._executing
+        taken = self._taken
+        while executing and executing[0][0] <= now:
+            taken -= heappop(executing)[4]
+        if taken + width > self.seats:
+            self._taken = taken
             return QUEUED
-        end = now + service_ns
-        heappush(busy, end)
-        if width > 1:
-            self._widen(end, width)
-        self.in_use_max = max(self.in_use_max, len(busy))
-        self.busy_ns += service_ns
-        recent = self._recent
-        recent.append((end, number, flow, now, width))
-        if len(recent) > self._recent_max:
-            self._forget(now)
+        heappush(executing, (now + service_ns, number, flow, now, width))
+        self._taken = taken = taken + width
+        if taken > self.in_use_max:  # noqa: PLR1730 - max() would cost a call a request
+            self.in_use_max = taken
+        self.busy_ns += service_ns * width
         return now
-
-    def _widen(self, end: int, width: int) -> None:
-        """Take the other seats of a request that takes more than one."""
-        for _ in range(width - 1):
-            heappush(self._busy, end)
-        self.busy_ns += (end - self._agenda.now) * (width - 1)
-
-    def _forget(self, now: int) -> None:
-        """Let go of the requests that have ended."""
-        self._recent = [entry for entry in self._recent if entry[0] > now]
-        self._recent_max = 2 * len(self._recent) + RECENT_MIN
 
     def enter(
         self,
@@ -102,9 +86,8 @@ class FairSeats:
     ) -> None:
         """Wait in a queue after `QUEUED`; `begun` is called with the instant of service, or `refused`."""
         if self._queues is None:
-            self._forget(now)
-            self._queues = Queues(self._agenda, self._queuing, self.seats, self._recent, self)
-            self._busy, self._recent = [], []
+            executing, self._executing, self._taken = self._executing, [], 0  # what has ended is gone
+            self._queues = Queues(self._agenda, self._queuing, self.seats, executing, self)
         self._queues.arrive(now, self.arrivals_count, service_ns, flow, width, begun, refused)
 
     def resize(self, seats: int) -> None:
@@ -165,9 +148,8 @@ class FairSeats:
 
     def _ends(self) -> list[int]:
         """Return when each seat that is taken is free."""
-        if self._queues is None:
-            return self._busy
-        return [entry[0] for entry in self._queues.executing for _ in range(entry[4])]
+        executing = self._executing if self._queues is None else self._queues.executing
+        return [entry[0] for entry in executing for _ in range(entry[4])]
 
     def waited_until(self, at_ns: int) -> int:
         """Return the waiting done up to `at_ns`, over all arrivals; it is not before the last change."""
