@@ -17,13 +17,16 @@ from simulator.cluster.demands import Demands
 from simulator.cluster.eviction import Evictions
 from simulator.cluster.heartbeats import Heartbeats
 from simulator.cluster.hosted import HostedWatch
+from simulator.cluster.limitranges import LimitRanges
 from simulator.cluster.nodes import Nodes
 from simulator.cluster.podmetrics import PodMetrics
 from simulator.cluster.quota import Quotas
 from simulator.cluster.relist import Relists
 from simulator.cluster.resize import Resizes
+from simulator.cluster.scaling.pools import Pools
 from simulator.cluster.store import Store
 from simulator.cluster.timestamps import VirtualTimestamps
+from simulator.cluster.tolerations import tolerant
 from simulator.cluster.watch import Watch
 from simulator.cluster.writing import patch
 from simulator.streams import Streams
@@ -43,6 +46,8 @@ class Cluster:
         self.clients = access.clients
         self.stations = access.stations
         self.watch = Watch(agenda, access.sampler("watch.delay"), streams.stream("watch.delay"))
+        LimitRanges(self.store)
+        self.store.default["Pod"].append(tolerant)
         self.quotas = Quotas(self.store, self.demands)
         self._heartbeats = self._build_heartbeats()
         self.engine_client = access.client(
@@ -71,6 +76,7 @@ class Cluster:
         jitter = streams.stream("eviction.backoff")
         self.evictions = Evictions(agenda, self.store, reads, access.host, jitter, self.timestamp)
         Resizes(self.store, self.watch, self.kubelets)
+        self.pools = Pools(access, self.store, self.watch, self.demands, spec.pools)
         backoff_ns = access.constant_ns("watch.relist_backoff")
         self.relists = Relists(
             agenda, self.store, self.watch, access.clients, (backoff_ns, streams.stream("watch.relist"))
@@ -91,6 +97,7 @@ class Cluster:
         """Begin what goes on for ever: leases, the status of nodes, the lending of seats."""
         self.access.start()
         self._heartbeats.start()
+        self.pools.start()
         self.control_plane.controllers.autoscalers.start(self.access.streams.stream("heartbeat"))
 
     def _build_heartbeats(self) -> Heartbeats:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine.core.effects import Ref, Resource, Selection
-from engine.core.errors import Conflict, NotFound
 from simulator.attribution import Link
+from simulator.cluster.naming import pod_suffix
+from simulator.cluster.words import already_exists, modified, not_found, other_uid, terminating
 
 Key = tuple[str, str]
 """(namespace, name)."""
@@ -21,6 +22,9 @@ Published = Callable[[str, "Resource | None", "Resource | None", Link], None]
 
 Admit = Callable[[Resource], None]
 """Asked before an object of a kind is created; raises an `ApiError` to refuse it."""
+
+Default = Callable[[Resource], Resource]
+"""Fills in what an object of a kind lacks before it is admitted."""
 
 
 def merge(target: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +55,7 @@ class Store:
         self.objects: dict[str, dict[Key, Resource]] = {}
         self.version = 0
         self.published: list[Published] = []
+        self.default: dict[str, list[Default]] = {}
         self.admit: dict[str, list[Admit]] = {}
         self._timestamp = timestamp
         self._lives: dict[str, int] = {}
@@ -73,8 +78,7 @@ class Store:
         """Return the object; raises `NotFound`."""
         found = self.objects.get(ref.kind, {}).get((ref.namespace, ref.name))
         if found is None:
-            message = f"{ref} not found"
-            raise NotFound(message)
+            raise not_found(ref)
         return found
 
     def select(self, selection: Selection) -> list[Resource]:
@@ -109,11 +113,17 @@ class Store:
         """Store a new object; raises `Conflict` if its name is taken, or what admission raises."""
         kind = resource["kind"]
         metadata = resource["metadata"]
+        if "name" not in metadata:
+            resource = self._named(resource)
+            metadata = resource["metadata"]
         key = (metadata.get("namespace", ""), metadata["name"])
         of_kind = self.objects.setdefault(kind, {})
         if key in of_kind:
-            message = f"{Ref(kind, key[1], key[0])} already exists"
-            raise Conflict(message, reason="AlreadyExists")
+            raise already_exists(kind, key[1])
+        self._check_namespace(kind, key)
+        for default in self.default.get(kind, ()):
+            resource = default(resource)
+        metadata = resource["metadata"]
         for admit in self.admit.get(kind, ()):
             admit(resource)
         given = {
@@ -124,14 +134,25 @@ class Store:
         }
         return self._commit(kind, key, None, {**resource, "metadata": given}, link)
 
+    def _named(self, resource: Resource) -> Resource:
+        """Give an object that has only a `generateName` the next name that begins so."""
+        metadata = resource["metadata"]
+        prefix: str = metadata["generateName"]
+        count = self._lives[prefix] = self._lives.get(prefix, 0) + 1
+        name = prefix + pod_suffix(f"{metadata.get('namespace', '')}/{prefix}", count, 0)
+        return {**resource, "metadata": {**metadata, "name": name}}
+
+    def _check_namespace(self, kind: str, key: Key) -> None:
+        """Let nothing new into a namespace that is being deleted."""
+        namespace = self.objects.get("Namespace", {}).get(("", key[0]))
+        if namespace is not None and "deletionTimestamp" in namespace["metadata"]:
+            raise terminating(kind, key[1], key[0])
+
     def patch(self, ref: Ref, changes: Mapping[str, Any], link: Link, version: str | None = None) -> Resource:
         """Merge `changes` into an object; a changed spec raises its generation, no change writes nothing."""
         before = self.get(ref)
         if version is not None and before["metadata"]["resourceVersion"] != version:
-            message = (
-                f"{ref} has been modified; please apply your changes to the latest version and try again"
-            )
-            raise Conflict(message)
+            raise modified(ref)
         after = merge(before, changes)
         if after == before:
             return before
@@ -202,8 +223,7 @@ class Store:
         """Raise `Conflict` unless the object is the one that the caller means."""
         found = resource["metadata"]["uid"]
         if uid is not None and found != uid:
-            message = f"{ref}: the UID in the precondition ({uid}) does not match the object's ({found})"
-            raise Conflict(message)
+            raise other_uid(ref, uid, found)
 
     def _commit(
         self, kind: str, key: Key, before: Resource | None, after: dict[str, Any], link: Link

@@ -40,7 +40,7 @@ def test_as_many_pods_as_the_quota_admits(hard: dict[str, str], fits: int) -> No
 
 
 def test_what_the_quota_does_not_count_is_free() -> None:
-    rig = Rig(node("n1"), quota(**{"limits.cpu": "0", "services": "0"}))
+    rig = Rig(node("n1"), quota(**{"requests.storage": "0", "services": "0"}))
     rig.create(bare_pod("a"))
     assert not Forbidden.retryable
 
