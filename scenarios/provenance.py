@@ -14,7 +14,7 @@ from scenarios.problems import validated
 from scenarios.runspec import ClusterSpec
 from scenarios.scenario import Scenario
 from scenarios.schema import ScenarioFile
-from scenarios.versions import DEFAULT
+from scenarios.versions import DEFAULT, FEATURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class ParameterRow:
 def parameter_rows(scenario: Scenario | None = None, version: str = DEFAULT) -> list[ParameterRow]:
     """Return every parameter: the defaults of a version, or what holds at the first point of a scenario."""
     cluster = compile_point(scenario, scenario.points()[0], 0).cluster if scenario else None
-    return [*_of_cluster(cluster, version), *_of_engine(scenario)]
+    at = cluster.kubernetes_version if cluster else version
+    return [*_of_cluster(cluster, at), *_of_version(at), *_of_engine(scenario)]
 
 
 def _of_cluster(cluster: ClusterSpec | None, version: str) -> Iterator[ParameterRow]:
-    version = cluster.kubernetes_version if cluster else version
     standard = defaults(version)
     values: Mapping[str, Any] = cluster.parameters if cluster else standard
     for name, entry in CATALOGUE.items():
@@ -58,6 +58,22 @@ def _of_cluster(cluster: ClusterSpec | None, version: str) -> Iterator[Parameter
             kubernetes_version=entry.since(version),
             set_by=(cluster.overrides.get(name) if cluster else None) or by_version,
             summary=entry.summary,
+        )
+
+
+def _of_version(version: str) -> Iterator[ParameterRow]:
+    for feature in FEATURES:
+        has = feature.at(version)
+        yield ParameterRow(
+            name=feature.name,
+            path="cluster.kubernetes_version",
+            value=has,
+            default=True,
+            unit="",
+            source=feature.source,
+            kubernetes_version=f"{feature.since}+" if has else f"before {feature.since}",
+            set_by="" if has else f"Kubernetes {version}",
+            summary=feature.summary,
         )
 
 

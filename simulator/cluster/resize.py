@@ -12,6 +12,7 @@ from typing import Any
 from engine.core.effects import Ref, Resource
 from engine.core.errors import Invalid, NotFound
 from scenarios.quantities import resource_amount
+from scenarios.versions import IN_PLACE_RESIZE, minor_of
 from simulator.attribution import Link
 from simulator.cluster.changes import ENDED, GONE, SPEC
 from simulator.cluster.kubelet import Kubelet
@@ -23,7 +24,7 @@ from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
 
 RESIZABLE = ("cpu", "memory")
-SINCE = (1, 33)
+SINCE = (1, minor_of(IN_PLACE_RESIZE.since))
 _PENDING = "PodResizePending"
 
 

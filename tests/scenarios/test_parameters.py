@@ -116,6 +116,8 @@ def test_the_engine_s_numbers_are_those_of_an_engine_of_which_nothing_is_said() 
         ([], "engine.max_concurrency", 2, "scenario"),
         (["cluster.parameters.scheduler.qps=9"], "scheduler.qps", 9, "--set"),
         (["cluster.kubernetes_version=1.26"], "kubelet.qps", 5, "Kubernetes 1.26"),
+        (["cluster.kubernetes_version=1.32"], "feature.InPlacePodVerticalScaling", False, "Kubernetes 1.32"),
+        (["cluster.kubernetes_version=1.33"], "feature.InPlacePodVerticalScaling", True, ""),
         (["engine.preset=tekton"], "engine.client.qps", 5, "preset tekton"),
         (["engine.preset=tekton"], "engine.max_concurrency", 2, "scenario"),
         (["engine.preset=tekton", "engine.client.qps=7"], "engine.client.qps", 7, "--set"),
