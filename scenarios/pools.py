@@ -24,8 +24,9 @@ def _pool(pool: NodePool, kubernetes_version: str) -> dict[str, Any]:
         "name": pool.name,
         "count": pool.count,
         "zones": list(pool.zones),
-        "min": scaling.min if scaling else pool.count,
-        "max": scaling.max if scaling else pool.count,
+        # A scenario may have asked for another number of nodes than the file that has the bounds.
+        "min": min(scaling.min, pool.count) if scaling else pool.count,
+        "max": max(scaling.max, pool.count) if scaling else pool.count,
         "autoscaled": scaling is not None,
         "price_per_hour": pool.price,
         # One node of each zone, as a new one looks; its name is given when it comes.

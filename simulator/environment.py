@@ -171,6 +171,7 @@ class _Run:
         rows: list[Row] = [self._run_row(now), *self._rows, *self._sampling.rows(now)]
         if self._faults is not None:
             rows += self._faults.rows
+        rows += self._cluster.pools.rows(now)
         return RunResult(rows, self._host.history, self._agenda.entries_count)
 
     def _submit(self, index: int) -> None:

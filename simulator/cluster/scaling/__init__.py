@@ -1,0 +1,1 @@
+"""Node pools and their price, and the cluster autoscaler that lets them grow and shrink."""
