@@ -163,7 +163,7 @@ FLOW: Final = (
         "background.objects",
         0,
         "objects",
-        "integer",
+        "count",
         "assumption",
         "",
         "objects that each of these requests lists; 0: it gets one",

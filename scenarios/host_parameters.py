@@ -95,7 +95,7 @@ HOST: Final = (
         unit="",
         kind="boolean",
         source=_KWOK,
-        kubernetes_version="",
+        kubernetes_version="any",
         summary="whether kubelets are simulated as KWOK does it: by stages with delays",
     ),
     Parameter(
@@ -108,12 +108,14 @@ HOST: Final = (
         "stages of pods played at once, over all nodes",
     ),
     Parameter(
-        "kwok.stage.created", _uniform(0.05, 0.2), "s", "distribution", _SETUP, "", "from bound to created"
+        "kwok.stage.created", _uniform(0.05, 0.2), "s", "distribution", _SETUP, "any", "from bound to created"
     ),
     Parameter(
-        "kwok.stage.ready", _uniform(0.5, 2.0), "s", "distribution", _SETUP, "", "from created to ready"
+        "kwok.stage.ready", _uniform(0.5, 2.0), "s", "distribution", _SETUP, "any", "from created to ready"
     ),
-    Parameter("kwok.stage.gone", _uniform(0.2, 1.0), "s", "distribution", _SETUP, "", "from deleted to gone"),
+    Parameter(
+        "kwok.stage.gone", _uniform(0.2, 1.0), "s", "distribution", _SETUP, "any", "from deleted to gone"
+    ),
     Parameter(
         "kwok.stage.work",
         0.0012,
