@@ -53,9 +53,9 @@ HOST: Final = (
     _work("client.object", 0.00005, "the same, for every object of a list, raw"),
     _work("client.watch", 0.0008, "work of the client on an event of its watch"),
     _work(
-        "client.wake", 0.005, "the same, for every thread that waits for an event: all are woken, and look"
+        "client.wake", 0.006, "the same, for every thread that waits for an event: all are woken, and look"
     ),
-    _work("client.turn", 0.0265, "most of that work before the watching thread has its turn again"),
+    _work("client.turn", 0.0264, "most of that work before the watching thread has its turn again"),
     _work("client.decode", 0.0011, "work of the client on making objects of an answer"),
     _work(
         "component.request",
@@ -66,6 +66,7 @@ HOST: Final = (
     _work("serve.object", 0.00012, "the same, for every object of a list"),
     _work("serve.write", 0.0042, "the same on a create or an update"),
     _work("serve.patch", 0.0055, "the same on a patch: it is applied, and the result checked"),
+    _work("serve.eviction", 0.009, "the same on an eviction before it writes: get, list of budgets, checks"),
     _work("serve.delete", 0.0055, "the same on a delete"),
     _work("serve.event", 0.003, "the same on a cluster event"),
     _work("watch.send", 0.0007, "work of the API server on telling all watchers of one write"),
@@ -115,6 +116,15 @@ HOST: Final = (
     ),
     Parameter(
         "kwok.stage.gone", _uniform(0.2, 1.0), "s", "distribution", _SETUP, "any", "from deleted to gone"
+    ),
+    Parameter(
+        "kwok.stage.latency",
+        0.006,
+        "s",
+        "duration",
+        "control-plane measurements, README: about 17 ms a stage in all when idle",
+        "any",
+        "time of a stage beside its delay and its work: timers and queues of KWOK",
     ),
     Parameter(
         "kwok.stage.work",

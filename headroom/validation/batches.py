@@ -13,7 +13,7 @@ from simulator.streams import Streams
 
 PODS_A_NODE_MAX = 10
 """More of the 25 pods are on one node only after another was cordoned."""
-THREAD_NS = 3_000_000
+THREAD_NS = 2_000_000
 """Work of starting a thread, and of what it does before its first request."""
 
 
@@ -62,7 +62,7 @@ def _drawn(bench: Bench, seed: int, replication: int, count: int) -> list[Resour
     return [pods[number] for number in order[:count]]
 
 
-def burst_restart(seed: int, replication: int, n: int, qps: float, burst: int, **more: Any) -> Batch:
+def burst_restart(seed: int, replication: int, n: int, qps: float | None, burst: int, **more: Any) -> Batch:
     """Restart n pods at once."""
     bench = Bench(production(), seed, replication, qps=qps, burst=burst, **more)
     batch = Batch()
@@ -71,18 +71,21 @@ def burst_restart(seed: int, replication: int, n: int, qps: float, burst: int, *
     return batch
 
 
-def chain_restart(seed: int, replication: int, steps: int, qps: float, burst: int, **more: Any) -> Batch:
-    """Restart one pod after the other."""
+def chain_restart(
+    seed: int, replication: int, n: int, steps: int, qps: float | None, burst: int, **more: Any
+) -> Batch:
+    """Let n workflows each restart one pod after the other."""
     bench = Bench(production(), seed, replication, qps=qps, burst=burst, **more)
     batch = Batch()
+    stream = Streams(seed, replication).stream("bench.targets")
 
-    def chain() -> Thread:
+    def chain(number: int) -> Thread:
         for step in range(steps):
-            pods = [bench.pods[key] for key in sorted(bench.pods)]
-            stream = Streams(seed, replication).stream("bench.targets")
-            yield from _restart(bench, pods[int(stream.uniform(step) * len(pods))], f"{step}", batch)
+            pods = [pod for _, pod in sorted(bench.pods.items()) if is_active(pod)]
+            chosen = pods[int(stream.uniform(step, number) * len(pods))]
+            yield from _restart(bench, chosen, f"{number}/{step}", batch)
 
-    bench.threads([chain()], THREAD_NS)
+    bench.threads([chain(number) for number in range(n)], THREAD_NS)
     return batch
 
 
@@ -168,7 +171,7 @@ def _recorded(bench: Bench, names: list[str], replicas: int, batch: Batch, threa
     bench.threads([record(), *threads], THREAD_NS)
 
 
-def drain(seed: int, replication: int, n: int, qps: float, burst: int, **more: Any) -> Batch:
+def drain(seed: int, replication: int, n: int, qps: float | None, burst: int, **more: Any) -> Batch:
     """Cordon the node with n pods, or as near as there is one, and evict them at once."""
     bench = Bench(
         production(), seed, replication, qps=qps, burst=burst, cordoned=int(n > PODS_A_NODE_MAX), **more

@@ -15,6 +15,8 @@ PARTS: dict[str, str] = {
     "queueing": "headroom.validation.queueing",
     "pods": "headroom.validation.pods",
     "cws": "headroom.validation.cws",
+    "control-plane": "headroom.validation.control_plane",
+    "requests": "headroom.validation.control_plane_requests",
 }
 """Module by name of its part; a module has `rows(settings)`. In the order in which they are printed."""
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from engine.core.effects import Ref, Selection
 from headroom.validation.bench import Bench, Thread
 from headroom.validation.laboratory import constant
+from simulator.attribution import root
 
 AT_ONCE: Final = {
     "kwok.stage.created": constant(0.0),
@@ -103,4 +104,12 @@ def delete_pod(bench: Bench, number: int) -> Thread:
     """Delete a pod."""
     ref = Ref("Pod", f"made-{number}", "default")
     yield bench.write(lambda link: bench.store.delete(ref, link), f"delete/{number}", ("delete", "Pod"))
+    yield bench.decoding()
+
+
+def evict_pod(bench: Bench, number: int) -> Thread:
+    """Evict a pod that no budget covers."""
+    ref = Ref("Pod", f"made-{number}", "default")
+    key = bench.key(f"evict/{number}")
+    yield bench.cluster.evictions.evict(bench.client, ref, None, key, root(bench.agenda.now))
     yield bench.decoding()

@@ -1,9 +1,9 @@
 """A control plane on a machine with few cores: requests, watch events and controllers compete for them.
 
-A call passes: the client's token bucket -> its client's work -> a seat -> the API server's work -> for a
-write, etcd's commit -> the operation on the store -> the client's work on the answer. A delivery of the watch passes the API
-server's work of sending it. How long all that takes follows from what else goes on, so nothing is known at
-arrival, and a call costs several agenda entries. Without `host.cores` nothing of this is there.
+A call passes: the client's token bucket -> the client's work -> the API server's work -> for a write, etcd's
+commit -> the operation on the store -> the client's work on the answer. A delivery of the watch passes the
+API server's work of sending it. How long all that takes follows from what else goes on, so nothing is known
+at arrival, and a call costs several agenda entries. Without `host.cores` nothing of this is there.
 """
 
 from collections import deque
@@ -73,7 +73,7 @@ def host_of(agenda: Agenda, parameters: Mapping[str, Any], streams: Streams) -> 
 class HostedCall(Call):
     """A request to a control plane that shares its machine."""
 
-    __slots__ = ("_host", "_key", "_objects", "_slower_ns", "_what")
+    __slots__ = ("_host", "_key", "_objects", "_what")
 
     def __init__(
         self,
@@ -86,12 +86,11 @@ class HostedCall(Call):
         slower_ns: int,
     ) -> None:
         """`slower_ns` is what an injected fault adds."""
-        super().__init__(client, operation, 0, link)
+        super().__init__(client, operation, slower_ns, link)
         self._host = client.host
         self._key = key
         self._what = what
         self._objects = objects
-        self._slower_ns = slower_ns
 
     def arrive(self, _event: Any = None) -> None:
         """Let the client do its part, then reach the server."""
@@ -104,8 +103,8 @@ class HostedCall(Call):
         host.cpu.run(APISERVER, host.work.serving(self._what, self._objects, self._key), self._worked)
 
     def _worked(self, _event: Any) -> None:
-        if self._slower_ns:
-            self._host.agenda.after(self._slower_ns, self._store)
+        if self.service_ns:
+            self._host.agenda.after(self.service_ns, self._store)
         else:
             self._store(None)
 
@@ -176,7 +175,13 @@ class HostedClient(Client):
             trouble = Trouble(operation, 0, key, what)
             operation, slower_ns = self._server.trouble(self.name, trouble)
         call = HostedCall(self, operation, link, key, what, objects, slower_ns)
-        self.send_again(call)
+        now = self.host.agenda.now
+        start = self.bucket.reserve(now)
+        if start > now:
+            call.link = (call.link, self._throttle, start, None)
+            self.host.agenda.after(start - now, call.arrive)
+        else:
+            call.arrive()
         return call
 
 

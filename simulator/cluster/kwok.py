@@ -65,11 +65,13 @@ class Stages:
         self,
         agenda: Agenda,
         delays: tuple[Sampler, Sampler, Sampler],
+        latency_ns: int,
         workers: int,
         stream: Stream,
         host: Host | None,
     ) -> None:
-        """`delays` are those of created, ready and gone."""
+        """`delays` are those of created, ready and gone; each stage takes `latency_ns` besides."""
+        self._latency_ns = latency_ns
         self.agenda = agenda
         self.meter = Meter("kwok.stages", workers)
         self._delays = delays
@@ -80,7 +82,9 @@ class Stages:
 
     def delay_ns(self, stage: int, pod: Resource) -> int:
         """Draw a stage's delay for this very pod."""
-        return self._delays[stage](self._stream.uniform(entity(pod["metadata"]["uid"]), stage))
+        return self._latency_ns + self._delays[stage](
+            self._stream.uniform(entity(pod["metadata"]["uid"]), stage)
+        )
 
     def turn(self) -> _Turn | None:
         """Ask for a worker; None: there is one."""
@@ -134,7 +138,12 @@ def stages_of(access: Access) -> Stages | None:
     created, ready, gone = (access.sampler(f"kwok.stage.{name}") for name in ("created", "ready", "gone"))
     workers = int(access.number("kwok.stage_workers"))
     stages = Stages(
-        access.agenda, (created, ready, gone), workers, access.streams.stream("kwok.stage"), access.host
+        access.agenda,
+        (created, ready, gone),
+        access.constant_ns("kwok.stage.latency"),
+        workers,
+        access.streams.stream("kwok.stage"),
+        access.host,
     )
     access.stations.append(stages.meter)
     return stages

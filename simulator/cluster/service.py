@@ -64,6 +64,8 @@ class Work:
             work_ns = numbers["serve.read"] + objects * numbers["serve.object"]
         elif kind == "Event":
             work_ns = numbers["serve.event"]
+        elif kind == "Eviction":
+            work_ns = numbers["serve.eviction"]
         elif verb == "patch":
             work_ns = numbers["serve.patch"]
         elif verb == "delete":
