@@ -28,7 +28,7 @@ def completed(spec: RunSpec) -> bool:
     return states == ["completed"] * spec.workload.load.count
 
 
-WAITING = {"resource-constrained": {"analytics-0": "0/2 nodes are available: 2 Insufficient cpu."}}
+WAITING = {"resource-constrained": {"analytics-0": "0/2 nodes are available: 2 Insufficient cpu"}}
 
 
 @pytest.mark.parametrize("name", scenarios.shipped("cluster"))
@@ -36,7 +36,7 @@ def test_a_cluster_settles_and_runs_smoke(name: str) -> None:
     spec = spec_of(f"cluster={name}")
     pods = pods_of(spec)
     waiting = {
-        pod["metadata"]["name"]: pod["status"]["conditions"][0]["message"]
+        pod["metadata"]["name"]: pod["status"]["conditions"][0]["message"].partition(".")[0]
         for pod in pods
         if not pod["spec"].get("nodeName")
     }

@@ -41,7 +41,7 @@ def test_validate_loads_no_statistics_and_no_world() -> None:
 def test_a_mistyped_verb_gets_a_suggestion() -> None:
     result = headroom("valdate", "smoke")
     assert result.returncode == 2
-    assert "Did you mean 'validate'?" in result.stderr
+    assert "Did you mean 'validate'" in result.stderr
     assert result.stdout == ""
 
 
