@@ -130,7 +130,7 @@ class FullWorker(PodWorker):
 
     def _go_on(self, pod: Resource, link: Link) -> Story:
         """Take up containers that ran on by themselves."""
-        self._pod = pod
+        self._read(pod)
         self._link = link
         for one in self._containers:
             if one.running:

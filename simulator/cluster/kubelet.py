@@ -56,6 +56,7 @@ class Kubelet:
         self._node = node
         self._reporter = Reporter(agenda, store, client, (settings.pleg_period_ns, phase), timestamp)
         self._services = NodeServices(node, agenda, settings, behaviours, images, self.starts, self._reporter)
+        images.in_use = partial(self._reporter.pods_of, node)
         self._pods: dict[Key, PodWorker] = {}
         self._memory: MemoryPressure | None = None
         self._untold: list[Callable[[Link], None]] = []

@@ -8,12 +8,13 @@ from simulator.cluster.apiserver import Client
 from simulator.cluster.behaviour import Behaviours
 from simulator.cluster.changes import GOING, GONE, NEW, SPEC
 from simulator.cluster.heartbeats import Heartbeats
-from simulator.cluster.images import Images
+from simulator.cluster.images import Images, ImageSettings
 from simulator.cluster.kubelet import Kubelet, KubeletSettings
 from simulator.cluster.kwok import SimulatedKubelet, stages_of
 from simulator.cluster.memory import EvictionSettings
 from simulator.cluster.nodehealth import NodeHealth
 from simulator.cluster.objects import condition_of, has_ended, is_terminating
+from simulator.cluster.registry import Registry
 from simulator.cluster.store import Store
 from simulator.cluster.timestamps import VirtualTimestamps
 from simulator.cluster.volumes import StorageController
@@ -38,6 +39,7 @@ class Nodes:
         """Follow nodes and pods; a node that is new gets its kubelet."""
         self.kubelets: dict[str, Kubelet] = {}
         self._access = access
+        self._registry = Registry(access.agenda, access.number("image.registry_mb_per_s"))
         self._store = store
         self._watch = watch
         self.behaviours = behaviours
@@ -132,21 +134,28 @@ class Nodes:
 
     def _images(self, node: str) -> Images:
         access = self._access
-        images = Images(
-            access.agenda,
-            node,
-            (access.sampler("image.pull_latency"), access.streams.stream("image.pull")),
-            access.number("image.pull_mb_per_s"),
-            TokenBucket(
-                f"registry.{node}",
-                access.number("kubelet.registry_qps"),
-                int(access.number("kubelet.registry_burst")),
-            ),
-            serial=bool(access.parameters["kubelet.serialize_image_pulls"]),
-            cached=bool(access.parameters["image.cached"]),
-        )
+        qps, burst = access.number("kubelet.registry_qps"), int(access.number("kubelet.registry_burst"))
+        bucket = TokenBucket(f"registry.{node}", qps, burst)
+        images = Images(access.agenda, node, self._image_settings(), bucket, self._registry)
         access.stations.append(images.pulls)
         return images
+
+    def _image_settings(self) -> ImageSettings:
+        access = self._access
+        serial = bool(access.parameters["kubelet.serialize_image_pulls"])
+        parallel = int(access.number("kubelet.max_parallel_image_pulls"))
+        return ImageSettings(
+            access.sampler("image.pull_latency"),
+            access.streams.stream("image.pull"),
+            access.number("image.pull_mb_per_s"),
+            bool(access.parameters["image.cached"]),
+            1 if serial else parallel,
+            access.number("image.disk_mb"),
+            access.number("image.gc_high"),
+            access.number("image.gc_low"),
+            access.constant_ns("image.gc_period"),
+            access.constant_ns("image.gc_age"),
+        )
 
     def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         node = (after or before or {})["spec"].get("nodeName")

@@ -160,10 +160,14 @@ class PodWorker:
         life = services.behaviours.life(pod)
         if services.images.failing is not None:
             link = yield from self._fail_to_pull(pod, link)
-        pulled = services.images.pull(pod, life.image_mb)
+        pulled = services.images.pull(pod, life.image_mb, link)
         if pulled:
-            link = extend(link, Cause.IMAGE_PULL, agenda.now + pulled)
-            yield pulled
+            if isinstance(pulled, int):
+                link = extend(link, Cause.IMAGE_PULL, agenda.now + pulled)
+                yield pulled
+            else:
+                yield pulled
+                link = pulled.link
         mount = services.mount(pod)
         if mount is not None:
             yield mount

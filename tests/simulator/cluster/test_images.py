@@ -1,5 +1,8 @@
 from typing import Any
 
+import pytest
+
+from simulator.cluster.images import always
 from tests.simulator.cluster.objects import Object, bare_pod, node
 from tests.simulator.cluster.rig import MS, WATCH, Rig, S, constant
 
@@ -48,21 +51,77 @@ def test_who_wants_what_is_being_pulled_waits_for_it() -> None:
     assert pulled(rig, "ab") == {"a": WATCH + PULL, "b": WATCH + PULL}
 
 
+PARALLEL: dict[str, Any] = {"kubelet.serialize_image_pulls": False, "kubelet.start_concurrency": 9}
+
+
 def test_pulls_are_serial_unless_told_otherwise() -> None:
-    for serial, times in ((True, [1, 2, 3]), (False, [1, 1, 1])):
-        rig = rig_with(**{"kubelet.serialize_image_pulls": serial})
+    """Together they share the node's link: the same work is done, but nobody waits for another's latency."""
+    for more, times in (({}, [PULL, 2 * PULL, 3 * PULL]), (PARALLEL, [LATENCY + 6 * S] * 3)):
+        rig = rig_with(**more)
         for name in "abc":
             rig.create(pod(name, f"{name}:1"))
-        assert list(pulled(rig, "abc").values()) == [WATCH + time * PULL for time in times]
+        found = list(pulled(rig, "abc").values())
+        assert all(abs(at - WATCH - time) <= 3 for at, time in zip(found, times, strict=True)), found
+
+
+def test_at_most_so_many_pulls_at_once() -> None:
+    rig = rig_with(**PARALLEL, **{"kubelet.max_parallel_image_pulls": 2})
+    for name in "abc":
+        rig.create(pod(name, f"{name}:1"))
+    found = list(pulled(rig, "abc").values())
+    times = [LATENCY + 4 * S, LATENCY + 4 * S, LATENCY + 4 * S + PULL]
+    assert all(abs(at - WATCH - time) <= 3 for at, time in zip(found, times, strict=True)), found
 
 
 def test_the_registry_limits_how_many_pulls_begin() -> None:
-    limits = {"kubelet.registry_qps": 0.25, "kubelet.registry_burst": 2}
-    rig = rig_with(**{"kubelet.serialize_image_pulls": False, **limits})
+    limits = {"kubelet.registry_qps": 0.25, "kubelet.registry_burst": 1}
+    rig = rig_with(**PARALLEL, **limits)
+    for name in "abc":
+        rig.create(pod(name, f"{name}:1"))
+    assert list(pulled(rig, "abc").values()) == [WATCH + begin * S + PULL for begin in (0, 4, 8)]
+
+
+def test_nodes_share_what_the_registry_sends() -> None:
+    """Two nodes of 50 MB/s each, and 60 MB/s of the registry's: 100 MB take 3.33 s, not 2."""
+    for serial in (True, False):
+        rig = rig_with(**{"image.registry_mb_per_s": 60, "kubelet.serialize_image_pulls": serial})
+        rig.create(pod("a", "web:1"))
+        rig.create(pod("b", "web:1", "n2"))
+        there = [pulled(rig, "a")["a"], pulled(rig, "b", "n2")["b"]]
+        assert all(abs(at - WATCH - LATENCY - 100 * S // 30) <= 3 for at in there), there
+
+
+def test_a_full_disk_loses_the_images_that_were_used_longest_ago() -> None:
+    """Room for 400 MB: with the fourth image 85 % are passed; two must go, and those in use stay."""
+    rig = rig_with(**{"image.disk_mb": 400})
+    images = rig.cluster.kubelets["n1"].images
     for name in "abcd":
         rig.create(pod(name, f"{name}:1"))
-    begins = [0, 0, 4 * S, 8 * S]
-    assert list(pulled(rig, "abcd").values()) == [WATCH + begin + PULL for begin in begins]
+        rig.run(40 * S)
+    rig.delete("Pod", "b", grace_s=0)
+    rig.delete("Pod", "c", grace_s=0)
+    assert [images.has(f"{name}:1") for name in "abcd"] == [True] * 4
+    rig.run(301 * S - rig.now)
+    assert [images.has(f"{name}:1") for name in "abcd"] == [True, False, True, True]
+    rig.create(pod("e", "b:1"))
+    begun = rig.now + WATCH
+    assert pulled(rig, "abcde")["e"] == begun + PULL
+
+
+@pytest.mark.parametrize(
+    ("image", "policy", "asked"),
+    [
+        ("web:1", None, False),
+        ("web", None, True),
+        ("web:latest", None, True),
+        ("registry:5000/web", None, True),
+        ("web@sha256:12", None, False),
+        ("web:latest", "IfNotPresent", False),
+        ("web:1", "Always", True),
+    ],
+)
+def test_the_tag_latest_is_asked_for_each_time(image: str, policy: str | None, asked: bool) -> None:  # noqa: FBT001
+    assert always({"name": "c", "image": image} | ({"imagePullPolicy": policy} if policy else {})) == asked
 
 
 def test_a_serial_pull_that_the_registry_delays_holds_up_the_next() -> None:
