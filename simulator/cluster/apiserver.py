@@ -41,18 +41,17 @@ class Call:
     """One request; `done` is called with it once `value` or `error` is known, and `link` ends then."""
 
     __slots__ = (
-        "_client", "_retries_left", "done", "error", "link", "operation", "service_ns", "value", "width",
+        "_client", "_retries_left", "done", "error", "link", "operation", "service_ns", "value",
     )  # fmt: skip
     _retries_left: int  # once it has been refused
 
-    def __init__(
-        self, client: "Client", operation: Operation, service_ns: int, link: Link, width: int = 1
-    ) -> None:
+    width: int = 1  # the seats that it takes
+
+    def __init__(self, client: "Client", operation: Operation, service_ns: int, link: Link) -> None:
         """Describe a request; `Client` sends it."""
         self._client = client
         self.operation = operation
         self.service_ns = service_ns
-        self.width = width
         self.link = link
         self.done: Callable[[Call], None] = _nobody
         self.value: Any = None
@@ -120,6 +119,12 @@ class Call:
 
     def _again(self, _entry: Any) -> None:
         self._client.send_again(self)
+
+
+class WideCall(Call):
+    """A request that takes more than one seat: a list of many objects."""
+
+    __slots__ = ("width",)
 
 
 class Level:
@@ -245,8 +250,11 @@ class Client:
         if self._server.injections:
             trouble = Trouble(operation, service_ns, key, what or (LIST if objects else GET))
             operation, service_ns = self._server.trouble(self.name, trouble)
-        width = self.level.width(objects) if objects > self.level.objects_per_seat else 1
-        return self._send(operation, service_ns, link, width)
+        if objects > self.level.objects_per_seat:
+            call = WideCall(self, operation, service_ns, link)
+            call.width = self.level.width(objects)
+            return self._take(call)
+        return self._take(Call(self, operation, service_ns, link))
 
     def write(self, operation: Operation, key: int, link: Link, what: What = UPDATE) -> Call:
         """Send a write."""
@@ -254,7 +262,7 @@ class Client:
         if self._server.injections:
             trouble = Trouble(operation, service_ns, key, what)
             operation, service_ns = self._server.trouble(self.name, trouble)
-        return self._send(operation, service_ns, link)
+        return self._take(Call(self, operation, service_ns, link))
 
     def unattended(self, key: int, served: Callable[[int], None], *, writes: bool = True) -> None:
         """Send a request that changes nothing the model reads.
@@ -307,8 +315,8 @@ class Client:
         start = self.bucket.reserve(now)
         self._agenda.after(start - now, partial(self._serve, service_ns, served, retries_left))
 
-    def _send(self, operation: Operation, service_ns: int, link: Link, width: int = 1) -> Call:
-        call = Call(self, operation, service_ns, link, width)
+    def _take(self, call: Call) -> Call:
+        """Take a token for a call, and let it reach the server then."""
         now = self._agenda.now
         start = self.bucket.reserve(now)
         if start > now:
@@ -323,10 +331,4 @@ class Client:
         if isinstance(call.operation, Trouble):
             trouble = call.operation.renewed()
             call.operation, call.service_ns = self._server.trouble(self.name, trouble)
-        now = self._agenda.now
-        start = self.bucket.reserve(now)
-        if start > now:
-            call.link = (call.link, self._throttle, start, None)
-            self._agenda.after(start - now, call.arrive)
-        else:
-            call.arrive()
+        self._take(call)

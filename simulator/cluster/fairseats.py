@@ -6,7 +6,7 @@ first-come station. The first request that finds none brings the level's queues 
 """
 
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from typing import Final
 
 from simulator.agenda import Agenda
@@ -63,17 +63,29 @@ class FairSeats:
             return QUEUED
         executing = self._executing
         taken = self._taken
-        while executing and executing[0][0] <= now:
-            taken -= heappop(executing)[4]
+        if width == 1 and executing and taken <= self.seats:
+            first = executing[0]
+            if first[0] <= now and first[4] == 1:  # a seat that is free again: the commonest case
+                heapreplace(executing, (now + service_ns, number, flow, now, 1))
+                self.busy_ns += service_ns
+                return now
         if taken + width > self.seats:
-            self._taken = taken
-            return QUEUED
+            self.tidy(now)
+            taken = self._taken
+            if taken + width > self.seats:
+                return QUEUED
         heappush(executing, (now + service_ns, number, flow, now, width))
-        self._taken = taken = taken + width
-        if taken > self.in_use_max:  # noqa: PLR1730 - max() would cost a call a request
-            self.in_use_max = taken
+        self._taken = taken + width
         self.busy_ns += service_ns * width
         return now
+
+    def tidy(self, now: int) -> int:
+        """Let go of what has ended; return the most seats that were taken at once since the last time."""
+        most = self._taken
+        while self._executing and self._executing[0][0] <= now:
+            self._taken -= heappop(self._executing)[4]
+        self.in_use_max = max(self.in_use_max, most)
+        return self.in_use_max
 
     def enter(
         self,
@@ -93,7 +105,9 @@ class FairSeats:
     def resize(self, seats: int) -> None:
         """Have so many seats from now on; those that are taken stay so until they are free."""
         self.seats = seats
-        if self._queues is not None:
+        if self._queues is None:
+            self.tidy(self._agenda.now)
+        else:
             self._queues.resize(seats)
 
     def demand(self, now: int) -> tuple[float, float, int] | None:
@@ -132,6 +146,11 @@ class FairSeats:
         return True
 
     # What reports ask.
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether it is full, or at least half of its seats have been taken at once of late."""
+        return self._queues is not None or 2 * self._taken > self.seats
 
     @property
     def waiting_count(self) -> int:

@@ -31,18 +31,19 @@ class Borrower:
         """The seats that it never lends; one at least, so that it goes on."""
         return max(1, self.nominal - round(self.nominal * self.lendable_percent / 100))
 
-    def observe(self, since_ns: int, now: int) -> int:
-        """Take in the demand since then; return its maximum."""
+    def observe(self, since_ns: int, now: int, periods: int) -> int:
+        """Take in the demand since then, so many periods ago; return its maximum."""
         told = self.seats.demand(now)
         served_ns = self.seats.busy_until(now)
         if told is None:  # never full: as many at once as arrive in one service, whose variance is their mean
             mean = (served_ns - self.served_ns) / (now - since_ns)
-            told = mean, sqrt(mean), self.seats.in_use_max
+            told = mean, sqrt(mean), self.seats.tidy(now)
         self.served_ns = served_ns
         self.seats.in_use_max = self.seats.in_use(now)
         mean, deviation, most = told
         envelope = mean + deviation
-        self.smoothed = max(envelope, SMOOTHING * self.smoothed + (1 - SMOOTHING) * envelope)
+        kept = SMOOTHING**periods
+        self.smoothed = max(envelope, kept * self.smoothed + (1 - kept) * envelope)
         return most
 
 
@@ -54,6 +55,8 @@ class Lending:
         self._agenda = agenda
         self._period_ns = period_ns
         self._levels: list[Borrower] = []
+        self._periods = 0  # since the demand was last looked at
+        self._at_rest = True
 
     def add(self, level: Borrower) -> None:
         """Let a level take part."""
@@ -65,23 +68,32 @@ class Lending:
         self._agenda.after(self._period_ns, self._adjust)
 
     def _adjust(self, _entry: Any) -> None:
-        now = self._agenda.now
-        most = [level.observe(now - self._period_ns, now) for level in self._levels]
-        self._share(
+        """Share out anew; not while all is at rest and nobody uses half of what is his."""
+        self._agenda.after(self._period_ns, self._adjust)
+        self._periods += 1
+        if self._at_rest and not any(level.seats.is_pressed for level in self._levels):
+            return
+        now, periods, self._periods = self._agenda.now, self._periods, 0
+        since_ns = now - periods * self._period_ns
+        most = [level.observe(since_ns, now, periods) for level in self._levels]
+        self._at_rest = not self._share(
             [
                 max(level.kept, min(level.nominal, needed))
                 for level, needed in zip(self._levels, most, strict=True)
             ]
         )
-        self._agenda.after(self._period_ns, self._adjust)
 
-    def _share(self, lower: list[int]) -> None:
+    def _share(self, lower: list[int]) -> bool:
+        """Share out the seats; return whether that changed anything."""
+        changed = False
         total = sum(level.nominal for level in self._levels)
         targets = [max(low, level.smoothed) for low, level in zip(lower, self._levels, strict=True)]
         for level, seats in zip(self._levels, allocate(total, lower, targets), strict=True):
             whole = max(1, int(seats + 0.5))
             if whole != level.seats.seats:
                 level.seats.resize(whole)
+                changed = True
+        return changed
 
 
 def allocate(total: int, lower: list[int], targets: list[float]) -> list[float]:
