@@ -114,6 +114,13 @@ class FullWorker(PodWorker):
         self._cancel_stories()
         self._writing = False
 
+    def drop(self) -> None:
+        """Forget the pod: it is gone from the API, and its containers with it."""
+        self.freeze()
+        self._services.behaviours.begun.pop(self.uid, None)
+        if self._services.cpu is not None and self._containers:
+            self._services.cpu.end(self._pod)
+
     def lose(self) -> None:
         """Let the containers go down with their node."""
         self.freeze()

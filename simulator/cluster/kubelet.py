@@ -136,7 +136,7 @@ class Kubelet:
         if after is None:
             worker = self._pods.pop(key_of(before or {}), None)
             if worker is not None:
-                worker.freeze()
+                worker.drop()
             return
         key = key_of(after)
         worker = self._pods.get(key)

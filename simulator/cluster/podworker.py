@@ -98,6 +98,10 @@ class PodWorker:
             self.task.cancel()
             self.task = None
 
+    def drop(self) -> None:
+        """Forget the pod: it is gone from the API, and its container with it."""
+        self.freeze()
+
     def lose(self) -> None:
         """Let the container go down with its node."""
         self.freeze()
