@@ -29,6 +29,9 @@ def _uid(resource: Resource) -> str:
     return uid
 
 
+Tap = Callable[[str, "Resource | None", "Resource | None"], None]
+
+
 class Watch:
     """The shared watch cache and its subscribers."""
 
@@ -42,6 +45,8 @@ class Watch:
         self._extra_ns = 0
         self._missed_to = 0  # deliveries up to this version are not to be had: the connection broke meanwhile
         self._missed: dict[tuple[str, Key], Link] = {}  # what led to the last write of each that was lost
+        self.taps: list[Tap] = []
+        """Told of every delivery once it is in the cache, before the subscribers."""
         self.on_drop: Callable[[], None] | None = None
         """Sees to it that the caches are whole again; without, they stand still for good."""
         self._stream = stream
@@ -93,6 +98,9 @@ class Watch:
             of_kind.pop(key_of(before), None)
         else:
             of_kind[key_of(after)] = after
+        if self.taps:
+            for tap in self.taps:
+                tap(kind, before, after)
         self.changes = changes = changes_of(kind, before, after)
         owner = controller_kind(after or before or {}) if kind == "Pod" else ""
         route = self._routes.get((kind, changes, owner))
