@@ -26,6 +26,7 @@ DEFAULT_BEHAVIOUR: Final[Mapping[str, Any]] = {
     "crash_probability": 0.0,
     "source": "assumption: a small service",
 }
+_WORKLOADS: Final = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Pod")
 _BASE: Final[Path] = ("cluster",)
 
 
@@ -88,9 +89,11 @@ def build_cluster(source: ClusterSource, choice: ClusterChoice, scenario: Docume
     own = dict(file.behaviours) if file else {}
     entries = (*(file.deployments if file else ()), *choice.add.deployments)
     entered = {f"{entry.namespace}/{entry.name}": entry.behaviour for entry in entries}
-    _refuse_unknown(choice.behaviours, deployments, scenario, (*_BASE, "behaviours"))
+    workloads = [key_of(item) for item in objects if item["kind"] in _WORKLOADS]
+    _refuse_unknown(choice.behaviours, workloads, scenario, (*_BASE, "behaviours"))
     if file:
-        _refuse_unknown(file.behaviours, deployments, source.document, ("behaviours",))
+        _refuse_unknown(file.behaviours, workloads, source.document, ("behaviours",))
+    named = (EVERY_WORKLOAD, *deployments, *own, *choice.behaviours)
     layers = (own, entered, choice.behaviours)
     version = source.kubernetes_version(scenario)
     values, overrides = _parameters(source, choice, scenario, version)
@@ -98,7 +101,7 @@ def build_cluster(source: ClusterSource, choice: ClusterChoice, scenario: Docume
         name=source.name,
         kubernetes_version=version,
         objects=tuple(objects),
-        behaviours={name: _behaviour(name, layers) for name in (EVERY_WORKLOAD, *deployments)},
+        behaviours={name: _behaviour(name, layers) for name in dict.fromkeys(named)},
         parameters=values,
         overrides=overrides,
         pools=pools_of(file.nodes, version) if file else (),
@@ -151,13 +154,11 @@ def _refuse_twice(objects: Iterable[KubernetesObject], choice: ClusterChoice, sc
         raise ScenarioError(problems)
 
 
-def _refuse_unknown(
-    behaviours: Iterable[str], deployments: list[str], document: Document, base: Path
-) -> None:
-    known = [EVERY_WORKLOAD, *deployments]
+def _refuse_unknown(behaviours: Iterable[str], workloads: list[str], document: Document, base: Path) -> None:
+    known = [EVERY_WORKLOAD, *workloads]
     problems = [
         document.problem(
-            (*base, name), f"unknown Deployment '{name}'", one_of(known), did_you_mean(name, known), key=True
+            (*base, name), f"unknown workload '{name}'", one_of(known), did_you_mean(name, known), key=True
         )
         for name in behaviours
         if name not in known

@@ -9,11 +9,12 @@ from math import exp, log
 from statistics import NormalDist
 from typing import Any, Final
 
+from scenarios import empirical
 from scenarios.units import SECOND_NS, UnitError, format_duration, parse_duration, seconds
 
 EXPECTED: Final = (
     "a duration such as 2ms, or one of {dist: constant, value: 2ms}, {dist: uniform, low: 1s, high: 3s}, "
-    "{dist: exponential, mean: 2s}, {dist: lognormal, median: 8s, sigma: 0.3}"
+    "{dist: exponential, mean: 2s}, {dist: lognormal, median: 8s, sigma: 0.3}, " + empirical.EXPECTED
 )
 _FIELDS: Final = {
     "constant": ("value",),
@@ -32,6 +33,8 @@ def parse_distribution(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         return {"dist": "constant", "value_s": seconds(parse_duration(value))}
     kind = value.get("dist")
+    if kind == "empirical":
+        return empirical.parse_empirical(value)
     if not isinstance(kind, str) or kind not in _FIELDS:
         raise UnitError(f"{kind!r} is not a distribution", EXPECTED)
     fields = _FIELDS[kind]
@@ -61,6 +64,8 @@ def format_distribution(distribution: Mapping[str, Any]) -> Any:
     """Return the file form of a JSON form; `parse_distribution` gives the same JSON back."""
     if distribution["dist"] == "constant":
         return _text(distribution["value_s"])
+    if distribution["dist"] == "empirical":
+        return {"dist": "empirical", "values": [_text(value_s) for value_s in distribution["values_s"]]}
     return {
         name.removesuffix("_s"): _text(value) if name.endswith("_s") else value
         for name, value in distribution.items()
@@ -81,6 +86,9 @@ def quantile(distribution: Mapping[str, Any], scale: float = 1.0) -> Callable[[f
     if kind == "uniform":
         low, high = distribution["low_s"] * unit, distribution["high_s"] * unit
         return lambda uniform: round(low + (high - low) * uniform)
+    if kind == "empirical":
+        values = [round(value_s * unit) for value_s in distribution["values_s"]]
+        return lambda uniform: values[min(int(uniform * len(values)), len(values) - 1)]
     if kind == "exponential":
         mean = distribution["mean_s"] * unit
         return lambda uniform: round(-mean * log(1 - min(uniform, _BEFORE_ONE)))
@@ -91,6 +99,8 @@ def quantile(distribution: Mapping[str, Any], scale: float = 1.0) -> Callable[[f
 def mean_s(distribution: Mapping[str, Any]) -> float:
     """Return the expectation in seconds."""
     kind = distribution["dist"]
+    if kind == "empirical":
+        return float(sum(distribution["values_s"]) / len(distribution["values_s"]))
     if kind == "uniform":
         return float(distribution["low_s"] + distribution["high_s"]) / 2
     if kind == "lognormal":
@@ -101,4 +111,6 @@ def mean_s(distribution: Mapping[str, Any]) -> float:
 def support_min_s(distribution: Mapping[str, Any]) -> float:
     """Return the least value that can occur, in seconds: what no engine can shorten."""
     kind = distribution["dist"]
+    if kind == "empirical":
+        return float(distribution["values_s"][0])
     return float(distribution.get("value_s" if kind == "constant" else "low_s", 0.0))

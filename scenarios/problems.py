@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from scenarios.document import Document
+from scenarios.empirical import beside
 from scenarios.errors import Path, Problem, ScenarioError, did_you_mean, dotted, one_of, quoted
 
 PROBLEMS_MAX: Final = 50  # of one reading; the rest would only repeat
@@ -65,7 +66,8 @@ def validated(model: type[Checked], document: Document, base: Path = ()) -> Chec
     for piece in base:
         data = data[piece]
     try:
-        return model.model_validate(data)
+        with beside(document.source):
+            return model.model_validate(data)
     except ValidationError as error:
         raise ScenarioError(problems_of(error, model, document, base)) from None
 

@@ -127,6 +127,10 @@ def sampler(distribution: Mapping[str, Any], scale: float = 1.0) -> Sampler:
             return lambda uniform: round(mean * math.log(uniform))
         case "lognormal":
             return Lognormal(distribution["median_s"] * unit, distribution["sigma"])
+        case "empirical":
+            values = [round(value_s * unit) for value_s in distribution["values_s"]]
+            count = len(values)
+            return lambda uniform: values[int(uniform * count)]
         case other:
             message = f"unknown distribution {other!r}"
             raise ValueError(message)

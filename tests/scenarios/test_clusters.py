@@ -219,3 +219,16 @@ def test_the_recorded_snapshot_loads(cluster: Callable[[str], ClusterSpec], refe
     file = reference_data / "control-plane" / "snapshot.json"
     spec = cluster(f"cluster: {file}")
     assert len(spec.objects) == len(json.loads(file.read_text(encoding="utf-8"))["items"])
+
+
+def test_the_behaviour_of_any_workload_may_be_said(cluster: Callable[[str], ClusterSpec]) -> None:
+    metadata = "metadata: {name: hog, namespace: default}"
+    pod = f"{{kind: Pod, apiVersion: v1, {metadata}, spec: {{containers: [{{name: c}}]}}}}"
+    said = "{memory: {use: [{at: 0s, memory: 1Gi}, {at: 1m, memory: 2Gi}]}, cpu: 150m, run: 5s}"
+    more = f"add: {{objects: [{pod}]}}, behaviours: {{default/hog: {said}}}"
+    spec = cluster(f"cluster: {{profile: basic-development, {more}}}")
+    hog = spec.behaviours["default/hog"]
+    assert hog["memory"] == {"points": [[0.0, 1 << 30], [60.0, 2 << 30]]}
+    assert hog["cpu"] == {"points": [[0.0, 150]], "of": "pod"}
+    assert hog["run"] == {"dist": "constant", "value_s": 5.0}
+    assert "cpu" not in spec.behaviours["*"]
