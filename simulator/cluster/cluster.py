@@ -17,6 +17,7 @@ from simulator.cluster.demands import Demands
 from simulator.cluster.eviction import Evictions
 from simulator.cluster.heartbeats import Heartbeats
 from simulator.cluster.hosted import HostedWatch
+from simulator.cluster.leaders import Leaders
 from simulator.cluster.limitranges import LimitRanges
 from simulator.cluster.nodes import Nodes
 from simulator.cluster.podmetrics import PodMetrics
@@ -80,6 +81,13 @@ class Cluster:
         backoff_ns = access.constant_ns("watch.relist_backoff")
         self.relists = Relists(
             agenda, self.store, self.watch, access.clients, (backoff_ns, streams.stream("watch.relist"))
+        )
+        self.leaders = Leaders(
+            agenda,
+            access.constant_ns("leader_election.lease_duration"),
+            access.constant_ns("leader_election.retry_period"),
+            int(access.number("leader_election.replicas")),
+            streams.stream("leader-election"),
         )
         self._load(spec)
         host = access.host

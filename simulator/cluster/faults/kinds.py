@@ -111,20 +111,23 @@ def _begin_kubelet_stop(hit: Hit) -> Begun:
 
 
 def _begin_scheduler_stop(hit: Hit) -> Begun:
-    hit.cluster.scheduler.halt()
-    return Begun(["scheduler"], hit.cluster.scheduler.resume)
+    scheduler = hit.cluster.scheduler
+    again = hit.cluster.leaders.stop("kube-scheduler", scheduler.halt, scheduler.resume)
+    return Begun(["scheduler"], again)
 
 
 def _begin_manager_stop(hit: Hit) -> Begun:
     controllers, health = hit.cluster.control_plane.controllers, hit.cluster.nodes.health
-    controllers.halt()
-    health.halt_controllers()
 
-    def undo() -> None:
+    def halt() -> None:
+        controllers.halt()
+        health.halt_controllers()
+
+    def resume() -> None:
         controllers.resume()
         health.resume_controllers()
 
-    return Begun(["controller-manager"], undo)
+    return Begun(["controller-manager"], hit.cluster.leaders.stop("kube-controller-manager", halt, resume))
 
 
 def _inject(hit: Hit, injection: Injection, targets: list[str]) -> Begun:
