@@ -84,17 +84,17 @@ class Access:
                 if name not in self._levels:
                     self._levels[name] = self._level(name)  # nobody asks here: it lends what it has
             self._lending.start()
-        rate_per_s = self.number("background.rate")
-        if rate_per_s:
-            self._background(rate_per_s).start()
-
-    def _background(self, rate_per_s: float) -> Background:
-        users = [
-            self.client(f"account.tenants/user-{number}", "workload-low", None, 1, Cause.CLIENT_THROTTLE)
-            for number in range(int(self.number("background.users")))
-        ]
+        rate_per_s, users = self.number("background.rate"), int(self.number("background.users"))
         asks = int(self.number("background.requests")), int(self.number("background.objects"))
-        return Background(self.agenda, users, rate_per_s, asks, self.streams.stream("background"))
+        if rate_per_s and users:
+            self._background(rate_per_s, users, asks).start()
+
+    def _background(self, rate_per_s: float, users: int, asks: tuple[int, int]) -> Background:
+        clients = [
+            self.client(f"account.tenants/user-{number}", "workload-low", None, 1, Cause.CLIENT_THROTTLE)
+            for number in range(users)
+        ]
+        return Background(self.agenda, clients, rate_per_s, asks, self.streams.stream("background"))
 
     def _level(self, name: str) -> Level:
         if name not in LEVELS:
