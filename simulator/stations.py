@@ -196,11 +196,14 @@ class Station(Protocol):
     """What reports ask of any station."""
 
     name: str
-    seats: int
     arrivals_count: int
     busy_ns: int
     wait_ns: int
     queue_length_max: int
+
+    @property
+    def seats(self) -> int:
+        """How many are served at once (zero: unlimited)."""
 
     def busy_until(self, at_ns: int) -> int:
         """Return the service given up to an instant."""

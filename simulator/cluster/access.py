@@ -1,7 +1,7 @@
 """Access to the modelled API server: parameters, priority levels, clients, and the stations of them all."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from engine.core.causes import Cause
 from simulator.agenda import Agenda
@@ -20,6 +20,8 @@ from simulator.cluster.upkeep import Upkeep
 from simulator.cluster.workqueue import Sync, WorkQueue
 from simulator.stations import Station, TokenBucket
 from simulator.streams import Streams, sampler
+
+LIST_PERCENT: Final = 15
 
 
 class Access:
@@ -107,10 +109,9 @@ class Access:
             self.constant_ns("apiserver.flow.wait_limit"),
             self.constant_ns("apiserver.flow.estimated_service"),
         )
-        width = (
-            int(self.number("apiserver.flow.objects_per_seat")),
-            int(self.number("apiserver.flow.list_seats_max")),
-        )
+        # No list takes more than a part of its level (apf_controller.go priorityLevelMaxSeatsPercent).
+        most = min(int(self.number("apiserver.flow.list_seats_max")), -(-nominal * LIST_PERCENT // 100))
+        width = int(self.number("apiserver.flow.objects_per_seat")), most
         level = Level(
             self.agenda, name, nominal, queuing, self.constant_ns("apiserver.flow.retry_after"), width
         )

@@ -29,18 +29,20 @@ class FirstCome(Seats):
 
 
 class FairSeats:
-    """A limited priority level; its `seats` change when levels lend and borrow."""
+    """A limited priority level; its `limit` changes when levels lend and borrow."""
 
     __slots__ = (
-        "_agenda", "_executing", "_queues", "_queuing", "_taken", "_waiting_count", "_waiting_since_ns",
-        "arrivals_count", "busy_ns", "expired_count", "in_use_max", "name", "queue_length_max",
-        "refused_count", "seats", "wait_ns",
+        "_agenda", "_changed_at", "_executing", "_limited_ns", "_queues", "_queuing", "_taken",
+        "_waiting_count", "_waiting_since_ns", "arrivals_count", "busy_ns", "expired_count", "in_use_max",
+        "limit", "name", "queue_length_max", "refused_count", "wait_ns",
     )  # fmt: skip
 
     def __init__(self, agenda: Agenda, name: str, seats: int, queuing: Queuing) -> None:
         """Start with all seats free at time 0."""
         self.name = name
-        self.seats = seats
+        self.limit = seats  # at present
+        self._limited_ns = 0  # the integral of the limit over time, up to the last change of it
+        self._changed_at = 0
         self._agenda = agenda
         self._queuing = queuing
         self._executing: list[Entry] = []  # a heap: who has seats, and perhaps some that have ended
@@ -63,16 +65,16 @@ class FairSeats:
             return QUEUED
         executing = self._executing
         taken = self._taken
-        if width == 1 and executing and taken <= self.seats:
+        if width == 1 and executing and taken <= self.limit:
             first = executing[0]
             if first[0] <= now and first[4] == 1:  # a seat that is free again: the commonest case
                 heapreplace(executing, (now + service_ns, number, flow, now, 1))
                 self.busy_ns += service_ns
                 return now
-        if taken + width > self.seats:
+        if taken + width > self.limit:
             self.tidy(now)
             taken = self._taken
-            if taken + width > self.seats:
+            if taken + width > self.limit:
                 return QUEUED
         heappush(executing, (now + service_ns, number, flow, now, width))
         self._taken = taken + width
@@ -99,12 +101,15 @@ class FairSeats:
         """Wait in a queue after `QUEUED`; `begun` is called with the instant of service, or `refused`."""
         if self._queues is None:
             executing, self._executing, self._taken = self._executing, [], 0  # what has ended is gone
-            self._queues = Queues(self._agenda, self._queuing, self.seats, executing, self)
+            self._queues = Queues(self._agenda, self._queuing, self.limit, executing, self)
         self._queues.arrive(now, self.arrivals_count, service_ns, flow, width, begun, refused)
 
     def resize(self, seats: int) -> None:
         """Have so many seats from now on; those that are taken stay so until they are free."""
-        self.seats = seats
+        now = self._agenda.now
+        self._limited_ns += self.limit * (now - self._changed_at)
+        self._changed_at = now
+        self.limit = seats
         if self._queues is None:
             self.tidy(self._agenda.now)
         else:
@@ -148,9 +153,17 @@ class FairSeats:
     # What reports ask.
 
     @property
+    def seats(self) -> int:
+        """The seats that there were on average, rounded up: what is served does not exceed them."""
+        now = self._agenda.now
+        if not self._changed_at:
+            return self.limit
+        return -(-(self._limited_ns + self.limit * (now - self._changed_at)) // now)
+
+    @property
     def is_pressed(self) -> bool:
         """Whether it is full, or at least half of its seats have been taken at once of late."""
-        return self._queues is not None or 2 * self._taken > self.seats
+        return self._queues is not None or 2 * self._taken > self.limit
 
     @property
     def waiting_count(self) -> int:

@@ -90,7 +90,7 @@ class Lending:
         targets = [max(low, level.smoothed) for low, level in zip(lower, self._levels, strict=True)]
         for level, seats in zip(self._levels, allocate(total, lower, targets), strict=True):
             whole = max(1, int(seats + 0.5))
-            if whole != level.seats.seats:
+            if whole != level.seats.limit:
                 level.seats.resize(whole)
                 changed = True
         return changed
