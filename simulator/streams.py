@@ -11,15 +11,20 @@ Distributions are sampled by inversion, so a longer quantile is a larger value u
 
 import hashlib
 import math
+import statistics
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from statistics import NormalDist
-from typing import Any
+from typing import Any, Final
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 _NANOSECONDS = 1e9
 _UNIT = 1.0 / (1 << 53)
+
+# What `NormalDist.inv_cdf` calls, without the call around it: a request in the model draws one value.
+_inverse_normal: Final[Callable[[float, float, float], float]] = getattr(  # noqa: B009 - not declared
+    statistics, "_normal_dist_inv_cdf"
+)
 
 Sampler = Callable[[float], int]
 """A uniform in (0, 1) to a duration in nanoseconds."""
@@ -54,13 +59,13 @@ class Stream:
             return lambda _key: sampler.ns
         base = self._base
         if isinstance(sampler, Lognormal):
-            inverse, exp = sampler.inverse, math.exp
+            inverse, mean, sigma, exp = _inverse_normal, sampler.mean, sampler.sigma, math.exp
 
             def lognormal(key: int) -> int:
                 value = ((base ^ key) + _GOLDEN) & _MASK
                 value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
                 value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
-                return round(exp(inverse((((value ^ (value >> 31)) >> 11) + 0.5) * _UNIT)))
+                return round(exp(inverse((((value ^ (value >> 31)) >> 11) + 0.5) * _UNIT, mean, sigma)))
 
             return lognormal
 
@@ -102,15 +107,16 @@ class Constant:
 class Lognormal:
     """The sampler of a lognormal duration."""
 
-    __slots__ = ("inverse",)
+    __slots__ = ("mean", "sigma")
 
     def __init__(self, median_ns: float, sigma: float) -> None:
         """Give the median, and the standard deviation of the logarithm."""
-        self.inverse = NormalDist(math.log(median_ns), sigma).inv_cdf
+        self.mean = math.log(median_ns)
+        self.sigma = sigma
 
     def __call__(self, uniform: float) -> int:
         """Return the duration at a quantile."""
-        return round(math.exp(self.inverse(uniform)))
+        return round(math.exp(_inverse_normal(uniform, self.mean, self.sigma)))
 
 
 def sampler(distribution: Mapping[str, Any], scale: float = 1.0) -> Sampler:

@@ -16,6 +16,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from engine.core.canonical import encode
 from engine.core.errors import EngineError, HistoryError
 from engine.core.event_codec import HISTORY_VERSION, event_from_json, event_to_json
 from engine.core.events import Event
@@ -23,9 +24,6 @@ from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
 
 _CHAIN_LENGTH: Final = 16
-_encode: Final = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-).encode
 
 
 class History:
@@ -62,13 +60,13 @@ class History:
 
     def to_lines(self) -> Iterator[str]:
         """Yield the history as lines, without line ends."""
-        yield _encode({"events": "headroom", "version": self.version})
+        yield encode({"events": "headroom", "version": self.version})
         sha = hashlib.sha256()
         for now, event in self._entries:
             line = _line(now, event)
             sha.update(line.encode())
             yield f'{line[:-1]},"chain":"{sha.hexdigest()[:_CHAIN_LENGTH]}"}}'
-        yield _encode({"digest": sha.hexdigest(), "events_count": len(self._entries)})
+        yield encode({"digest": sha.hexdigest(), "events_count": len(self._entries)})
 
     @classmethod
     def from_lines(cls, lines: Iterable[str]) -> "History":
@@ -94,7 +92,7 @@ class History:
 
     def _read(self, row: dict[str, Any], number: int) -> None:
         chain = row.pop("chain", "")
-        self._sha.update(_encode(row).encode())
+        self._sha.update(encode(row).encode())
         if chain != self._sha.hexdigest()[:_CHAIN_LENGTH]:
             message = (
                 f"line {number}: altered, or one before it is missing; {len(self)} events before it are sound"
@@ -129,7 +127,7 @@ def _line(now: int, event: Event) -> str:
     row = event_to_json(event)
     row["at"] = now
     try:
-        return _encode(row)
+        return encode(row)
     except (TypeError, ValueError, RecursionError) as error:
         message = f"{type(event).__name__} at {now} ns cannot be written as JSON: {error}"
         raise HistoryError(message) from error

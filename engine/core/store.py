@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from engine.core.canonical import encode
 from engine.core.errors import HistoryError
 from engine.core.event_codec import HISTORY_VERSION, event_from_json, event_to_json
 from engine.core.events import Event
@@ -26,9 +27,6 @@ Entry = tuple[int, Event]  # an instant, and what happened
 CHAIN_START: Final = "0" * 32
 SNAPSHOTS_KEPT: Final = 2  # the newest, and one to fall back to
 _CHAIN_LENGTH: Final = 32
-_encode: Final = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +146,7 @@ def write_entry(entry: Entry) -> str:
     row["at"] = now
     row["v"] = HISTORY_VERSION
     try:
-        return _encode(row)
+        return encode(row)
     except (TypeError, ValueError, RecursionError) as error:
         message = f"{type(event).__name__} at {now} ns cannot be written as JSON: {error}"
         raise HistoryError(message) from error

@@ -86,8 +86,42 @@ def us_per_event(
         collector.put_back(before)
 
 
+def other_loops(entries: list[Entry]) -> dict[str, float]:
+    """Events a second of loops that do less than to file each event under its step, or the same otherwise."""
+
+    def rate(loop: Callable[[dict[object, object]], None]) -> float:
+        began = process_time()
+        for _ in range(5):
+            loop({})
+        return 5 * len(entries) / (process_time() - began)
+
+    def by_update(states: dict[object, object]) -> None:
+        for now, event in entries:
+            states.update({(event.execution_id, getattr(event, "step_id", "")): now})  # type: ignore[union-attr] # all have it
+
+    def by_execution(states: dict[object, object]) -> None:
+        for now, event in entries:
+            states[event.execution_id] = now  # type: ignore[union-attr] # all have it
+
+    def by_number(states: dict[object, object]) -> None:
+        for number, entry in enumerate(entries):
+            states[number] = entry  # noqa: PERF403 - the loop is what is measured
+
+    return {
+        "dict.update under the step": rate(by_update),
+        "the event under its execution": rate(by_execution),
+        "the event under its number": rate(by_number),
+    }
+
+
 def test_events_through_the_state_machine() -> None:
-    """The replay of a long history against a loop that updates one dict entry for each event."""
+    """The replay of a long history against a loop that updates one dict entry for each event.
+
+    Judged against the least that a state machine must do: file the event under whom it is about. Other
+    readings of "one dict update per event" are printed beside it: `dict.update` in place of an assignment,
+    and two that build no key. 1/40 of those is the time of some forty calls of a Python function, for a
+    whole step of a workflow.
+    """
     entries: list[Entry] = []
     Feeder(100, 5_000, Limits(), chain(), entries.append).run()
     gc.collect()
@@ -115,6 +149,8 @@ def test_events_through_the_state_machine() -> None:
         return 5 * len(entries) / (process_time() - began)
 
     found = alternate("engine events against dict updates", engine_events_per_s, updates_per_s, 1 / 40)
+    for name, bare_per_s in other_loops(entries).items():
+        print(f"against {name}: 1/{bare_per_s / found.rate:.0f}")
     assert found.rate >= 150_000
     assert found.ratio >= found.target
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.canonical import encode
 from engine.core.definition import StepKind
 from engine.core.errors import HistoryError
 from engine.core.event_codec import event_from_json, event_to_json
@@ -50,6 +51,28 @@ def test_every_event_is_written_and_read_back() -> None:
             row = json.loads(json.dumps(event_to_json(event)))
             assert event_from_json(row) == event
     assert len(seen) == 8
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner),
+    max_leaves=20,
+)
+
+
+@given(value=JSON_VALUES)
+def test_canonical_json_is_what_the_standard_encoder_writes(value: Any) -> None:
+    """The one encoder for all texts writes what one made for each text writes, byte for byte."""
+    assert encode(value) == json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def test_what_is_no_json_is_refused_and_spoils_nothing() -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    for value in (float("nan"), float("inf"), {"x": {1, 2}}, circle, {"x": circle}, object()):
+        with pytest.raises((TypeError, ValueError, RecursionError)):
+            encode(value)
+        assert encode([value and {"a": 1}]) == '[{"a":1}]'
 
 
 def test_lines_and_back_is_the_same_history() -> None:
