@@ -112,8 +112,8 @@ def _rows_of(case: Case, figures: tuple[float, float, float], settings: Settings
 
 def make(case: Case, seed: int, replication: int, parameters: Mapping[str, Any] | None = None) -> Batch:
     """Make one batch in the model."""
-    more = {"parameters": parameters} if parameters else {}
-    limits = {"qps": case.qps, "burst": case.burst}
+    more: dict[str, Any] = {"parameters": parameters} if parameters else {}
+    limits: dict[str, Any] = {"qps": case.qps, "burst": case.burst}
     match case.experiment:
         case "burst_restart":
             return batches.burst_restart(seed, replication, case.n, **limits, **more)

@@ -1,4 +1,4 @@
-"""Rows C: request latencies, throughputs and bindings of the control plane measurements.
+"""Rows C and V17: request latencies, throughputs and bindings of the control plane measurements.
 
 Closed loops of 1, 8 and 32 threads; the reference is the median over the measured runs, whose single
 latencies differ by up to a factor of 2. The work of requests was set from the processor time at 8 and 32
@@ -15,12 +15,18 @@ import numpy as np
 from headroom.validation import bindings, requests
 from headroom.validation.bench import Bench, workload
 from headroom.validation.row import Kind, Row, Settings
+from scenarios import CATALOGUE
+from simulator.agenda import Agenda
+from simulator.cluster.etcd import Etcd
+from simulator.streams import Streams, sampler
 
 SOURCE: Final = "control-plane measurements, "
 NEAR: Final = (0.66, 1.5)
 AIM: Final = (0.5, 2.0)
 SHARE_NEAR: Final = 0.8
 RUNS: Final = 3
+LIGHT_COMMITS: Final = 1_000
+LIGHT_COMMIT_MS: Final = 1.0
 SETTLED_NS: Final = 40_000_000_000
 """When pods that exist at time 0 run for sure."""
 
@@ -94,6 +100,27 @@ def rows(settings: Settings) -> Iterator[Row]:
     )  # fmt: skip
     for n, figures in BINDINGS.items():
         yield from _binding_rows(n, figures, settings)
+    yield Row(
+        "V17", "etcd under light load: mean of a commit", "ms", LIGHT_COMMIT_MS, "bound",
+        light_commit_ms(settings.seed), None, None, LIGHT_COMMITS, (0.0, 1.0), "etcd.io op-guide/performance",
+    )  # fmt: skip
+
+
+def light_commit_ms(seed: int) -> float:
+    """Return the mean latency of commits of which there is one each 100 ms."""
+    agenda = Agenda()
+    fsync = sampler(CATALOGUE["etcd.fsync"].value)
+    etcd = Etcd(agenda, fsync, Streams(seed, 0).stream("etcd.fsync"))
+    took: list[int] = []
+
+    def commit(_entry: Any) -> None:
+        began = agenda.now
+        etcd.commit(lambda _event: took.append(agenda.now - began))
+
+    for number in range(LIGHT_COMMITS):
+        agenda.after(number * 100_000_000, commit)
+    agenda.run()
+    return float(np.mean(took)) / 1e6
 
 
 def loop(operation: str, threads: int, count: int, seed: int, replication: int) -> requests.Loop:
