@@ -362,11 +362,34 @@ class Fleet:
         feasible = self._feasible(scores, around.filters())
         if not feasible:
             return None
+        totals = self._totals(pod, demand, scores, around, feasible)
+        return self._order[feasible[totals.index(max(totals))]]
+
+    def _totals(
+        self, pod: Resource, demand: Demand, scores: list[int], around: Surroundings, feasible: list[int]
+    ) -> list[int]:
+        """Return the weighted sums of all scores."""
         nodes = [self._order[position] for position in feasible]
         totals = [scores[position] for position in feasible]
         for weight, more in self._weighed(pod, demand, around, nodes):
             totals = [total + weight * one for total, one in zip(totals, more, strict=True)]
-        return nodes[totals.index(max(totals))]
+        return totals
+
+    def scores(self, pod: Resource, demand: Demand) -> dict[str, int]:
+        """Return the score of every feasible node, without a limit to how many are looked at."""
+        order = self.ordered()
+        around = self._around(pod, demand)
+        filters = around.filters()
+        scores = self._scores(demand)
+        feasible = [
+            position
+            for position, node in enumerate(order)
+            if scores[position] > _NO and not any(check(node) is not None for check in filters)
+        ]
+        if not feasible:
+            return {}
+        totals = self._totals(pod, demand, scores, around, feasible)
+        return {order[position].name: total for position, total in zip(feasible, totals, strict=True)}
 
     def _feasible(self, scores: list[int], filters: list[Filter]) -> list[int]:
         count = len(scores)
@@ -390,8 +413,7 @@ class Fleet:
         """Yield (weight, scores) of each score that weighs nodes against one another."""
         worst = [untolerated_count(node, demand) for node in nodes]
         most = max(worst)
-        if most:
-            yield TAINT_WEIGHT, [SCORE_MAX - SCORE_MAX * one // most for one in worst]
+        yield TAINT_WEIGHT, [SCORE_MAX - SCORE_MAX * one // most if most else SCORE_MAX for one in worst]
         rules = demand.rules
         if rules is not None and rules.preferred_nodes:
             wanted = [
