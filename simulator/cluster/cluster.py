@@ -10,7 +10,7 @@ from simulator.agenda import Agenda
 from simulator.attribution import Link, root
 from simulator.cluster.access import Access
 from simulator.cluster.behaviour import Behaviours
-from simulator.cluster.bootstrap import settle, settled_at
+from simulator.cluster.bootstrap import settled_at
 from simulator.cluster.consistent import PROGRESS_NS, ConsistentReads
 from simulator.cluster.control_plane import ControlPlane
 from simulator.cluster.demands import Demands
@@ -25,6 +25,7 @@ from simulator.cluster.quota import Quotas
 from simulator.cluster.relist import Relists
 from simulator.cluster.resize import Resizes
 from simulator.cluster.scaling.pools import Pools
+from simulator.cluster.settled import settled
 from simulator.cluster.store import Store
 from simulator.cluster.timestamps import VirtualTimestamps
 from simulator.cluster.tolerations import tolerant
@@ -117,7 +118,7 @@ class Cluster:
         return heartbeats
 
     def _load(self, spec: ClusterSpec) -> None:
-        self.store.load(settle(spec.objects, self.timestamp()))
+        self.store.load(settled(spec.objects, self.timestamp()))
         self.quotas.load()
         self.watch.load(self.store.objects)
         beginning = root(self._agenda.now)

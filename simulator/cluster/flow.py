@@ -4,6 +4,7 @@ The default configuration (apiserver/pkg/apis/flowcontrol/bootstrap/default.go, 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -96,6 +97,7 @@ SCHEMAS: Final = (  # in order of precedence
 )  # fmt: skip
 
 
+@lru_cache(maxsize=1024)  # every run asks for the same clients
 def schema_of(user: User, what: What, path: str = "") -> Schema:
     """Return the schema of least precedence that matches; the last matches everything."""
     return next(schema for schema in SCHEMAS if schema.matches(user, what, path))
