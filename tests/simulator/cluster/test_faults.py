@@ -50,12 +50,12 @@ class Struck(Rig):
         return self.faults.rows[-1]
 
     def restarts(self, pod: str) -> int:
-        statuses = self.get("Pod", pod)["status"].get("containerStatuses") or ({},)
+        statuses: Any = self.get("Pod", pod)["status"].get("containerStatuses") or ({},)
         return int(statuses[0].get("restartCount", 0))
 
     def waits(self, pod: str) -> str:
         """Why a pod's container waits, as its status tells."""
-        statuses = self.get("Pod", pod)["status"].get("containerStatuses") or ({},)
+        statuses: Any = self.get("Pod", pod)["status"].get("containerStatuses") or ({},)
         return str((statuses[0].get("state") or {}).get("waiting", {}).get("reason", ""))
 
 
