@@ -356,11 +356,13 @@ class ActionHistory:
     # -- what survives
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return all entries as JSON values, in order, for a snapshot."""
-        return [
+        """Return all entries as JSON values, in order, for a snapshot; then the assessments under way."""
+        entries = [
             {**asdict(entry), "target": list(entry.target), "is_open": self._is_open(entry)}
             for entry in chain.from_iterable(self._by_target.values())
         ]
+        assessing = self._assessing.items()
+        return [*entries, *({"assessing": [*key], "target": [*target]} for key, target in assessing)]
 
     def _is_open(self, entry: Entry) -> bool:
         known = self._by_execution.get(entry.execution_id, {})
@@ -369,6 +371,10 @@ class ActionHistory:
     def restore(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Take in what `to_json` gave, before anything else is noted."""
         for row in rows:
+            if "assessing" in row:
+                execution_id, step_id = row["assessing"]
+                self._assessing[execution_id, step_id] = Ref(*row["target"])
+                continue
             fields = {name: value for name, value in row.items() if name not in ("is_open", "target")}
             pair = fields["replicas"]
             entry = Entry(

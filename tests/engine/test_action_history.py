@@ -390,6 +390,23 @@ def test_a_restart_of_the_engine_changes_nothing(script: list[tuple[str, str]], 
     assert told_by(later) == told_by(running.actions)
 
 
+def test_an_assessment_that_is_under_way_survives_a_restart() -> None:
+    """Its answer, which comes after the restart, still says whether what was done before it helped."""
+    running = Running()
+    running.do("scale_deployment", deployment="web", replicas=4)
+    running.now += 20 * SECOND_NS
+    running.do("assess_target", kind="Deployment", name="web")
+    events = list(running.host.history)
+    assert running.actions.of(Ref("Deployment", "web", "ns"))[0].helped is not None
+    for cut in range(len(events) + 1):
+        first, engine = ActionHistory(CATALOGUE, POLICY), WorkflowEngine(running.limits)
+        first.replay(events[:cut], engine)
+        later = ActionHistory(CATALOGUE, POLICY)
+        later.restore(json.loads(json.dumps(first.to_json())))
+        later.replay(events[cut:], engine)
+        assert told_by(later) == told_by(running.actions), cut
+
+
 def told_by(history: ActionHistory) -> list[Any]:
     """Everything that a history of actions says."""
     now = 1_000 * SECOND_NS
