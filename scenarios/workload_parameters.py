@@ -63,6 +63,15 @@ WORKLOADS: Final = (
         "part of its pods' requests that a workload of undeclared use uses at its replicas at time 0",
     ),
     Parameter(
+        "controller_manager.job_batch_period",
+        1.0,
+        "s",
+        "duration",
+        "k/k pkg/controller/job/job_controller.go SyncJobBatchPeriod",
+        "1.25+",
+        "how long a Job's controller gathers what its pods do before it looks at it",
+    ),
+    Parameter(
         "controller_manager.workers.ttl-after-finished",
         5,
         "workers",

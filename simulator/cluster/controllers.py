@@ -2,7 +2,6 @@
 
 from simulator.attribution import Link
 from simulator.cluster.access import Access
-from simulator.cluster.apiserver import Client
 from simulator.cluster.claiming import Claiming
 from simulator.cluster.daemonset import DaemonSetController
 from simulator.cluster.deployment import DeploymentController
@@ -12,10 +11,12 @@ from simulator.cluster.hpa import Autoscalers
 from simulator.cluster.hpareplicas import Settings
 from simulator.cluster.instants import SECOND_NS
 from simulator.cluster.job import JobController
+from simulator.cluster.namespaces import NamespaceController
 from simulator.cluster.replicaset import ReplicaSetController
 from simulator.cluster.statefulset import StatefulSetController
 from simulator.cluster.store import Store
 from simulator.cluster.timestamps import VirtualTimestamps
+from simulator.cluster.ttl import TtlController
 from simulator.cluster.watch import Watch
 from simulator.cluster.workqueue import Sync, WorkQueue
 
@@ -32,7 +33,8 @@ class Controllers:
         self.queues: list[WorkQueue] = []
         """Of all its controllers: who halts them has stopped the controller manager."""
         self._build_workloads()
-        self._build_sets(access.controller_client("controller-manager"))
+        self._build_sets()
+        self._build_cleaners()
         self.autoscalers = self._build_autoscalers()
 
     def halt(self) -> None:
@@ -55,6 +57,7 @@ class Controllers:
         self.disruption.load(beginning)
         self.statefulsets.load(beginning)
         self.daemonsets.load(beginning)
+        self.ttl.load(beginning)
 
     def _queue(self, name: str, sync: Sync) -> WorkQueue:
         queue = self._access.queue(name, sync)
@@ -71,7 +74,9 @@ class Controllers:
         )
         self.replicasets = ReplicaSetController(store, watch, replicasets, slow_start, self._timestamp)
         self.deployments = DeploymentController(store, watch, deployments, self._timestamp)
-        self.jobs = JobController(store, watch, jobs)
+        self._claims = replicasets
+        batch_ns = access.constant_ns("controller_manager.job_batch_period")
+        self.jobs = JobController(store, watch, jobs, slow_start, self._timestamp, batch_ns)
         self.disruption = DisruptionController(store, watch, disruption)
         self.replicasets.events = access.recorder(replicasets)
         self.deployments.events = access.recorder(deployments)
@@ -81,16 +86,31 @@ class Controllers:
         self.jobs.queue = self._queue("job", self.jobs.sync)
         self.disruption.queue = self._queue("disruption", self.disruption.sync)
 
-    def _build_sets(self, client: Client) -> None:
+    def _build_sets(self) -> None:
         store, watch, access = self._store, self._watch, self._access
         slow_start = int(access.number("controller_manager.slow_start_batch"))
-        self.statefulsets = StatefulSetController(store, watch, client)
-        self.daemonsets = DaemonSetController(store, watch, client, slow_start)
-        self.garbage = GarbageCollector(store, watch, client)
-        Claiming(store, watch, client)
+        statefulsets, daemonsets = (
+            access.controller_client(f"{name}-controller") for name in ("statefulset", "daemon-set")
+        )
+        self.statefulsets = StatefulSetController(store, watch, statefulsets)
+        self.daemonsets = DaemonSetController(store, watch, daemonsets, slow_start)
         self.statefulsets.queue = self._queue("statefulset", self.statefulsets.sync)
         self.daemonsets.queue = self._queue("daemonset", self.daemonsets.sync)
+
+    def _build_cleaners(self) -> None:
+        """Build those that adopt, let go and remove."""
+        store, watch, access = self._store, self._watch, self._access
+        garbage, ttl, namespaces = (
+            access.controller_client(name)
+            for name in ("generic-garbage-collector", "ttl-after-finished-controller", "namespace-controller")
+        )
+        self.garbage = GarbageCollector(store, watch, garbage)
+        Claiming(store, watch, self._claims)
+        self.ttl = TtlController(store, watch, ttl, self._timestamp)
+        self.namespaces = NamespaceController(store, watch, namespaces)
         self.garbage.queue = self._queue("garbage-collector", self.garbage.sync)
+        self.ttl.queue = self._queue("ttl-after-finished", self.ttl.sync)
+        self.namespaces.queue = self._queue("namespace", self.namespaces.sync)
 
     def _build_autoscalers(self) -> Autoscalers:
         access = self._access

@@ -102,7 +102,7 @@ class DaemonSetController:
     def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
         """Create and delete what is due, then write the status."""
         found = self._watch.cache.get("DaemonSet", {}).get(key)
-        if found is None:
+        if found is None or "deletionTimestamp" in found["metadata"]:
             return False
         revision = revision_of(found)
         self._failed[key] = False

@@ -90,7 +90,7 @@ class DeploymentController:
     def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
         """Take one step of the roll-out, if one is due, then write the status."""
         deployment = self._watch.cache["Deployment"].get(key)
-        if deployment is None:
+        if deployment is None or "deletionTimestamp" in deployment["metadata"]:
             return False
         revisions = self._revisions(key, deployment)
         specs = _specs(deployment, revisions)

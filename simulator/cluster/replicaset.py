@@ -108,7 +108,7 @@ class ReplicaSetController:
         if replicaset is None:
             return False
         failure: ActionError | None = None
-        if not self._awaited.get(key):
+        if not self._awaited.get(key) and "deletionTimestamp" not in replicaset["metadata"]:
             active = self._owned.setdefault(key, _Owned()).active
             missing = replicaset["spec"]["replicas"] - len(active)
             if missing > 0:

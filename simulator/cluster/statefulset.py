@@ -92,7 +92,7 @@ class StatefulSetController:
     def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
         """Do what is due, then write the status."""
         found = self._watch.cache.get("StatefulSet", {}).get(key)
-        if found is None:
+        if found is None or "deletionTimestamp" in found["metadata"]:
             return False
         revision = revision_of(found)
         self._templates.setdefault(key, {})[revision] = found["spec"]["template"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.core.effects import Ref, Resource, Selection
 from simulator.attribution import Link
+from simulator.cluster.finalizers import finalizers_of
 from simulator.cluster.naming import pod_suffix
 from simulator.cluster.words import already_exists, modified, not_found, other_uid, terminating
 
@@ -198,14 +199,28 @@ class Store:
         for published in self.published:
             published(ref.kind, before, None, link)
 
-    def delete(self, ref: Ref, link: Link, uid: str | None = None, grace_s: int | None = None) -> None:
-        """Delete as the API does: a pod that runs on a node gets its grace period, its kubelet removes it."""
+    def delete(
+        self,
+        ref: Ref,
+        link: Link,
+        uid: str | None = None,
+        grace_s: int | None = None,
+        propagation: str = "Background",
+    ) -> None:
+        """Delete as the API does: a pod that runs on a node gets its grace period, its kubelet removes it.
+
+        What has a finalizer is marked only, and goes once nothing holds it any more (`finalized`).
+        """
         before = self.get(ref)
         self.check_uid(ref, before, uid)
         spec = before.get("spec") or {}
         ended = (before.get("status") or {}).get("phase") in ("Succeeded", "Failed")
         if ref.kind != "Pod" or not spec.get("nodeName") or ended or grace_s == 0:
-            self.remove(ref, link)
+            held = finalizers_of(before, propagation)
+            if held:
+                self._hold(ref, before, held, link)
+            else:
+                self.remove(ref, link)
             return
         metadata = before["metadata"]
         if "deletionTimestamp" in metadata:
@@ -217,6 +232,25 @@ class Store:
             "deletionGracePeriodSeconds": grace,
         }
         self._commit("Pod", (ref.namespace, ref.name), before, {**before, "metadata": marked}, link)
+
+    def _hold(self, ref: Ref, before: Resource, finalizers: list[str], link: Link) -> None:
+        """Mark an object as going until its finalizers are gone."""
+        if "deletionTimestamp" in before["metadata"]:
+            return
+        marked = {**before["metadata"], "deletionTimestamp": self._timestamp(), "finalizers": finalizers}
+        after = {**before, "metadata": marked}
+        if ref.kind == "Namespace":
+            after["status"] = {**(before.get("status") or {}), "phase": "Terminating"}
+        self._commit(ref.kind, (ref.namespace, ref.name), before, after, link)
+
+    def finalized(self, ref: Ref, finalizer: str, link: Link) -> None:
+        """Take a finalizer off an object that is going; with the last one the object goes."""
+        before = self.get(ref)
+        left = [one for one in before["metadata"].get("finalizers") or () if one != finalizer]
+        if not left and "deletionTimestamp" in before["metadata"]:
+            self.remove(ref, link)
+            return
+        self.patch(ref, {"metadata": {"finalizers": left}}, link)
 
     @staticmethod
     def check_uid(ref: Ref, resource: Resource, uid: str | None) -> None:

@@ -211,8 +211,8 @@ def test_two_restarts_on_a_node_that_starts_one_at_a_time() -> None:
 
 
 def test_a_scale_up_behind_the_controllers_bucket() -> None:
-    """One call a second: the ReplicaSet's size, a cluster event, the Deployment's status, then the pod."""
-    workflow = acting("scale_deployment", namespace="default", deployment="web", replicas=2)
+    """One call a second of each controller: the first pod, a cluster event of it, then the two others."""
+    workflow = acting("scale_deployment", namespace="default", deployment="web", replicas=4)
     spans = spans_of(
         node("n1"),
         deployment("web", 1, probe_s=5),
@@ -220,13 +220,15 @@ def test_a_scale_up_behind_the_controllers_bucket() -> None:
         parameters={"controller_manager.qps": 1, "controller_manager.burst": 1},
     )
     sized = spans.index(("controller queue", SYNC))
-    assert spans[sized - 1 : sized + 5] == [
+    assert spans[sized - 1 : sized + 7] == [
         ("watch delay", WATCH),
         ("controller queue", SYNC),
         ("API service", WRITE),
         ("watch delay", WATCH),
         ("controller queue", SYNC),
-        ("controller throttle", 3 * S - WRITE - WATCH - SYNC),
+        ("API service", WRITE),
+        ("controller throttle", 3 * S - WRITE),
+        ("API service", WRITE),
     ]
 
 
@@ -240,7 +242,7 @@ def test_a_job_that_runs_its_time() -> None:
         *created, *BOUND, ("container start", relist_after(started) - started + VOLUMES + START),
         ("API service", REPORT), ("job run", started + 5 * S - running),
         ("container start", over - started - 5 * S), *SEEN,
-        ("controller queue", SYNC), ("API service", WRITE), ("watch delay", WATCH),
+        ("controller queue", 1 * S + SYNC), ("API service", 3 * WRITE), ("watch delay", WATCH),
     ]  # fmt: skip
 
 
