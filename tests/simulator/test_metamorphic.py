@@ -253,7 +253,7 @@ def test_a_wider_controller_bucket_gives_back_the_controllers_throttle() -> None
             load=1,
             parameters={"controller_manager.qps": qps, "controller_manager.burst": 1},
         )[1]
-        for qps in (2.0, 5.0)
+        for qps in (1.0, 2.5)
     )
     assert slow["causes"]["controller throttle"] > fast["causes"]["controller throttle"] > 0
     gained = duration_ns(slow) - duration_ns(fast)
@@ -303,7 +303,9 @@ def test_a_shorter_back_off_of_the_scheduler_is_given_back() -> None:
     rows = []
     for backoff_s in (1.0, 0.7):
         full = [*worlds.nodes(1, cpu="1"), worlds.deployment("web", 1, cpu="800m", probe=0)]
-        changes = {**FREE, "scheduler.backoff.initial": backoff_s}
+        changes = {
+            **FREE, "scheduler.backoff.initial": backoff_s, "scheduler.pop_from_backoff": False,
+        }  # fmt: skip
         on = worlds.cluster(full, changes, worlds.behaviours(startup_s=0.0, exit_s=0.3))
         rows += of_type(simulate(run_spec(worlds.restarts(1), 1, on, free())), "step")
     long, short = rows
