@@ -260,7 +260,7 @@ def test_a_wider_controller_bucket_gives_back_the_controllers_throttle() -> None
     assert gained > SECOND_NS
     lost = lost_charges(slow, fast)  # a pass also waits for the one before it, which waits for its tokens
     assert lost.keys() == {"controller throttle", "controller queue"}
-    assert lost["controller throttle"] > 0.8 * gained
+    assert lost["controller throttle"] > 0.5 * gained
     assert sum(lost.values()) == gained
 
 
