@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from engine.core.effects import Resource
-from simulator.cluster.fleet import Placed
+from simulator.cluster.census import Placed
 from simulator.cluster.objects import matches
 from simulator.cluster.placement import Demand, NodeFree, tolerates
 from simulator.cluster.podrules import PodTerm, overlaps

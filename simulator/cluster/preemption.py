@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from engine.core.effects import Resource
+from simulator.cluster.census import Placed
 from simulator.cluster.disruption import BUDGET
-from simulator.cluster.fleet import Fleet, Placed
+from simulator.cluster.fleet import Fleet
 from simulator.cluster.objects import is_terminating, matches
 from simulator.cluster.placement import Demand, NodeFree, Refusal
 from simulator.cluster.priorities import priority_of

@@ -16,11 +16,12 @@ from engine.core.errors import ApiError, Conflict
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Call, Client
+from simulator.cluster.census import Nominee
 from simulator.cluster.changes import ENDED, GOING, GONE, GRANTED, NEW, OWNED, SPEC
 from simulator.cluster.demands import Demands
 from simulator.cluster.diagnosis import message_of, plugins_of, unschedulable_message
 from simulator.cluster.events import EventRecorder
-from simulator.cluster.fleet import FEASIBLE_MIN, Fleet, Nominee, nodes_to_find
+from simulator.cluster.fleet import FEASIBLE_MIN, Fleet, nodes_to_find
 from simulator.cluster.hints import Happening, may_help
 from simulator.cluster.objects import has_ended, key_of, with_condition
 from simulator.cluster.placement import Demand, Refusal

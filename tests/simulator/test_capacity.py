@@ -48,7 +48,8 @@ def jobs(count: int, cpu: str = "900m", cpu_m: int = 900) -> Workflow:
 
 
 def run(*, aware: bool, objects: list[dict[str, Any]] | None = None, steps: int = 4) -> RunResult:
-    on = cluster(objects or [*nodes(1, cpu="2"), deployment("web", 1, cpu="100m")])
+    changes = {"scheduler.pop_from_backoff": False}  # so that it shows who waits at the scheduler
+    on = cluster(objects or [*nodes(1, cpu="2"), deployment("web", 1, cpu="100m")], changes)
     return simulate(run_spec(jobs(steps), 1, on, engine(capacity_aware=aware)))
 
 

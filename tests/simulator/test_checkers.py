@@ -16,8 +16,9 @@ from scenarios.runspec import RunSpec
 from simulator import environment, simulate
 from simulator.attribution import Link
 from simulator.checkers import CHECKS, EngineChecker
-from simulator.cluster import disruption, scheduler
+from simulator.cluster import disruption
 from simulator.cluster.cluster import Cluster
+from simulator.cluster.fleet import Fleet
 from simulator.cluster.quota import Quotas
 from simulator.cluster.store import Store
 from simulator.perform import ModelPerformer
@@ -105,10 +106,10 @@ def test_a_lost_increment_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_overcommitted_node_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def first(nodes: Any, _demand: Any) -> Any:
-        return next(iter(nodes))
+    def first(fleet: Fleet, *_pod: Any) -> Any:
+        return next(iter(fleet.ordered()))
 
-    monkeypatch.setattr(scheduler, "choose", first)
+    monkeypatch.setattr(Fleet, "choose", first)
     assert violated(crowded()) == {"node_overcommitted": 6}  # at each write of a pod too many
 
 

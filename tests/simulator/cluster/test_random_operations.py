@@ -74,7 +74,7 @@ def assert_whole(rig: Rig) -> None:
     pods = rig.pods()
     for name in NODES:
         here = [Demand.of(pod["spec"]) for pod in pods if node_of(pod) == name and not has_ended(pod)]
-        free = rig.cluster.scheduler._nodes[name]  # noqa: SLF001 - a belief that shows only when it misleads
+        free = rig.cluster.scheduler.fleet.nodes[name]
         assert (free.cpu_m_taken, free.pods_taken) == (sum(one.cpu_m for one in here), len(here))
         known = rig.cluster.kubelets[name]._pods  # noqa: SLF001 - as above
         assert sorted(key[1] for key in known) == [name_of(pod) for pod in pods if node_of(pod) == name]

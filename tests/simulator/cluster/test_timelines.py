@@ -163,6 +163,7 @@ def test_a_restart_that_waits_for_its_own_room(exit_s: float) -> None:
         node("n1", "1"),
         deployment("web", 1, cpu="800m", probe_s=5),
         behaviours=behaves(exit=constant(exit_s)),
+        parameters={"scheduler.pop_from_backoff": False},
     )
     assert spans == [
         *freed, *waited, *placed, ("container start", VOLUMES + START), ("readiness", 5 * S), *SEEN
