@@ -92,8 +92,10 @@ class Controllers:
         statefulsets, daemonsets = (
             access.controller_client(f"{name}-controller") for name in ("statefulset", "daemon-set")
         )
-        self.statefulsets = StatefulSetController(store, watch, statefulsets)
-        self.daemonsets = DaemonSetController(store, watch, daemonsets, slow_start)
+        self.statefulsets = StatefulSetController(store, watch, statefulsets, self._timestamp)
+        self.daemonsets = DaemonSetController(store, watch, daemonsets, slow_start, self._timestamp)
+        self.statefulsets.events = access.recorder(statefulsets)
+        self.daemonsets.events = access.recorder(daemonsets)
         self.statefulsets.queue = self._queue("statefulset", self.statefulsets.sync)
         self.daemonsets.queue = self._queue("daemonset", self.daemonsets.sync)
 

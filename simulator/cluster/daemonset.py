@@ -1,11 +1,11 @@
 """The DaemonSet controller: one pod on every node that it selects, replaced node by node.
 
-Which nodes, and the rolling update with maxUnavailable (1 by default; maxSurge 0), follow
+Which nodes, and the rolling update with maxUnavailable (1 by default) or maxSurge, follow
 pkg/controller/daemon: daemon_controller.go and update.go. A cordoned node keeps its pod and gets one, as the
 pods tolerate that. Creations go out in batches that double, as a ReplicaSet's.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
@@ -13,61 +13,43 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
-from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY
-from simulator.cluster.objects import has_ended, is_active, is_ready, key_of, owner_of
+from simulator.cluster.objects import has_ended, is_active, is_ready
 from simulator.cluster.podrules import pinned_to
 from simulator.cluster.rolling import resolve
-from simulator.cluster.sets import SetRevisions, daemon_pod, revision_of, runs_on
+from simulator.cluster.setcontroller import SetController, Steps
+from simulator.cluster.sets import daemon_pod, revision_of, runs_on
 from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
-from simulator.cluster.workqueue import WorkQueue
 from simulator.tasks import Gather, Waitable
 
-Steps = Generator["int | Waitable", Any, Link]
 
-
-class DaemonSetController:
+class DaemonSetController(SetController):
     """Keeps a pod of every DaemonSet on its nodes."""
 
-    def __init__(self, store: Store, watch: Watch, client: Client, slow_start: int) -> None:
+    kind = "DaemonSet"
+
+    def __init__(
+        self, store: Store, watch: Watch, client: Client, slow_start: int, timestamp: Callable[[], str]
+    ) -> None:
         """Begin batches of creations with `slow_start` pods."""
-        self.queue: WorkQueue
-        self._store = store
-        self._watch = watch
-        self._client = client
+        super().__init__(store, watch, client, timestamp)
         self._slow_start = slow_start
-        self._pods: dict[Key, dict[str, Resource]] = {}
-        self._awaited: dict[Key, dict[str, None]] = {}
         self._places: dict[str, int] = {}  # of nodes, in the order in which they were first seen
         self._generations: dict[tuple[Key, str], int] = {}
-        self._revisions = SetRevisions()
-        self._failed: dict[Key, bool] = {}
-        watch.subscribe(("DaemonSet",), self._set_changed)
         watch.subscribe(("Node",), self._node_changed)
-        watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED, "DaemonSet")
 
     def load(self, link: Link) -> None:
         """Take in the nodes, the sets and their pods that exist before time 0."""
         for key in sorted(self._watch.cache.get("Node", {})):
             self._places.setdefault(key[1], len(self._places))
-        for key, pod in sorted(self._watch.cache.get("Pod", {}).items()):
-            owner = owner_of(pod, "DaemonSet")
-            if owner is not None:
-                self._pods.setdefault(owner, {})[key[1]] = pod
-                self._generations[owner, _node_of(pod)] = 0
-                found = self._watch.cache.get("DaemonSet", {}).get(owner)
-                if found is not None:
-                    self._revisions.load(owner, found, pod)
-        for key in self._watch.cache.get("DaemonSet", {}):
-            self.queue.add(key, link)
+        super().load(link)
 
-    def _set_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
-        if after is None:
-            key = key_of(before or {})
-            self._pods.pop(key, None)
-            self._awaited.pop(key, None)
-        elif before is None or before["spec"] != after["spec"]:
-            self.queue.add(key_of(after), link)
+    def _loaded(self, owner: Key, pod: Resource) -> None:
+        self._generations[owner, _node_of(pod)] = 0
+
+    @staticmethod
+    def _has_left(pod: Resource) -> bool:
+        return not is_active(pod)
 
     def _node_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         node = after or before or {}
@@ -76,28 +58,6 @@ class DaemonSetController:
             return
         for key in self._watch.cache.get("DaemonSet", {}):
             self.queue.add(key, link)
-
-    def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
-        pod = after or before or {}
-        owner = owner_of(pod, "DaemonSet")
-        former = owner_of(before, "DaemonSet") if before is not None else None
-        if former is not None and former != owner:  # let go of
-            self._pods.get(former, {}).pop(pod["metadata"]["name"], None)
-            self.queue.add(former, link)
-        if owner is None:
-            return
-        name = pod["metadata"]["name"]
-        pods = self._pods.setdefault(owner, {})
-        was = pods.get(name)
-        if after is None:
-            pods.pop(name, None)
-        else:
-            pods[name] = after
-        if was is None or after is None or is_active(was) != is_active(after):
-            self._awaited.get(owner, {}).pop(name, None)
-        elif is_ready(was) == is_ready(after):
-            return
-        self.queue.add(owner, link)
 
     def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
         """Create and delete what is due, then write the status."""
@@ -127,6 +87,7 @@ class DaemonSetController:
         """Give every node that lacks one its pod; remove what is on others, surplus, or has ended."""
         by_node = self._by_node(key)
         missing, surplus = list[str](), list[Resource]()
+        surge = _surge(found, 1)
         nodes = self._watch.cache.get("Node", {})
         for name in self._places:
             node, pods = nodes.get(("", name)), by_node.pop(name, [])
@@ -137,7 +98,7 @@ class DaemonSetController:
             elif not pods:
                 missing.append(name)
             else:
-                surplus += active[1:]
+                surplus += active[1:] if not surge else self._beyond_surge(key, found, active)
         if surplus:
             link = yield from self._delete(key, surplus, link)
         batch = self._slow_start
@@ -145,6 +106,13 @@ class DaemonSetController:
             link = yield from self._create(key, found, missing[:batch], link)
             missing, batch = missing[batch:], batch * 2
         return link
+
+    def _beyond_surge(self, key: Key, found: Resource, active: list[Resource]) -> list[Resource]:
+        """Return a node's pods but the oldest of today's revision and the oldest of others."""
+        revision = revision_of(found)
+        new = [pod for pod in active if self._revisions.of(key, pod) == revision]
+        old = [pod for pod in active if self._revisions.of(key, pod) != revision]
+        return new[1:] + old[1:]
 
     def _create(self, key: Key, found: Resource, nodes: list[str], link: Link) -> Steps:
         calls, names = [], []
@@ -159,6 +127,7 @@ class DaemonSetController:
         gathered = Gather(calls)
         yield gathered
         for (name, node), call in zip(names, calls, strict=True):
+            self._tell(key, "create", name)
             if call.error is not None:
                 self._awaited[key].pop(name, None)
                 self._generations[key, node] -= 1  # so that the next try is the same pod
@@ -175,6 +144,8 @@ class DaemonSetController:
             calls.append(self._client.write(operation, number, link))
         gathered = Gather(calls)
         yield gathered
+        for pod in pods:
+            self._tell(key, "delete", pod["metadata"]["name"])
         return gathered.link
 
     def _remove(self, key: Key, ref: Ref, uid: str, link: Link) -> None:
@@ -189,20 +160,46 @@ class DaemonSetController:
         if strategy.get("type", "RollingUpdate") != "RollingUpdate":
             return link
         wanted = self._desired(found)
+        surge = _surge(found, len(wanted))
+        if surge:
+            return (yield from self._surge_over(key, found, revision, surge, link))
         allowed = resolve(
             (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1), len(wanted), up=True
         )
         by_node = self._by_node(key)
+        available = self._available(key, found, self._pods.get(key, {}).values(), link)
         unavailable, old_unavailable, old_available = 0, list[Resource](), list[Resource]()
         for node in wanted:
             pods = by_node.get(node, [])
-            if not any(is_active(pod) and is_ready(pod) for pod in pods):
+            if not any(is_active(pod) and pod["metadata"]["name"] in available for pod in pods):
                 unavailable += 1
             for pod in pods:
                 if is_active(pod) and self._revisions.of(key, pod) != revision:
-                    (old_available if is_ready(pod) else old_unavailable).append(pod)
+                    (old_available if pod["metadata"]["name"] in available else old_unavailable).append(pod)
         due = old_unavailable + old_available[: max(0, allowed - unavailable)]
         return (yield from self._delete(key, due, link)) if due else link
+
+    def _surge_over(self, key: Key, found: Resource, revision: str, surge: int, link: Link) -> Steps:
+        """Put a new pod beside the old one on `surge` nodes at once; the old goes when it is available."""
+        by_node = self._by_node(key)
+        available = self._available(key, found, self._pods.get(key, {}).values(), link)
+        surging, at_once, next_ones, over = 0, list[str](), list[str](), list[Resource]()
+        for node in self._desired(found):
+            active = [pod for pod in by_node.get(node, []) if is_active(pod)]
+            new = [pod for pod in active if self._revisions.of(key, pod) == revision]
+            old = [pod for pod in active if pod not in new]
+            if not old:
+                continue
+            if not new:
+                (next_ones if old[0]["metadata"]["name"] in available else at_once).append(node)
+            elif new[0]["metadata"]["name"] in available:
+                over += old
+            else:
+                surging += 1
+        if over:
+            link = yield from self._delete(key, over, link)
+        nodes = at_once + next_ones[: max(0, surge - surging)]
+        return (yield from self._create(key, found, nodes, link)) if nodes else link
 
     def _desired(self, found: Resource) -> list[str]:
         nodes = self._watch.cache.get("Node", {})
@@ -212,32 +209,25 @@ class DaemonSetController:
         wanted = self._desired(found)
         by_node = {node: [pod for pod in pods if is_active(pod)] for node, pods in self._by_node(key).items()}
         on = [by_node[node][0] for node in wanted if by_node.get(node)]
-        ready = sum(map(is_ready, on))
+        ready, available = sum(map(is_ready, on)), len(self._available(key, found, on, link))
         status = {
             "observedGeneration": found["metadata"].get("generation", 1),
             "desiredNumberScheduled": len(wanted),
             "currentNumberScheduled": len(on),
             "numberMisscheduled": sum(bool(pods) for node, pods in by_node.items() if node not in wanted),
             "numberReady": ready,
-            "numberAvailable": ready,
-            "numberUnavailable": len(wanted) - ready,
+            "numberAvailable": available,
+            "numberUnavailable": len(wanted) - available,
             "updatedNumberScheduled": sum(self._revisions.of(key, pod) == revision for pod in on),
         }
-        written = found.get("status") or {}
-        if all(written.get(name, 0) == value for name, value in status.items()):
-            return link
-        operation = partial(self._set_status, Ref("DaemonSet", key[1], key[0]), status)
-        call = self._client.write(
-            operation, self._client.repeated(f"status/DaemonSet/{key[0]}/{key[1]}"), link
-        )
-        yield call
-        return call.link
+        return (yield from self._write(key, found, status, link))
 
-    def _set_status(self, ref: Ref, status: dict[str, Any], link: Link) -> None:
-        try:
-            self._store.set_status(ref, status, link)
-        except NotFound:
-            return
+
+def _surge(daemonset: Resource, nodes: int) -> int:
+    """Return on how many nodes a rolling update may have two pods at once."""
+    strategy = daemonset["spec"].get("updateStrategy") or {}
+    rolling = strategy.get("rollingUpdate") or {}
+    return resolve(rolling.get("maxSurge", 0), nodes, up=True)
 
 
 def _node_of(pod: Resource) -> str:

@@ -72,6 +72,18 @@ def ordinal_of(pod: Resource, owner: str) -> int:
     return int(text) if text.isdecimal() else -1
 
 
+def start_of(statefulset: Resource) -> int:
+    """Return the ordinal of a StatefulSet's first pod."""
+    start: int = (statefulset["spec"].get("ordinals") or {}).get("start", 0)
+    return start
+
+
+def ordinals_of(statefulset: Resource) -> range:
+    """Return the ordinals of the pods that a StatefulSet wants."""
+    start = start_of(statefulset)
+    return range(start, start + statefulset["spec"].get("replicas", 1))
+
+
 def claim_name(template: Mapping[str, Any], owner: str, ordinal: int) -> str:
     """Return the name of the claim that a volume claim template gives one pod."""
     return f"{template['metadata']['name']}-{owner}-{ordinal}"
@@ -80,6 +92,7 @@ def claim_name(template: Mapping[str, Any], owner: str, ordinal: int) -> str:
 def claims_of(statefulset: Resource, ordinal: int) -> Iterator[dict[str, Any]]:
     """Yield the claims of the pod with this ordinal, as the controller creates them."""
     metadata, spec = statefulset["metadata"], statefulset["spec"]
+    kept = (spec.get("persistentVolumeClaimRetentionPolicy") or {}).get("whenDeleted", "Retain") == "Retain"
     labels = (spec.get("selector") or {}).get("matchLabels") or {}
     for template in spec.get("volumeClaimTemplates") or ():
         yield {
@@ -89,6 +102,7 @@ def claims_of(statefulset: Resource, ordinal: int) -> Iterator[dict[str, Any]]:
                 "name": claim_name(template, metadata["name"], ordinal),
                 "namespace": metadata["namespace"],
                 "labels": {**(template["metadata"].get("labels") or {}), **labels},
+                **({} if kept else {"ownerReferences": [owner_reference(statefulset)]}),
             },
             "spec": template["spec"],
             "status": {"phase": "Pending"},
@@ -181,7 +195,7 @@ def settled_set(
     """Return the claims and pods that a set has once it has settled, those of each place in order."""
     if owner["kind"] == "StatefulSet":
         template, revision = owner["spec"]["template"], revision_of(owner)
-        ordinals = range(owner["spec"]["replicas"])
+        ordinals = ordinals_of(owner)
         claims = [claim for ordinal in ordinals for claim in claims_of(owner, ordinal)]
         return claims, [stateful_pod(owner, template, revision, ordinal) for ordinal in ordinals]
     places = sorted(node["metadata"]["name"] for node in nodes)

@@ -4,90 +4,48 @@ The order of what is done is kube-controller-manager's (pkg/controller/statefuls
 updateStatefulSet): pods that ended are replaced and missing ones created from ordinal 0 up, each awaited to
 be ready under OrderedReady; then those beyond `replicas` go from the highest down; then pods of an older
 revision are replaced from the highest down to the partition, one at a time, each awaited to be healthy.
-Claims come with pods and stay when they go. Revisions are kept by the controller and not as
-ControllerRevision objects; the feature gate for maxUnavailable is off, as by default.
+Claims come with pods and stay when they go, unless their retention policy says otherwise. Revisions are kept
+by the controller and not as ControllerRevision objects; the feature gate for maxUnavailable is off, as by
+default.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Container, Generator
 from functools import partial
 from typing import Any
 
 from engine.core.effects import Ref, Resource
-from engine.core.errors import ApiError, NotFound
+from engine.core.errors import ApiError
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
-from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY
-from simulator.cluster.objects import has_ended, is_ready, is_terminating, key_of, owner_of
-from simulator.cluster.sets import SetRevisions, claims_of, is_ordered, ordinal_of, revision_of, stateful_pod
+from simulator.cluster.objects import has_ended, is_ready, is_terminating, key_of
+from simulator.cluster.setcontroller import SetController, Steps
+from simulator.cluster.sets import (
+    claims_of,
+    is_ordered,
+    ordinal_of,
+    ordinals_of,
+    revision_of,
+    start_of,
+    stateful_pod,
+)
 from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
-from simulator.cluster.workqueue import WorkQueue
 from simulator.tasks import Waitable
 
-Steps = Generator["int | Waitable", Any, Link]
 
-
-class StatefulSetController:
+class StatefulSetController(SetController):
     """Keeps every StatefulSet on its way to its spec."""
 
-    def __init__(self, store: Store, watch: Watch, client: Client) -> None:
+    kind = "StatefulSet"
+
+    def __init__(self, store: Store, watch: Watch, client: Client, timestamp: Callable[[], str]) -> None:
         """Follow StatefulSets and their pods."""
-        self.queue: WorkQueue
-        self._store = store
-        self._watch = watch
-        self._client = client
-        self._pods: dict[Key, dict[str, Resource]] = {}
-        self._awaited: dict[Key, dict[str, None]] = {}  # asked for and not yet seen: created or deleted
+        super().__init__(store, watch, client, timestamp)
         self._templates: dict[Key, dict[str, Resource]] = {}  # by revision
-        self._failed: dict[Key, bool] = {}
-        self._revisions = SetRevisions()
-        watch.subscribe(("StatefulSet",), self._set_changed)
-        watch.subscribe(
-            ("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED, "StatefulSet"
-        )
 
-    def load(self, link: Link) -> None:
-        """Take in the sets and their pods that exist before time 0."""
-        for key, pod in sorted(self._watch.cache.get("Pod", {}).items()):
-            owner = owner_of(pod, "StatefulSet")
-            if owner is not None:
-                self._pods.setdefault(owner, {})[key[1]] = pod
-                found = self._watch.cache.get("StatefulSet", {}).get(owner)
-                if found is not None:
-                    self._revisions.load(owner, found, pod)
-        for key in self._watch.cache.get("StatefulSet", {}):
-            self.queue.add(key, link)
-
-    def _set_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
-        if after is None:
-            key = key_of(before or {})
-            self._pods.pop(key, None)
-            self._awaited.pop(key, None)
-            self._templates.pop(key, None)
-        elif before is None or before["spec"] != after["spec"]:
-            self.queue.add(key_of(after), link)
-
-    def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
-        pod = after or before or {}
-        owner = owner_of(pod, "StatefulSet")
-        former = owner_of(before, "StatefulSet") if before is not None else None
-        if former is not None and former != owner:  # let go of
-            self._pods.get(former, {}).pop(pod["metadata"]["name"], None)
-            self.queue.add(former, link)
-        if owner is None:
-            return
-        name = pod["metadata"]["name"]
-        pods = self._pods.setdefault(owner, {})
-        was = pods.get(name)
-        if after is None:
-            pods.pop(name, None)
-        else:
-            pods[name] = after
-        if was is None or after is None or is_terminating(after) != is_terminating(was):
-            self._awaited.get(owner, {}).pop(name, None)
-        elif is_ready(was) == is_ready(after) and has_ended(was) == has_ended(after):
-            return
-        self.queue.add(owner, link)
+    def _forget(self, key: Key) -> None:
+        super()._forget(key)
+        self._templates.pop(key, None)
 
     def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
         """Do what is due, then write the status."""
@@ -103,11 +61,10 @@ class StatefulSetController:
         return self._failed[key]
 
     def _progress(self, key: Key, found: Resource, revision: str, link: Link) -> Steps:
-        spec, name = found["spec"], key[1]
-        ordered = is_ordered(found)
+        name, ordered, wanted = key[1], is_ordered(found), ordinals_of(found)
         by_ordinal = {ordinal_of(pod, name): pod for pod in self._pods.get(key, {}).values()}
-        wanted = spec.get("replicas", 1)
-        for ordinal in range(wanted):
+        available = self._available(key, found, by_ordinal.values(), link)
+        for ordinal in wanted:
             pod = by_ordinal.get(ordinal)
             if pod is None:
                 link = yield from self._create(key, found, revision, ordinal, link)
@@ -117,32 +74,70 @@ class StatefulSetController:
                 link = yield from self._delete(key, pod, link)
                 if ordered:
                     return link
-            elif ordered and (is_terminating(pod) or not is_ready(pod)):
+            elif ordered and (is_terminating(pod) or pod["metadata"]["name"] not in available):
                 return link  # the ones after it wait
-        condemned = sorted((one for one in by_ordinal if one >= wanted), reverse=True)
+        condemned = sorted((one for one in by_ordinal if one not in wanted), reverse=True)
         for ordinal in condemned:
             pod = by_ordinal[ordinal]
             if not is_terminating(pod):
                 link = yield from self._delete(key, pod, link)
             if ordered:
                 return link
-        return (yield from self._update(key, found, revision, by_ordinal, link))
+        if (found["spec"].get("persistentVolumeClaimRetentionPolicy") or {}).get("whenScaled") == "Delete":
+            link = yield from self._remove_claims(key, found, by_ordinal, link)
+        return (yield from self._update(key, found, revision, by_ordinal, available, link))
+
+    def _remove_claims(self, key: Key, found: Resource, by_ordinal: Container[int], link: Link) -> Steps:
+        """Delete the claims of pods that the set no longer wants, once those are gone.
+
+        Two writes each: the claim is first given an owner, by whose end it goes (stateful_pod_control.go).
+        """
+        wanted, claims = ordinals_of(found), self._watch.cache.get("PersistentVolumeClaim", {})
+        for template in found["spec"].get("volumeClaimTemplates") or ():
+            prefix = f"{template['metadata']['name']}-{key[1]}-"
+            for namespace, name in sorted(claims):
+                text = name.removeprefix(prefix)
+                if namespace != key[0] or text == name or not text.isdecimal():
+                    continue
+                if int(text) in wanted or int(text) in by_ordinal:
+                    continue
+                for operation in (
+                    _nothing,
+                    partial(self._remove_claim, Ref("PersistentVolumeClaim", name, namespace)),
+                ):
+                    number = self._client.repeated(f"claim/{namespace}/{name}")
+                    call = self._client.write(operation, number, link)
+                    yield call
+                    link = call.link
+        return link
+
+    def _remove_claim(self, ref: Ref, link: Link) -> None:
+        try:
+            self._store.delete(ref, link)
+        except ApiError:
+            return  # gone already
 
     def _update(
-        self, key: Key, found: Resource, revision: str, by_ordinal: dict[int, Resource], link: Link
+        self,
+        key: Key,
+        found: Resource,
+        revision: str,
+        by_ordinal: dict[int, Resource],
+        available: Container[str],
+        link: Link,
     ) -> Steps:
         """Replace the highest pod of an older revision, if all above it are healthy."""
         strategy = found["spec"].get("updateStrategy") or {}
         if strategy.get("type", "RollingUpdate") != "RollingUpdate":
             return link
         partition = (strategy.get("rollingUpdate") or {}).get("partition", 0)
-        for ordinal in range(found["spec"].get("replicas", 1) - 1, partition - 1, -1):
+        for ordinal in reversed([one for one in ordinals_of(found) if one >= start_of(found) + partition]):
             pod = by_ordinal.get(ordinal)
             if pod is None or is_terminating(pod):
                 return link
             if self._revisions.of(key, pod) != revision:
                 return (yield from self._delete(key, pod, link))
-            if not is_ready(pod):
+            if pod["metadata"]["name"] not in available:
                 return link
         return link
 
@@ -161,12 +156,13 @@ class StatefulSetController:
         )
         current = (found.get("status") or {}).get("currentRevision", revision)
         templates = self._templates[key]
-        used = current if ordinal < partition and current in templates else revision
+        used = current if ordinal < start_of(found) + partition and current in templates else revision
         pod = stateful_pod(found, templates[used], used, ordinal)
         self._awaited.setdefault(key, {})[f"{name}-{ordinal}"] = None
         number = self._client.repeated(f"create/{namespace}/{name}-{ordinal}")
         call = self._client.write(partial(self._store.create, pod), number, link)
         yield call
+        self._tell(key, "create", f"{name}-{ordinal}")
         if call.error is not None:
             self._awaited[key].pop(f"{name}-{ordinal}", None)
             self._failed[key] = True
@@ -185,41 +181,35 @@ class StatefulSetController:
         number = self._client.repeated(f"delete/{key[0]}/{name}")
         call = self._client.write(lambda at: self._store.delete(ref, at, uid), number, link)
         yield call
+        self._tell(key, "delete", name)
         if call.error is not None:  # gone already, or another by now: the watch will tell
             self._awaited[key].pop(name, None)
         return call.link
 
     def _write_status(self, key: Key, found: Resource, revision: str, link: Link) -> Steps:
         pods = [pod for pod in self._pods.get(key, {}).values() if not has_ended(pod)]
+        standing = [pod for pod in pods if not is_terminating(pod)]
+        available = len(self._available(key, found, standing, link))
         ready = sum(is_ready(pod) and not is_terminating(pod) for pod in pods)
         updated = sum(self._revisions.of(key, pod) == revision and not is_terminating(pod) for pod in pods)
         written = found.get("status") or {}
         current = written.get("currentRevision", next(iter(self._templates[key])))
         whole = len(pods) == found["spec"].get("replicas", 1)
-        if updated == ready == len(pods) and whole:
+        if updated == available == len(pods) and whole:
             current = revision  # completeRollingUpdate
         of_current = sum(self._revisions.of(key, pod) == current and not is_terminating(pod) for pod in pods)
         status = {
             "observedGeneration": found["metadata"].get("generation", 1),
             "replicas": len(pods),
             "readyReplicas": ready,
-            "availableReplicas": ready,
+            "availableReplicas": available,
             "currentReplicas": of_current,
             "updatedReplicas": updated,
             "currentRevision": current,
             "updateRevision": revision,
         }
-        if all(written.get(name) == value for name, value in status.items()):
-            return link
-        operation = partial(self._set_status, Ref("StatefulSet", key[1], key[0]), status)
-        call = self._client.write(
-            operation, self._client.repeated(f"status/StatefulSet/{key[0]}/{key[1]}"), link
-        )
-        yield call
-        return call.link
+        return (yield from self._write(key, found, status, link))
 
-    def _set_status(self, ref: Ref, status: dict[str, Any], link: Link) -> None:
-        try:
-            self._store.set_status(ref, status, link)
-        except NotFound:
-            return
+
+def _nothing(_link: Link) -> None:
+    """Change nothing that the model reads."""

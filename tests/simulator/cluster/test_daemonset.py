@@ -121,3 +121,33 @@ def test_a_snapshots_pods_are_of_todays_revision_if_they_are_as_its_template() -
         restart(rig, kind, "agent")
         rig.run_until(lambda rig=rig, kind=kind: whole(rig, kind, "agent"))  # type: ignore[misc]
         assert not {*uids} & {pod["metadata"]["uid"] for pod in rig.pods("agent")}
+
+
+def test_with_surge_the_old_pod_goes_when_the_new_one_is_available() -> None:
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    nodes = [node(f"n{number}") for number in range(3)]
+    rig = Rig(*nodes, daemonset("agent", updateStrategy=strategy, minReadySeconds=5))
+    fewest, most = [], []
+
+    def note(*_: Any) -> None:
+        ready = [node_of(pod) for pod in rig.ready("agent")]
+        fewest.append(len(set(ready)))
+        most.append(len(rig.active("agent")))
+
+    rig.store.published.append(note)
+    restart(rig, "DaemonSet", "agent")
+    began = rig.now
+    rig.run_until(lambda: whole(rig, "DaemonSet", "agent"))
+    assert min(fewest) == 3
+    assert max(most) == 4
+    assert rig.now - began > 3 * 5 * S
+
+
+def test_nodes_that_come_get_a_pod_and_those_that_go_lose_theirs() -> None:
+    rig = Rig(node("n1"), daemonset("agent"))
+    rig.create(node("n2"))
+    rig.run_until(lambda: len(rig.ready("agent")) == 2)
+    rig.delete("Node", "n1")
+    rig.run(60 * S)
+    assert [node_of(pod) for pod in rig.active("agent")] == ["n2"]
+    assert rig.get("DaemonSet", "agent")["status"]["desiredNumberScheduled"] == 1

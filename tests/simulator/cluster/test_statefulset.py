@@ -137,3 +137,58 @@ def test_deleting_the_set_deletes_its_pods() -> None:
     rig = rig_of(2)
     rig.delete("StatefulSet", "db")
     rig.run_until(lambda: not rig.pods("db"))
+
+
+def test_pods_count_as_available_after_min_ready_seconds_and_the_next_waits_for_that() -> None:
+    rig = rig_of(1, minReadySeconds=20)
+    rig.patch("StatefulSet", "db", {"spec": {"replicas": 3}})
+    rig.run_until(lambda: "=1" in events(rig))
+    ready = rig.now
+    assert 19 * S <= rig.run_until(lambda: "+2" in events(rig)) - ready <= 20 * S + 100_000_000
+    rig.run_until(lambda: "=2" in events(rig))
+    rig.run(1 * S)
+    status = rig.get("StatefulSet", "db")["status"]
+    assert (status["readyReplicas"], status["availableReplicas"]) == (3, 2)
+    rig.run(21 * S)
+    assert rig.get("StatefulSet", "db")["status"]["availableReplicas"] == 3
+
+
+def test_a_rolling_update_waits_for_min_ready_seconds() -> None:
+    rig = rig_of(2, minReadySeconds=30)
+    restart(rig, "StatefulSet", "db")
+    began = rig.now
+    rig.run_until(lambda: whole(rig, "StatefulSet", "db"))
+    assert rig.now - began > 30 * S
+
+
+def test_ordinals_begin_where_it_says() -> None:
+    rig = rig_of(2, storage="1Gi", ordinals={"start": 5})
+    assert names(rig, "db") == ["db-5", "db-6"]
+    rig.patch("StatefulSet", "db", {"spec": {"replicas": 3}})
+    rig.run_until(lambda: whole(rig, "StatefulSet", "db"))
+    assert names(rig, "db") == ["db-5", "db-6", "db-7"]
+    rig.patch("StatefulSet", "db", {"spec": {"ordinals": {"start": 6}, "replicas": 2}})
+    rig.run_until(lambda: names(rig, "db") == ["db-6", "db-7"])
+
+
+def test_claims_of_pods_that_are_scaled_away_go_where_their_policy_says_so() -> None:
+    policy = {"whenScaled": "Delete", "whenDeleted": "Retain"}
+    rig = rig_of(3, storage="1Gi", persistentVolumeClaimRetentionPolicy=policy)
+    rig.patch("StatefulSet", "db", {"spec": {"replicas": 1}})
+    rig.run(30 * S)
+    assert [key[1] for key in rig.store.objects["PersistentVolumeClaim"]] == ["data-db-0"]
+    rig.delete("StatefulSet", "db")
+    rig.run(30 * S)
+    assert not rig.pods("db")
+    assert [key[1] for key in rig.store.objects["PersistentVolumeClaim"]] == ["data-db-0"]
+
+
+def test_claims_go_with_their_set_where_their_policy_says_so() -> None:
+    policy = {"whenScaled": "Retain", "whenDeleted": "Delete"}
+    rig = rig_of(2, storage="1Gi", persistentVolumeClaimRetentionPolicy=policy)
+    rig.patch("StatefulSet", "db", {"spec": {"replicas": 1}})
+    rig.run(30 * S)
+    assert len(rig.store.objects["PersistentVolumeClaim"]) == 2
+    rig.delete("StatefulSet", "db")
+    rig.run(30 * S)
+    assert not rig.store.objects["PersistentVolumeClaim"]
