@@ -194,7 +194,7 @@ class ReplicaSetController:
 
     def _active(self, key: Key) -> list[Resource]:
         """Return the pods of a ReplicaSet that count, as the cache has them."""
-        pods = self._watch.cache["Pod"]
+        pods = self._watch.cache.get("Pod", {})
         return [pods[key[0], name] for name in self._owned[key].active]
 
     def _remove(self, ref: Ref, uid: str, awaited: set[str], link: Link) -> None:
