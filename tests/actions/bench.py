@@ -33,7 +33,10 @@ from tests.simulator.cluster.rig import Rig, S
 
 CALLS = (Get, List, Create, Patch, Delete, Evict)
 WAIT_MAX_NS = 1800 * S
-TIMES = ("creationTimestamp", "lastTransitionTime", "startTime", "startedAt", "finishedAt", "uid")
+TIMES = (
+    "completionTime", "creationTimestamp", "finishedAt", "lastTransitionTime", "lastUpdateTime", "startTime",
+    "startedAt", "uid",
+)  # fmt: skip
 VOLATILE = (*TIMES, "resourceVersion", "nodeName")
 
 

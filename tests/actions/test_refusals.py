@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from engine.actions import CATALOGUE
+from engine.actions.deployments import RolloutFailed
 from engine.actions.quantities import enlarged, milli
 from engine.core.action import InvalidParameters
 from engine.core.effects import Get, Patch, Ref, WaitUntil
@@ -277,7 +278,7 @@ def test_what_its_node_can_never_hold_is_rolled_or_refused() -> None:
     with pytest.raises(TargetRefused) as caught:
         run(bench, "increase_resources", deployment="web", cpu="5", method="in-place")
     assert caught.value.reason == "Infeasible"
-    with pytest.raises(StuckError, match="to have all its pods updated"):
+    with pytest.raises(RolloutFailed, match="exceeded its progress deadline"):
         run(ModelBench(), "increase_resources", deployment="web", cpu="5")
 
 
