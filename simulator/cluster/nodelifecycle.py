@@ -227,7 +227,7 @@ class NodeLifecycle:
         own = lifecycle_taints(found, effect)
         kept = [
             taint
-            for taint in found["spec"].get("taints") or ()
+            for taint in (found.get("spec") or {}).get("taints") or ()
             if {"key": taint["key"], "effect": taint["effect"]} not in own
         ]
         dated = [{**taint, "timeAdded": self._timestamp()} for taint in wanted]
