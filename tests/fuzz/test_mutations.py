@@ -19,7 +19,7 @@ from engine.core.locks import Locks
 from engine.core.machine import WorkflowEngine
 from engine.core.rates import Bucket
 from engine.core.store import Entry
-from simulator.cluster import scheduler
+from simulator.cluster.fleet import Fleet
 from simulator.cluster.store import Store
 from tests.fuzz.account import try_seed
 from tests.fuzz.faults import WatchedStore
@@ -174,7 +174,7 @@ def _miscounting(patch: pytest.MonkeyPatch) -> None:
 
 def _crowding(patch: pytest.MonkeyPatch) -> None:
     """A scheduler that takes the first node, whatever it holds."""
-    patch.setattr(scheduler, "choose", lambda nodes, _demand: next(iter(nodes)))
+    patch.setattr(Fleet, "choose", lambda self, *_arguments: next(iter(self.ordered()), None))
 
 
 def _careless(patch: pytest.MonkeyPatch) -> None:
