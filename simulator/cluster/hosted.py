@@ -60,8 +60,8 @@ def host_of(agenda: Agenda, parameters: Mapping[str, Any], streams: Streams) -> 
     cpu = HostCpu(agenda, cores, threads, round(parameters["host.work.waking"] * 1_000_000_000))
     prefix = "host.work."
     numbers = {
-        name.removeprefix(prefix): round(value * 1_000_000_000)
-        for name, value in parameters.items()
+        name.removeprefix(prefix): round(parameters[name] * 1_000_000_000)
+        for name in parameters
         if name.startswith(prefix) and name != "host.work.sigma"
     }
     numbers["kwok.stage"] = round(parameters["kwok.stage.work"] * 1_000_000_000)

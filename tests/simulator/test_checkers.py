@@ -16,7 +16,7 @@ from scenarios.runspec import RunSpec
 from simulator import environment, simulate
 from simulator.attribution import Link
 from simulator.checkers import CHECKS, EngineChecker
-from simulator.cluster import disruption
+from simulator.cluster import eviction
 from simulator.cluster.cluster import Cluster
 from simulator.cluster.fleet import Fleet
 from simulator.cluster.quota import Quotas
@@ -140,7 +140,7 @@ def test_an_overspent_budget_is_counted(monkeypatch: pytest.MonkeyPatch) -> None
         name = budget["metadata"]["name"]
         store.patch(Ref("PodDisruptionBudget", name, ref.namespace), {"status": spent}, link)
 
-    monkeypatch.setattr(disruption, "_spend", lenient)
+    monkeypatch.setattr(eviction, "spend", lenient)
     assert list(violated(evicting())) == ["budget_violated"]
 
 
@@ -261,7 +261,7 @@ def test_a_step_that_begins_before_its_need_has_ended_is_counted(monkeypatch: py
 
 
 def test_an_eviction_that_asks_no_budget_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disruption, "_spend", lambda *_arguments: None)
+    monkeypatch.setattr(eviction, "spend", lambda *_arguments: None)
     assert list(violated(evicting())) == ["budget_violated"]
 
 

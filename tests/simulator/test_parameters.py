@@ -7,6 +7,7 @@ from typing import Any
 from scenarios import CATALOGUE
 from simulator import simulate
 from tests.simulator import worlds
+from tests.simulator.cluster.test_cluster_autoscaler import ONE, scaled
 from tests.simulator.worlds import run_spec
 
 
@@ -32,7 +33,9 @@ class Noting(Mapping[str, Any]):
 
 
 def test_every_parameter_is_read() -> None:
+    """On a plain cluster, on a machine of few cores with simulated kubelets, or with pools that grow."""
     asked: dict[str, None] = {}
-    cluster = worlds.cluster(worlds.small_objects())
-    simulate(run_spec(on=replace(cluster, parameters=Noting(cluster.parameters, asked))))
+    hosted = worlds.cluster(worlds.small_objects(), {"host.cores": 2, "kwok.nodes": True})
+    for cluster in (worlds.cluster(worlds.small_objects()), hosted, scaled(ONE)):
+        simulate(run_spec(on=replace(cluster, parameters=Noting(cluster.parameters, asked)), load=1))
     assert sorted(asked) == sorted(CATALOGUE)
