@@ -1,38 +1,22 @@
 """Samples of the stations: totals up to an instant, at the end of a run and once a second where asked."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from engine.core.admission import StationTotals
 from engine.core.machine import WorkflowEngine
 from engine.core.records import SampleRow
 from simulator.agenda import Agenda
+from simulator.stations import Station
 
 SECOND_NS = 1_000_000_000
 SAMPLES_MAX = 600
 
 
-class Sampled(Protocol):
-    """A station, as far as it is sampled."""
-
-    name: str
-    seats: int
-    arrivals_count: int
-    queue_length_max: int
-
-    def busy_until(self, at_ns: int) -> int:
-        """Return the service given up to `at_ns`."""
-        ...
-
-    def waited_until(self, at_ns: int) -> int:
-        """Return the waiting done up to `at_ns`."""
-        ...
-
-
 class Sampling:
     """Reads the totals of all stations."""
 
-    def __init__(self, agenda: Agenda, stations: Sequence[Sampled], engine: WorkflowEngine) -> None:
+    def __init__(self, agenda: Agenda, stations: Sequence[Station], engine: WorkflowEngine) -> None:
         """Read `stations`, and the engine's own limits."""
         self._agenda = agenda
         self._stations = stations
