@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from headroom.validation.row import Row
 from reports.formats import visible
@@ -52,12 +53,15 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def console_table(rows: Sequence[Row]) -> Table:
-    """Return the table for a terminal."""
-    table = Table(*_HEADERS, box=None, pad_edge=False)
+    """Return the table for a terminal: what fits into 80 columns, the words at the end of the line."""
+    table = Table("row", "verdict", "ratio", "model", "reference", "what", box=None, pad_edge=False)
+    for column in table.columns[:-1]:
+        column.no_wrap = True
     for row in rows:
-        *cells, verdict = map(visible, _cells(row))
-        style = _STYLES[row.verdict]
-        table.add_row(*cells, f"[{style}]{verdict}[/{style}]")
+        id_, metric, reference, model, _, n, ratio, aim, kind, verdict = map(visible, _cells(row))
+        style = _STYLES[verdict]
+        what = f"{metric} ({kind}, n={n}, aim: {aim})"
+        table.add_row(id_, Text(verdict, style), ratio, model, reference, Text(what))
     return table
 
 
