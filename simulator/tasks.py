@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from simulator.agenda import Agenda
-from simulator.cluster.apiserver import Call
+from simulator.cluster.apiserver import Call, Refused
 
 
 class Waitable(Protocol):
@@ -45,16 +45,34 @@ class Task:
             if self._ended is not None:
                 self._ended(stop.value)
             return
+        except Refused as refused:
+            self.alive = False
+            self._refused(refused)
+            return
         if isinstance(wanted, int):
             self._agenda.after(wanted, self._advance)
         else:
             wanted.done = self._advance
+
+    def _refused(self, refused: Refused) -> None:
+        """Nobody expects this story to fail."""
+        raise refused
 
     def cancel(self) -> None:
         """End the story where it stands."""
         self.alive = False
         with suppress(ValueError):  # a story that ends itself comes to its end by itself
             self._story.close()
+
+
+class Attempt(Task):
+    """A story that ends when it is refused something; `ended` is then told the refusal."""
+
+    __slots__ = ()
+
+    def _refused(self, refused: Refused) -> None:
+        assert self._ended is not None
+        self._ended(refused)
 
 
 class Gather:
@@ -70,6 +88,12 @@ class Gather:
         self.link = calls[0].link
         for call in calls:
             call.done = self._one
+
+    def check(self) -> None:
+        """Raise `Refused` if any of the calls has failed."""
+        for call in self.calls:
+            if call.error is not None:
+                raise Refused(call.error, self.link)
 
     def _one(self, call: Call) -> None:
         self._left -= 1

@@ -37,6 +37,16 @@ def _nobody(_call: "Call") -> None:
     """Nobody waits for this call."""
 
 
+class Refused(Exception):
+    """A request that a story cannot go on without has failed."""
+
+    def __init__(self, error: ActionError, link: Link) -> None:
+        """`link` ends when that was known."""
+        super().__init__(str(error))
+        self.error = error
+        self.link = link
+
+
 class Call:
     """One request; `done` is called with it once `value` or `error` is known, and `link` ends then."""
 
@@ -56,6 +66,11 @@ class Call:
         self.done: Callable[[Call], None] = _nobody
         self.value: Any = None
         self.error: ActionError | None = None
+
+    def check(self) -> None:
+        """Raise `Refused` if the request has failed."""
+        if self.error is not None:
+            raise Refused(self.error, self.link)
 
     def arrive(self, _event: Any = None) -> None:
         """Reach the server: take a seat, or wait for one."""

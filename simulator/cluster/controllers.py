@@ -107,7 +107,7 @@ class Controllers:
             for name in ("generic-garbage-collector", "ttl-after-finished-controller", "namespace-controller")
         )
         self.garbage = GarbageCollector(store, watch, garbage)
-        Claiming(store, watch, self._claims)
+        Claiming(access.agenda, store, watch, self._claims)
         self.ttl = TtlController(store, watch, ttl, self._timestamp)
         self.namespaces = NamespaceController(store, watch, namespaces)
         self.garbage.queue = self._queue("garbage-collector", self.garbage.sync)

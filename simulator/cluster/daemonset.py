@@ -66,9 +66,9 @@ class DaemonSetController(SetController):
             return False
         revision = revision_of(found)
         self._failed[key] = False
-        if not self._awaited.get(key):
+        if not self._awaits(key):
             link = yield from self._manage(key, found, link)
-        if not self._awaited.get(key) and not self._failed[key]:
+        if not self._awaits(key) and not self._failed[key]:
             link = yield from self._update(key, found, revision, link)
         yield from self._write_status(key, found, revision, link)
         return self._failed[key]
@@ -144,8 +144,11 @@ class DaemonSetController(SetController):
             calls.append(self._client.write(operation, number, link))
         gathered = Gather(calls)
         yield gathered
-        for pod in pods:
+        for pod, call in zip(pods, calls, strict=True):
             self._tell(key, "delete", pod["metadata"]["name"])
+            if call.error is not None:
+                self._awaited[key].pop(pod["metadata"]["name"], None)
+        gathered.check()
         return gathered.link
 
     def _remove(self, key: Key, ref: Ref, uid: str, link: Link) -> None:

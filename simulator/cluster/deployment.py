@@ -11,7 +11,7 @@ from engine.core.causes import Cause
 from engine.core.effects import Ref, Resource
 from engine.core.errors import Conflict, NotFound
 from simulator.attribution import Link
-from simulator.cluster.apiserver import Call, Client
+from simulator.cluster.apiserver import Call, Client, Refused
 from simulator.cluster.changes import GONE
 from simulator.cluster.deploymentstatus import created_condition, deadline_ns, has_deadline, status_of
 from simulator.cluster.events import EventRecorder
@@ -43,7 +43,9 @@ class DeploymentController:
         self._owned: dict[Key, dict[str, None]] = {}
         self._settled: dict[Key, tuple[Any, ...] | None] = {}  # specs for which nothing is to be done
         self._same: dict[tuple[str, int | None, str], bool] = {}
-        self._written: dict[Key, Mapping[str, Any]] = {}  # the cache may not show the last status yet
+        self._written: dict[str, Mapping[str, Any]] = {}  # by uid: the cache may not show the last status yet
+        self._unsure: dict[str, None] = {}  # uids of those whose last status may have been written or not
+        self._unnumbered: dict[str, tuple[int, str]] = {}  # uids of those whose revision could not be written
         self._stale: dict[Key, bool] = {}  # written by the pass that is under way
         self._looked_at: dict[Key, int] = {}  # when a roll-out is looked at for its deadline
         watch.subscribe(("Deployment",), self._deployment_changed)
@@ -59,9 +61,11 @@ class DeploymentController:
 
     def _deployment_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         if after is None:
-            key = key_of(before or {})
-            self._written.pop(key, None)
-            self._looked_at.pop(key, None)
+            uid = (before or {})["metadata"]["uid"]
+            self._written.pop(uid, None)
+            self._unsure.pop(uid, None)
+            self._unnumbered.pop(uid, None)
+            self._looked_at.pop(key_of(before or {}), None)
         elif before is None or before["spec"] != after["spec"]:
             self.queue.add(key_of(after), link)
 
@@ -92,24 +96,23 @@ class DeploymentController:
         deployment = self._watch.cache["Deployment"].get(key)
         if deployment is None or "deletionTimestamp" in deployment["metadata"]:
             return False
+        self._stale.pop(key, None)
         revisions = self._revisions(key, deployment)
         specs = _specs(deployment, revisions)
         if specs is None or self._settled.get(key) != specs:
             began = link
-            try:
-                link = yield from self._progress(key, deployment, revisions, link)
-            except Conflict:
-                return True  # the cache was stale: look again when it has caught up
+            link = yield from self._progress(key, deployment, revisions, link)
             if link is began:
                 self._settled[key] = specs
             else:  # time has passed, and the watch may have brought more
                 revisions = self._revisions(key, deployment)
-        refused = yield from self._write_status(key, deployment, revisions, link)
-        self._stale.pop(key, None)
-        return refused
+        return (yield from self._write_status(key, deployment, revisions, link))
 
     def _progress(self, key: Key, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
         """Take the step of the roll-out that is due."""
+        unnumbered = self._unnumbered.get(deployment["metadata"]["uid"])
+        if unnumbered is not None:
+            link = yield from self._set_revision(deployment, unnumbered[0], link, unnumbered[1])
         if revisions.new is not None:
             link = yield from self._annotate(deployment, revisions.new, revisions, link)
         if deployment["spec"].get("paused") or _is_scaled(deployment, revisions):
@@ -198,6 +201,7 @@ class DeploymentController:
             operation, entity(f"create/{key[0]}/{replicaset['metadata']['name']}"), link
         )
         yield call
+        call.check()
         self._owned.setdefault(key, {})[replicaset["metadata"]["name"]] = None
         if replicas:
             self._tell_of_scaling(replicaset)
@@ -231,21 +235,25 @@ class DeploymentController:
 
     def _set_revision(self, deployment: Resource, revision: int, link: Link, created: str = "") -> Steps:
         """Write the revision, and that a ReplicaSet has been created for it (sync.go getNewReplicaSet)."""
-        key = key_of(deployment)
         annotations = deployment["metadata"].get("annotations") or {}
+        uid = deployment["metadata"]["uid"]
+        written = self._written.get(uid) or deployment.get("status") or {}
         changes: dict[str, Any] = {}
         if annotations.get(REVISION) != str(revision):
             changes["metadata"] = {"annotations": {REVISION: str(revision)}}
         if created and has_deadline(deployment):
-            written = self._written.get(key) or deployment.get("status") or {}
             conditions = created_condition(written, created, self._timestamp())
-            self._written[key] = {**written, "conditions": conditions}
             changes["status"] = {"conditions": conditions}
         if not changes:
             return link
         if created:  # of an existing one, what is written is read back
-            self._stale[key] = True
-        return (yield from self._write(deployment, changes, link)).link
+            self._stale[key_of(deployment)] = True
+        self._unnumbered[uid] = revision, created
+        link = (yield from self._write(deployment, changes, link)).link
+        self._unnumbered.pop(uid, None)
+        if "status" in changes:
+            self._written[uid] = {**written, **changes["status"]}
+        return link
 
     def _scale(self, replicaset: Resource, replicas: int, desired: int, link: Link) -> Steps:
         changes = {"spec": {"replicas": replicas}, "metadata": {"annotations": {DESIRED: str(desired)}}}
@@ -268,6 +276,7 @@ class DeploymentController:
             operation = partial(self._remove, Ref("ReplicaSet", name, key[0]))
             call = self._client.write(operation, entity(f"delete/{key[0]}/{name}"), link)
             yield call
+            call.check()
             link = call.link
         return link
 
@@ -291,8 +300,7 @@ class DeploymentController:
             link,
         )
         yield call
-        if call.error is not None:
-            raise call.error
+        call.check()
         return call
 
     def _patch(
@@ -307,23 +315,31 @@ class DeploymentController:
         self, key: Key, deployment: Resource, revisions: Revisions, link: Link
     ) -> Generator[int | Waitable, Any, bool]:
         """Write the status if it says something else than the last one; return whether that was refused."""
-        written = self._written.get(key) or deployment.get("status") or {}
+        uid = deployment["metadata"]["uid"]
+        written = self._written.get(uid) or deployment.get("status") or {}
         status = status_of(deployment, revisions, written, self._timestamp())
         for name, value in status.items():
             if written.get(name, 0) != value:
                 break
         else:
-            self._await_progress(key, deployment, written, link)
-            return False
+            if uid not in self._unsure:
+                self._await_progress(key, deployment, written, link)
+                return False
         namespace, name = key
         key_of_write = self._client.repeated(f"status/Deployment/{namespace}/{name}")
         if self._stale.pop(key, False):
             # It would be written on top of a version that this very pass has replaced.
             yield self._client.write(_refused, key_of_write, link)
             return True
-        self._written[key] = {**written, **status}
-        operation = partial(self._set_status, Ref("Deployment", name, namespace), status)
-        yield self._client.write(operation, key_of_write, link)
+        operation = partial(self._set_status, Ref("Deployment", name, namespace), uid, status)
+        call = self._client.write(operation, key_of_write, link)
+        yield call
+        if call.error is not None:
+            self._unsure[uid] = None
+            raise Refused(call.error, call.link)
+        if self._unsure:
+            self._unsure.pop(uid, None)
+        self._written[uid] = {**written, **status}
         self._await_progress(key, deployment, status, link)
         return False
 
@@ -337,11 +353,11 @@ class DeploymentController:
             self._looked_at[key] = now + left
             self.queue.add_after(left, key, link, Cause.PROGRESS_DEADLINE)
 
-    def _set_status(self, ref: Ref, status: Mapping[str, Any], link: Link) -> None:
+    def _set_status(self, ref: Ref, uid: str, status: Mapping[str, Any], link: Link) -> None:
         try:
-            self._store.set_status(ref, status, link)
-        except NotFound:
-            return
+            self._store.set_status(ref, status, link, uid)
+        except (NotFound, Conflict):
+            return  # it is gone, or another by now
 
 
 def _refused(_link: Link) -> None:

@@ -88,6 +88,8 @@ class DisruptionController:
         self._store = store
         self._watch = watch
         self._client = client
+        self._versions: dict[Key, int] = {}  # that the last status made of a budget
+        self._behind: dict[Key, None] = {}  # budgets to look at once the cache has that version
         watch.subscribe((BUDGET,), self._budget_changed)
         watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED)
 
@@ -97,7 +99,10 @@ class DisruptionController:
             self.queue.add(key, link)
 
     def _budget_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
-        if after is not None and (before is None or before["spec"] != after["spec"]):
+        if after is None:
+            self._versions.pop(key_of(before or {}), None)
+        elif before is None or before["spec"] != after["spec"] or key_of(after) in self._behind:
+            self._behind.pop(key_of(after), None)
             self.queue.add(key_of(after), link)
 
     def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
@@ -136,9 +141,11 @@ class DisruptionController:
             "observedGeneration": budget["metadata"].get("generation", 1),
         }
         written = budget.get("status") or {}
-        if not disrupted and all(written.get(name) == value for name, value in status.items()):
-            return False
         version = budget["metadata"]["resourceVersion"]
+        if not disrupted and all(written.get(name) == value for name, value in status.items()):
+            if int(version) < self._versions.get(key, 0):  # that is not what stands there
+                self._behind[key] = None
+            return False
         call = self._client.write(
             partial(
                 self._write, Ref(BUDGET, key[1], key[0]), {**status, "disruptedPods": disrupted}, version
@@ -147,13 +154,20 @@ class DisruptionController:
             link,
         )
         yield call
-        return call.error is not None
+        if call.error is not None:
+            self._behind[key] = None  # it may stand there all the same
+        call.check()
+        self._versions[key] = call.value
+        return False
 
-    def _write(self, ref: Ref, status: dict[str, Any], version: str, link: Link) -> None:
+    def _write(self, ref: Ref, status: dict[str, Any], version: str, link: Link) -> int:
+        """Write a status over the version that it was made of; return the version that it has made."""
         try:
-            self._store.patch(ref, {"status": status}, link, version)
+            return int(
+                self._store.patch(ref, {"status": status}, link, version)["metadata"]["resourceVersion"]
+            )
         except NotFound:
-            return
+            return 0
 
     def _is_gone(self, namespace: str, name: str) -> bool:
         """Say whether the watch has seen an evicted pod go (its deletion is on record or done)."""

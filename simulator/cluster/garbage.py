@@ -129,6 +129,7 @@ class GarbageCollector:
         ref = Ref(kind, name, namespace)
         call = self._client.read(lambda _link: None, self._client.repeated(f"absent/{path}"), link)
         yield call
+        call.check()
         found = self._store.objects.get(kind, {}).get((namespace, name))
         if found is None or is_terminating(found):
             return call.link
@@ -147,6 +148,7 @@ class GarbageCollector:
         number = self._client.repeated(f"collect/{ref.kind}/{namespace}/{name}")
         call = self._client.write(operation, number, link)
         yield call
+        call.check()
         return call.link
 
     def _delete_once(self, ref: Ref, uid: str, propagation: str, link: Link) -> None:
@@ -163,6 +165,7 @@ class GarbageCollector:
         number = self._client.repeated(f"orphan/{ref.kind}/{namespace}/{name}")
         call = self._client.write(partial(self._patch_once, ref, changes), number, link)
         yield call
+        call.check()
         return call.link
 
     def _patch_once(self, ref: Ref, changes: dict[str, Any], link: Link) -> None:
@@ -177,6 +180,7 @@ class GarbageCollector:
         number = self._client.repeated(f"finalize/{ref.kind}/{namespace}/{name}")
         call = self._client.write(partial(self._finalize_once, ref, finalizer), number, link)
         yield call
+        call.check()
         return call.link
 
     def _finalize_once(self, ref: Ref, finalizer: str, link: Link) -> None:

@@ -6,16 +6,17 @@ the status that counts it (trackJobStatusAndRemoveFinalizers). Finalizers are su
 back by one.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from engine.core.causes import Cause
 from engine.core.effects import Ref, Resource
-from engine.core.errors import ApiError, NotFound
+from engine.core.errors import ApiError, Conflict, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
 from simulator.cluster.events import EventRecorder
+from simulator.cluster.expectations import Expiry
 from simulator.cluster.instants import seconds_of, until
 from simulator.cluster.jobspec import (
     INDEX,
@@ -68,6 +69,8 @@ class _Job:
         self.batch_at = -1  # when what its pods did is looked at
         self.deadline_at = -1
         self.error = False
+        self.written: Mapping[str, Any] = {}  # the last status, which the cache may not show yet
+        self.unsure = False  # whether that was written at all
 
 
 class JobController:
@@ -92,6 +95,9 @@ class JobController:
         self._timestamp = timestamp
         self._batch_ns = batch_ns
         self._jobs: dict[Key, _Job] = {}
+        self._expiry = Expiry(
+            watch, lambda: {key: known.awaited for key, known in self._jobs.items()}, lambda: self.queue
+        )
         watch.subscribe(("Job",), self._job_changed)
         watch.subscribe(("Pod",), self._pod_changed, owner="Job")
 
@@ -170,10 +176,16 @@ class JobController:
     def sync(self, key: Key, link: Link) -> Generator[int | Waitable, Any, bool]:
         """Create or delete pods, then write how the Job stands."""
         job = self._watch.cache.get("Job", {}).get(key)
-        if job is None or is_finished(job) or is_terminating(job):
+        if job is None or is_terminating(job):
             return False
-        known, spec = self._known(key), JobSpec.of(job)
+        known = self._known(key)
+        if is_finished({"status": known.written or job.get("status")}):
+            return False
+        spec = JobSpec.of(job)
         known.error = False
+        if self._expiry.due:
+            for name in self._expiry.take(key):
+                known.awaited.pop(name, None)
         pods = list(known.pods.values())
         failure = spec.failure(job, pods, known.tally, self._timestamp())
         active = [pod for pod in pods if is_active(pod)]
@@ -186,7 +198,7 @@ class JobController:
             link = yield from self._manage(key, job, known, spec, link)
         if known.untracked:
             link = yield from self._track(key, known, link)
-        yield from self._write_status(key, job, spec, failure, complete=complete, link=link)
+        yield from self._write_status(key, job, known, spec, failure, complete=complete, link=link)
         return known.error
 
     def _manage(self, key: Key, job: Resource, known: _Job, spec: JobSpec, link: Link) -> Steps:
@@ -251,6 +263,7 @@ class JobController:
         yield gathered
         for pod in pods:
             self.events.record(key, entity(f"delete/{key[0]}/{pod['metadata']['name']}") + 1)
+        gathered.check()
         return gathered.link
 
     def _drop(self, key: Key, known: _Job, pods: Sequence[Resource], link: Link) -> Steps:
@@ -271,20 +284,31 @@ class JobController:
         """Name the pods that have ended in the status, then remove their finalizers."""
         call = self._client.write(_nothing, self._client.repeated(f"uncounted/{key[0]}/{key[1]}"), link)
         yield call
-        names, known.untracked = known.untracked, []
-        return (yield from self._release(key, names, call.link))
+        call.check()
+        names = known.untracked
+        link = yield from self._release(key, names, call.link)
+        known.untracked = known.untracked[len(names) :]
+        return link
 
     def _release(self, key: Key, names: Sequence[str], link: Link) -> Steps:
         calls = [self._client.write(_nothing, entity(f"release/{key[0]}/{name}"), link) for name in names]
         gathered = Gather(calls)
         yield gathered
+        gathered.check()
         return gathered.link
 
     def _write_status(
-        self, key: Key, job: Resource, spec: JobSpec, failure: tuple[str, str], *, complete: bool, link: Link
+        self,
+        key: Key,
+        job: Resource,
+        known: _Job,
+        spec: JobSpec,
+        failure: tuple[str, str],
+        *,
+        complete: bool,
+        link: Link,
     ) -> Steps:
-        written, now = job.get("status") or {}, self._timestamp()
-        known = self._known(key)
+        written, now = known.written or job.get("status") or {}, self._timestamp()
         pods = list(known.pods.values())
         status = counts_of(pods, known.tally)
         gone = not any(not has_ended(pod) for pod in pods)
@@ -300,11 +324,14 @@ class JobController:
         if complete and gone:
             status["completionTime"] = now
         self._await_deadline(key, known, spec, status["startTime"], link)
-        if unchanged(written, status):
+        if unchanged(written, status) and not known.unsure:
             return link
-        operation = partial(self._write, Ref("Job", key[1], key[0]), status)
+        operation = partial(self._write, Ref("Job", key[1], key[0]), job["metadata"]["uid"], status)
         call = self._client.write(operation, self._client.repeated(f"status/Job/{key[0]}/{key[1]}"), link)
         yield call
+        known.unsure = call.error is not None
+        call.check()
+        known.written = {**written, **status}
         return call.link
 
     def _await_deadline(self, key: Key, known: _Job, spec: JobSpec, since: str | None, link: Link) -> None:
@@ -316,11 +343,11 @@ class JobController:
             known.deadline_at = now + left
             self.queue.add_after(left, key, link, Cause.JOB_RUN)
 
-    def _write(self, ref: Ref, status: dict[str, Any], link: Link) -> None:
+    def _write(self, ref: Ref, uid: str, status: dict[str, Any], link: Link) -> None:
         try:
-            self._store.set_status(ref, status, link)
-        except NotFound:
-            return
+            self._store.set_status(ref, status, link, uid)
+        except (NotFound, Conflict):
+            return  # it is gone, or another by now
 
 
 def _give_index(pod: dict[str, Any], job: str, index: int) -> None:

@@ -7,7 +7,7 @@ finds it.
 
 from collections.abc import Callable, Generator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from engine.core.causes import Cause
 from engine.core.effects import Resource
@@ -31,6 +31,8 @@ from simulator.streams import entity
 from simulator.tasks import Story, Task, Waitable
 
 __all__ = ["Kubelet", "KubeletSettings"]
+
+RELIST_NS: Final = 800_000_000  # client-go tools/cache/reflector.go: the first wait before a list is repeated
 
 
 class Kubelet:
@@ -137,6 +139,7 @@ class Kubelet:
             worker = self._pods.pop(key_of(before or {}), None)
             if worker is not None:
                 worker.drop()
+                self._reporter.forget(worker.uid)
             return
         key = key_of(after)
         worker = self._pods.get(key)
@@ -161,7 +164,7 @@ class Kubelet:
         yield seen - self._agenda.now
         link = extend(link, Cause.CONTAINER_START, seen)
         key = self._reporter.client.repeated(f"{what}/{'/'.join(key_of(pod))}")
-        yield from self._reporter.write_status(pod, status, key, link)
+        yield from self._reporter.write_status(pod, status, key, link, partial_only=True)
 
     def halt(self) -> None:
         """Stop the kubelet's process: its containers run on by themselves."""
@@ -199,10 +202,15 @@ class Kubelet:
         self.resume(link)
 
     def _come_back(self, link: Link) -> Generator["int | Waitable", Any, None]:
-        pods = self._reporter.pods_of(self._node)
-        key = self._reporter.client.repeated(f"list/{self._node}")
-        listed = self._reporter.client.read(nothing, key, link, len(pods))
-        yield listed
+        while True:
+            pods = self._reporter.pods_of(self._node)
+            key = self._reporter.client.repeated(f"list/{self._node}")
+            listed = self._reporter.client.read(nothing, key, link, len(pods))
+            yield listed
+            if listed.error is None:
+                break
+            link = extend(listed.link, Cause.CONTAINER_START, self._agenda.now + RELIST_NS)
+            yield RELIST_NS
         self._returns = None
         found = {key_of(pod): pod for pod in self._reporter.pods_of(self._node)}
         for pod_key, worker in list(self._pods.items()):

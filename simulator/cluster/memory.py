@@ -15,7 +15,7 @@ from engine.core.errors import NotFound
 from scenarios.quantities import resource_amount
 from simulator.agenda import Agenda
 from simulator.attribution import Link, root
-from simulator.cluster.apiserver import Client
+from simulator.cluster.apiserver import Call, Client
 from simulator.cluster.objects import has_ended, with_condition
 from simulator.cluster.store import Store
 from simulator.tasks import Story, Task
@@ -63,6 +63,7 @@ class MemoryPressure:
         self._use = use
         self._timestamp = timestamp
         self._relieved_at = 0
+        self._is_told = True
         self._watching: Task | None = None
 
     def watch(self, pods: Callable[[], Iterable[Resource]], evict: Callable[[Resource, Link], None]) -> None:
@@ -89,7 +90,9 @@ class MemoryPressure:
                     evict(min(running, key=self._rank), link)
             elif self.under_pressure and self._agenda.now >= self._relieved_at + self._settings.transition_ns:
                 self._tell(link, pressed=False)
-            if not self.under_pressure and all(self._use(pod) is None for pod in running):
+            if not self._is_told:
+                self._tell(link, pressed=self.under_pressure)
+            elif not self.under_pressure and all(self._use(pod) is None for pod in running):
                 return
 
     def _used_by(self, pod: Resource) -> int:
@@ -103,7 +106,12 @@ class MemoryPressure:
     def _tell(self, link: Link, *, pressed: bool) -> None:
         self.under_pressure = pressed
         key = self._client.repeated(f"pressure/{self._name}")
-        self._client.write(lambda link: self._write(link, pressed=pressed), key, link)
+        call = self._client.write(lambda link: self._write(link, pressed=pressed), key, link)
+        call.done = self._told
+
+    def _told(self, call: Call) -> None:
+        """Say it again at the next look where it was refused."""
+        self._is_told = call.error is None
 
     def _write(self, link: Link, *, pressed: bool) -> None:
         ref = Ref("Node", self._name)

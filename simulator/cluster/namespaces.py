@@ -71,13 +71,16 @@ class NamespaceController:
             operation = partial(self._delete_all, kind, name)
             call = self._client.write(operation, self._client.repeated(f"empty/{kind}/{name}"), link)
             yield call
+            call.check()
             link, grace_s = call.link, max(grace_s, call.value or 0)
         if any(one[0] == name for of_kind in self._store.objects.values() for one in of_kind):
             again_ns = (grace_s // 2 + 1) * SECOND_NS
             self.queue.add_after(again_ns, key, link, Cause.TERMINATION_GRACE)
             return False
         finalize = partial(self._finalize, Ref("Namespace", name))
-        yield self._client.write(finalize, self._client.repeated(f"finalize/{name}"), link)
+        call = self._client.write(finalize, self._client.repeated(f"finalize/{name}"), link)
+        yield call
+        call.check()
         return False
 
     def _delete_all(self, kind: str, namespace: str, link: Link) -> int:

@@ -5,7 +5,7 @@ back. Its ticks, the renewals of leases and what it saw of them are reckoned for
 Source: k/k pkg/controller/nodelifecycle/node_lifecycle_controller.go.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from simulator.cluster.store import Store
 from simulator.cluster.watch import Watch
 from simulator.cluster.zones import ZONE, Pace, Rates, ZoneState
 from simulator.streams import entity
-from simulator.tasks import Story, Task, Waitable
+from simulator.tasks import Story, Task
 
 UNKNOWN: Final = "Unknown"
 _SILENT: Final = {"reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
@@ -37,13 +37,14 @@ _SILENT: Final = {"reason": "NodeStatusUnknown", "message": "Kubelet stopped pos
 class _Health:
     """What the controller knows of a node that is not, or was not, well."""
 
-    __slots__ = ("probed", "renewed", "silent", "unknown")
+    __slots__ = ("probed", "renewed", "silent", "unknown", "unmarked")
 
     def __init__(self, renewed: int, probed: int, *, silent: bool) -> None:
         self.renewed = renewed  # the last renewal that it saw
         self.probed = probed  # when it saw it
         self.silent = silent
         self.unknown = False  # it has said so
+        self.unmarked = False  # some of its pods could not be marked not ready
 
 
 class NodeLifecycle:
@@ -118,6 +119,8 @@ class NodeLifecycle:
         self.is_halted = False
         for health in self._health.values():
             health.probed = self._tick_from(self._agenda.now)
+        for node in self._watch.cache.get("Node", {}).values():
+            self._node_changed(None, node, root(self._agenda.now))
 
     def _tick_from(self, at: int) -> int:
         return at + (self._phase_ns - at) % self._period_ns
@@ -153,6 +156,9 @@ class NodeLifecycle:
         if now > health.probed + self._grace_ns and observed != UNKNOWN and not health.unknown:
             health.unknown = True
             Task(self._agenda, self._mark_unknown(name, was_ready=observed == "True"))
+        elif health.unmarked and observed != "True":
+            health.unmarked = False
+            Task(self._agenda, self._mark_pods(name, root(now)))
         elif observed == "True" and health.unknown and now <= health.probed + self._grace_ns:
             health.unknown = False
         # What was observed before this look decides: the taint comes one look after the status.
@@ -176,15 +182,18 @@ class NodeLifecycle:
             if call.error is not None and name in self._health:
                 self._health[name].unknown = False  # the next look tries again
             return
-        yield from self._mark_pods(name, call)
+        yield from self._mark_pods(name, call.link)
 
-    def _mark_pods(self, name: str, call: Call) -> Generator["int | Waitable", Any, None]:
+    def _mark_pods(self, name: str, link: Link) -> Story:
         for pod in unready_pods(self._watch.cache.get("Pod", {}), name):
             namespace, pod_name = pod["metadata"].get("namespace", ""), pod["metadata"]["name"]
             key = self._client.repeated(f"not-ready/{namespace}/{pod_name}")
             ref = Ref("Pod", pod_name, namespace)
-            call = self._client.write(partial(self._set_not_ready, ref), key, call.link, ("update", "Pod"))
+            call = self._client.write(partial(self._set_not_ready, ref), key, link, ("update", "Pod"))
             yield call
+            link = call.link
+            if call.error is not None and name in self._health:
+                self._health[name].unmarked = True
 
     def _set_unknown(self, name: str, link: Link) -> None:
         found = self._store.objects.get("Node", {}).get(("", name))
@@ -236,9 +245,13 @@ class NodeLifecycle:
 
     def _tainted(self, name: str, effect: str, call: Call) -> None:
         """Look again where a write was refused; the monitor comes by itself for the other effect."""
+        if call.error is not None and effect == NO_SCHEDULE:
+            self._agenda.after(self._period_ns, partial(self._look_again, name))
+
+    def _look_again(self, name: str, _entry: Any) -> None:
         node = self._watch.cache.get("Node", {}).get(("", name))
-        if call.error is not None and effect == NO_SCHEDULE and node is not None:
-            self._agenda.after(self._period_ns, lambda _entry: self._node_changed(None, node, call.link))
+        if node is not None:
+            self._node_changed(None, node, root(self._agenda.now))
 
     def _process(self, zone: str) -> None:
         """Taint as many nodes of the zone's queue as its pace allows (doNoExecuteTaintingPass)."""

@@ -12,7 +12,7 @@ from typing import Any
 from engine.core.causes import Cause
 from engine.core.effects import Resource
 from simulator.attribution import Link, extend
-from simulator.cluster.backoff import crash_backoff_ns, pull_backoff_ns
+from simulator.cluster.backoff import crash_backoff_ns, mount_backoff_ns, pull_backoff_ns
 from simulator.cluster.behaviour import Life
 from simulator.cluster.node_services import NodeServices
 from simulator.cluster.objects import has_ended, is_ready, key_of
@@ -274,6 +274,14 @@ class PodWorker:
             reporter = services.reporter
             call = reporter.client.write(nothing, reporter.key(TOKEN, pod), link)
             yield call
+            failures = 0
+            while call.error is not None:  # the volumes are mounted without it never
+                wait = mount_backoff_ns(failures)
+                failures += 1
+                link = extend(call.link, Cause.CONTAINER_START, agenda.now + wait)
+                yield wait
+                call = reporter.client.write(nothing, reporter.key(TOKEN, pod), link)
+                yield call
             if agenda.now >= mounted:  # else the volumes were what took so long
                 return call.link
         yield mounted - agenda.now

@@ -13,12 +13,13 @@ from typing import Any
 
 from engine.core.causes import Cause
 from engine.core.effects import Ref, Resource
-from engine.core.errors import ActionError, NotFound
+from engine.core.errors import ActionError, Conflict, NotFound
 from simulator.attribution import Link
-from simulator.cluster.apiserver import Client
+from simulator.cluster.apiserver import Client, Refused
 from simulator.cluster.availability import Availability
 from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY
 from simulator.cluster.events import EventRecorder
+from simulator.cluster.expectations import Expiry
 from simulator.cluster.objects import condition_of, is_active, is_ready, key_of, owner_of
 from simulator.cluster.offspring import new_pod
 from simulator.cluster.slots import Slots
@@ -48,8 +49,10 @@ class ReplicaSetController:
         self._availability = Availability(timestamp)
         self._owned: dict[Key, _Owned] = {}
         self._slots: dict[Key, Slots] = {}
-        self._awaited: dict[Key, set[str]] = {}
-        self._written: dict[Key, dict[str, Any]] = {}  # the cache may not show the last status yet
+        self._awaited: dict[Key, dict[str, None]] = {}
+        self._expiry = Expiry(watch, lambda: self._awaited, lambda: self.queue)
+        self._written: dict[str, dict[str, Any]] = {}  # by uid: the cache may not show the last status yet
+        self._unsure: dict[str, None] = {}  # uids of those whose last status may have been written or not
         watch.subscribe(("ReplicaSet",), self._replicaset_changed)
         watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED, "ReplicaSet")
 
@@ -71,7 +74,9 @@ class ReplicaSetController:
             key = key_of(before or {})
             self._owned.pop(key, None)
             self._awaited.pop(key, None)
-            self._written.pop(key, None)
+            uid = (before or {})["metadata"]["uid"]
+            self._written.pop(uid, None)
+            self._unsure.pop(uid, None)
         elif before is None or before["metadata"].get("generation") != after["metadata"].get("generation"):
             self.queue.add(key_of(after), link)
 
@@ -91,7 +96,7 @@ class ReplicaSetController:
         counts = owned.change(name, after)
         awaited = self._awaited.get(owner)
         if awaited and (before is None or name not in owned.active):
-            awaited.discard(name)
+            awaited.pop(name, None)
         if counts:
             self.queue.add(owner, link)
 
@@ -108,6 +113,9 @@ class ReplicaSetController:
         if replicaset is None:
             return False
         failure: ActionError | None = None
+        if self._expiry.due:
+            for name in self._expiry.take(key):
+                self._awaited.get(key, {}).pop(name, None)
         if not self._awaited.get(key) and "deletionTimestamp" not in replicaset["metadata"]:
             active = self._owned.setdefault(key, _Owned()).active
             missing = replicaset["spec"]["replicas"] - len(active)
@@ -125,7 +133,7 @@ class ReplicaSetController:
         slots = self._slots.setdefault(key, Slots())
         taken = set(self._owned[key].active)
         batch = self._slow_start
-        awaited = self._awaited.setdefault(key, set())
+        awaited = self._awaited.setdefault(key, {})
         while count:
             size = min(batch, count)
             pods, calls = [], []
@@ -134,7 +142,7 @@ class ReplicaSetController:
                 pod = new_pod(replicaset, slot, generation)
                 name = pod["metadata"]["name"]
                 slots.name(slot, name)
-                awaited.add(name)
+                awaited[name] = None
                 taken.add(name)
                 pods.append(pod)
                 operation = partial(self._store.create, pod)
@@ -149,9 +157,10 @@ class ReplicaSetController:
                 for pod, call in zip(pods, calls, strict=True)
                 if call.error is not None
             ]
-            for name, _ in refused:
-                awaited.discard(name)
-                slots.release(name)
+            for name, error in refused:
+                awaited.pop(name, None)
+                if error.reason != "AlreadyExists":  # else a try was carried out that seemed to have failed
+                    slots.release(name)
             if refused:
                 return link, refused[0][1]
             count -= size
@@ -164,17 +173,20 @@ class ReplicaSetController:
         """Delete the pods that rank lowest."""
         together = self._pods_by_node(key, replicaset)
         active = sorted(self._active(key), key=lambda pod: _deletion_rank(pod, together))
-        awaited = self._awaited.setdefault(key, set())
+        awaited = self._awaited.setdefault(key, {})
         calls = []
         for pod in active[:count]:
             name = pod["metadata"]["name"]
-            awaited.add(name)
+            awaited[name] = None
             operation = partial(self._remove, Ref("Pod", name, key[0]), pod["metadata"]["uid"], awaited)
             calls.append(self._client.write(operation, entity(f"delete/{key[0]}/{name}"), link))
         gathered = Gather(calls)
         yield gathered
-        for pod in active[:count]:  # SuccessfulDelete
+        for pod, call in zip(active[:count], calls, strict=True):  # SuccessfulDelete, or FailedDelete
             self.events.record(key, entity(f"delete/{key[0]}/{pod['metadata']['name']}") + 1)
+            if call.error is not None:
+                awaited.pop(pod["metadata"]["name"], None)
+        gathered.check()
         return gathered.link
 
     def _pods_by_node(self, key: Key, replicaset: Resource) -> Counter[str]:
@@ -197,11 +209,11 @@ class ReplicaSetController:
         pods = self._watch.cache.get("Pod", {})
         return [pods[key[0], name] for name in self._owned[key].active]
 
-    def _remove(self, ref: Ref, uid: str, awaited: set[str], link: Link) -> None:
+    def _remove(self, ref: Ref, uid: str, awaited: dict[str, None], link: Link) -> None:
         try:
             self._store.delete(ref, link, uid)
         except NotFound:
-            awaited.discard(ref.name)
+            awaited.pop(ref.name, None)
 
     def _write_status(
         self, key: Key, replicaset: Resource, failure: ActionError | None, link: Link
@@ -211,7 +223,8 @@ class ReplicaSetController:
         standing, ready = len(owned.active), owned.ready_count
         ready_seconds_min = replicaset["spec"].get("minReadySeconds")
         available = self._available(key, ready_seconds_min, link) if ready_seconds_min else ready
-        written = self._written.get(key) or replicaset.get("status") or {}
+        uid = replicaset["metadata"]["uid"]
+        written = self._written.get(uid) or replicaset.get("status") or {}
         status: dict[str, Any] = {
             "replicas": standing,
             "fullyLabeledReplicas": standing,
@@ -234,10 +247,17 @@ class ReplicaSetController:
             if written.get(name, 0) != value:
                 break
         else:
-            return
-        self._written[key] = {**written, **status}
-        operation = partial(self._set_status, Ref("ReplicaSet", key[1], key[0]), status)
-        yield self._client.write(operation, self._client.repeated(f"status/{key[0]}/{key[1]}"), link)
+            if uid not in self._unsure:
+                return
+        operation = partial(self._set_status, Ref("ReplicaSet", key[1], key[0]), uid, status)
+        call = self._client.write(operation, self._client.repeated(f"status/{key[0]}/{key[1]}"), link)
+        yield call
+        if call.error is not None:
+            self._unsure[uid] = None
+            raise Refused(call.error, call.link)
+        if self._unsure:
+            self._unsure.pop(uid, None)
+        self._written[uid] = {**written, **status}
 
     def _available(self, key: Key, ready_seconds_min: int, link: Link) -> int:
         """Count the pods that have been ready for long enough; look again when the next one has."""
@@ -247,11 +267,11 @@ class ReplicaSetController:
             self.queue.add_after(soonest, key, link, Cause.READINESS)
         return len(found)
 
-    def _set_status(self, ref: Ref, changes: dict[str, Any], link: Link) -> Resource | None:
+    def _set_status(self, ref: Ref, uid: str, changes: dict[str, Any], link: Link) -> None:
         try:
-            return self._store.set_status(ref, changes, link)
-        except NotFound:
-            return None
+            self._store.set_status(ref, changes, link, uid)
+        except (NotFound, Conflict):
+            return  # it is gone, or another by now
 
 
 class _Owned:

@@ -28,6 +28,7 @@ PULLED, CREATED, STARTED, KILLING, BACK_OFF, KINDS = 100, 101, 102, 103, 104, 5
 SYNC_NS: Final = 10_000_000_000  # status_manager.go syncPeriod: what failed is tried again then
 _PATCH: Final = ("patch", "Pod")
 _DELETE: Final = ("delete", "Pod")
+_ANY: Final = 1 << 62  # the order of a status that is never too late
 
 StatusOf = Callable[[Resource], Mapping[str, Any]]
 """The fields of a pod's status to replace, made of the pod as it is found at that instant."""
@@ -51,6 +52,8 @@ class Reporter:
         self._agenda = agenda
         self.store = store
         self._period, self._phase = relists
+        self._asked = 0  # statuses so far
+        self._told: dict[str, int] = {}  # the last of them that stands in the API, by the pod's uid
 
     def next_relist(self, at: int) -> int:
         """Return the first instant >= `at` at which PLEG relists."""
@@ -74,31 +77,49 @@ class Reporter:
         about = key_of(pod)
         self.events.record(about, self.client.repeated(f"{what}/{'/'.join(about)}"))
 
+    def forget(self, uid: str) -> None:
+        """A pod is gone from the API."""
+        self._told.pop(uid, None)
+
     def write_status(
-        self, pod: Resource, status: StatusOf, key: int, link: Link
+        self, pod: Resource, status: StatusOf, key: int, link: Link, *, partial_only: bool = False
     ) -> Generator["int | Waitable", Any, Call]:
-        """Get the pod, then patch its status (k/k pkg/kubelet/status/status_manager.go syncPod)."""
+        """Get the pod, then patch its status (k/k pkg/kubelet/status/status_manager.go syncPod).
+
+        What fails is tried again at the next look, unless a later status has been told by then. Of
+        `partial_only` a later status says nothing: it replaces what it does not concern with what it finds.
+        """
+        order = self._asked = self._asked + 1
+        if partial_only:
+            order = _ANY
         while True:
             call = self.client.read(nothing, key + 1, link)
             yield call
             if call.error is None:
-                call = self.client.write(partial(self._report, pod, status), key, call.link, _PATCH)
+                call = self.client.write(partial(self._report, pod, status, order), key, call.link, _PATCH)
                 yield call
                 if call.error is None:
                     return call
+            if self._told.get(pod["metadata"]["uid"], 0) > order:
+                return call
             link = extend(call.link, Cause.CONTAINER_START, self._agenda.now + SYNC_NS)
             yield SYNC_NS
 
     def patch_status(self, pod: Resource, status: StatusOf, key: int, link: Link) -> Call:
         """Patch a pod's status without asking for the pod first."""
-        return self.client.write(partial(self._report, pod, status), key, link, ("patch", "Pod"))
+        order = self._asked = self._asked + 1
+        return self.client.write(partial(self._report, pod, status, order), key, link, ("patch", "Pod"))
 
-    def _report(self, pod: Resource, status: StatusOf, link: Link) -> None:
-        """Write the pod's status, unless the pod is gone or is another by now."""
+    def _report(self, pod: Resource, status: StatusOf, order: int, link: Link) -> None:
+        """Write the pod's status, unless the pod is gone, or is another by now, or a later one is there."""
         namespace, name = key_of(pod)
+        uid = pod["metadata"]["uid"]
         found = self.store.objects["Pod"].get((namespace, name))
-        if found is not None and found["metadata"]["uid"] == pod["metadata"]["uid"]:
-            self.store.set_status(Ref("Pod", name, namespace), status(found), link)
+        if found is None or found["metadata"]["uid"] != uid or self._told.get(uid, 0) > order:
+            return
+        if order != _ANY:
+            self._told[uid] = order
+        self.store.set_status(Ref("Pod", name, namespace), status(found), link)
 
     def remove(self, pod: Resource, link: Link) -> Call:
         """Take the pod off the API: it has ended."""

@@ -6,12 +6,13 @@ from typing import Any
 
 from engine.core.causes import Cause
 from engine.core.effects import Ref, Resource
-from engine.core.errors import NotFound
+from engine.core.errors import Conflict, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
 from simulator.cluster.availability import Availability
 from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY
 from simulator.cluster.events import EventRecorder
+from simulator.cluster.expectations import Expiry
 from simulator.cluster.objects import has_ended, is_ready, is_terminating, key_of, owner_of
 from simulator.cluster.sets import SetRevisions
 from simulator.cluster.store import Key, Store
@@ -38,7 +39,10 @@ class SetController:
         self._pods: dict[Key, dict[str, Resource]] = {}
         self._awaited: dict[Key, dict[str, None]] = {}  # asked for and not yet seen: created or deleted
         self._failed: dict[Key, bool] = {}
+        self._written: dict[str, Mapping[str, Any]] = {}  # by uid: the cache may not show the last status yet
+        self._unsure: dict[str, None] = {}  # uids of those whose last status may have been written or not
         self._revisions = SetRevisions()
+        self._expiry = Expiry(watch, lambda: self._awaited, lambda: self.queue)
         watch.subscribe((self.kind,), self._set_changed)
         watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED + OWNED, self.kind)
 
@@ -66,6 +70,7 @@ class SetController:
     def _set_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         if after is None:
             self._forget(key_of(before or {}))
+            self._written.pop((before or {})["metadata"]["uid"], None)
         elif before is None or before["spec"] != after["spec"]:
             self.queue.add(key_of(after), link)
 
@@ -106,24 +111,40 @@ class SetController:
             self.queue.add_after(soonest, key, link, Cause.READINESS)
         return {pod["metadata"]["name"]: None for pod in available}
 
+    def _awaits(self, key: Key) -> bool:
+        """Say whether something that was asked for has not been seen yet."""
+        if self._expiry.due:
+            for name in self._expiry.take(key):
+                self._awaited.get(key, {}).pop(name, None)
+        return bool(self._awaited.get(key))
+
     def _tell(self, key: Key, what: str, name: str) -> None:
         """Record a cluster event about a set: SuccessfulCreate, SuccessfulDelete or their failures."""
         self.events.record(key, self._client.repeated(f"event/{what}/{key[0]}/{name}"))
 
     def _write(self, key: Key, found: Resource, status: Mapping[str, Any], link: Link) -> Steps:
         """Write a status that says something else than the last one."""
-        written = found.get("status") or {}
-        if all(written.get(name, 0) == value for name, value in status.items()):
+        uid = found["metadata"]["uid"]
+        written = self._last_status(found)
+        if uid not in self._unsure and all(written.get(name, 0) == value for name, value in status.items()):
             return link
-        operation = partial(self._set_status, Ref(self.kind, key[1], key[0]), status)
+        operation = partial(self._set_status, Ref(self.kind, key[1], key[0]), uid, status)
         call = self._client.write(
             operation, self._client.repeated(f"status/{self.kind}/{key[0]}/{key[1]}"), link
         )
         yield call
+        self._unsure[uid] = None
+        call.check()
+        del self._unsure[uid]
+        self._written[uid] = {**written, **status}
         return call.link
 
-    def _set_status(self, ref: Ref, status: Mapping[str, Any], link: Link) -> None:
+    def _last_status(self, found: Resource) -> Mapping[str, Any]:
+        """Return the status that was written last."""
+        return self._written.get(found["metadata"]["uid"]) or found.get("status") or {}
+
+    def _set_status(self, ref: Ref, uid: str, status: Mapping[str, Any], link: Link) -> None:
         try:
-            self._store.set_status(ref, status, link)
-        except NotFound:
-            return
+            self._store.set_status(ref, status, link, uid)
+        except (NotFound, Conflict):
+            return  # it is gone, or another by now

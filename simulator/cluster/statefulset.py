@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from engine.core.effects import Ref, Resource
-from engine.core.errors import ApiError
+from engine.core.errors import ApiError, Conflict, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
 from simulator.cluster.objects import has_ended, is_ready, is_terminating, key_of
@@ -55,7 +55,7 @@ class StatefulSetController(SetController):
         revision = revision_of(found)
         self._templates.setdefault(key, {})[revision] = found["spec"]["template"]
         self._failed[key] = False
-        if not self._awaited.get(key):
+        if not self._awaits(key):
             link = yield from self._progress(key, found, revision, link)
         yield from self._write_status(key, found, revision, link)
         return self._failed[key]
@@ -108,6 +108,7 @@ class StatefulSetController(SetController):
                     number = self._client.repeated(f"claim/{namespace}/{name}")
                     call = self._client.write(operation, number, link)
                     yield call
+                    call.check()
                     link = call.link
         return link
 
@@ -150,11 +151,12 @@ class StatefulSetController(SetController):
                 number = self._client.repeated(f"create/{namespace}/{claim['metadata']['name']}")
                 call = self._client.write(operation, number, link)
                 yield call
+                call.check()
                 link = call.link
         partition = ((found["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}).get(
             "partition", 0
         )
-        current = (found.get("status") or {}).get("currentRevision", revision)
+        current = self._last_status(found).get("currentRevision", revision)
         templates = self._templates[key]
         used = current if ordinal < start_of(found) + partition and current in templates else revision
         pod = stateful_pod(found, templates[used], used, ordinal)
@@ -182,8 +184,10 @@ class StatefulSetController(SetController):
         call = self._client.write(lambda at: self._store.delete(ref, at, uid), number, link)
         yield call
         self._tell(key, "delete", name)
-        if call.error is not None:  # gone already, or another by now: the watch will tell
+        if call.error is not None:
             self._awaited[key].pop(name, None)
+            if not isinstance(call.error, NotFound | Conflict):
+                call.check()  # else it is gone already, or another by now: the watch will tell
         return call.link
 
     def _write_status(self, key: Key, found: Resource, revision: str, link: Link) -> Steps:
@@ -192,7 +196,7 @@ class StatefulSetController(SetController):
         available = len(self._available(key, found, standing, link))
         ready = sum(is_ready(pod) and not is_terminating(pod) for pod in pods)
         updated = sum(self._revisions.of(key, pod) == revision and not is_terminating(pod) for pod in pods)
-        written = found.get("status") or {}
+        written = self._last_status(found)
         current = written.get("currentRevision", next(iter(self._templates[key])))
         whole = len(pods) == found["spec"].get("replicas", 1)
         if updated == available == len(pods) and whole:

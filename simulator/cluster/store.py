@@ -174,9 +174,13 @@ class Store:
         }
         return self._commit(ref.kind, (ref.namespace, ref.name), before, after, link)
 
-    def set_status(self, ref: Ref, changes: Mapping[str, Any], link: Link) -> Resource:
+    def set_status(
+        self, ref: Ref, changes: Mapping[str, Any], link: Link, uid: str | None = None
+    ) -> Resource:
         """Replace the fields of an object's status that `changes` names; no change writes nothing."""
         before = self.get(ref)
+        if uid is not None:
+            self.check_uid(ref, before, uid)
         status = before.get("status") or {}
         for name, value in changes.items():
             if status.get(name) != value:

@@ -56,8 +56,11 @@ class TtlController:
         ref = Ref("Job", key[1], key[0])
         call = self._client.read(_nothing, self._client.repeated(f"ttl/{key[0]}/{key[1]}"), link)
         yield call
+        call.check()
         operation = partial(self._delete, ref, job["metadata"]["uid"])
-        yield self._client.write(operation, self._client.repeated(f"ttl/{key[0]}/{key[1]}"), call.link)
+        call = self._client.write(operation, self._client.repeated(f"ttl/{key[0]}/{key[1]}"), call.link)
+        yield call
+        call.check()
         return False
 
     def _delete(self, ref: Ref, uid: str, link: Link) -> None:

@@ -188,6 +188,7 @@ class StorageController:
     def _write(self, key: Key, operation: Any, link: Link) -> Generator[int | Waitable, Any, Link]:
         call = self._client.write(operation, self._client.repeated(f"claim/{key[0]}/{key[1]}"), link)
         yield call
+        call.check()
         return call.link
 
     def _bind(self, key: Key, link: Link) -> None:

@@ -49,6 +49,8 @@ class Watch:
         """Told of every delivery once it is in the cache, before the subscribers."""
         self.on_drop: Callable[[], None] | None = None
         """Sees to it that the caches are whole again; without, they stand still for good."""
+        self.relisted: list[Callable[[Link], None]] = []
+        """Told when they are whole again."""
         self._stream = stream
         self._delivered_at = 0
         self._counts: dict[str, int] = {}
@@ -146,6 +148,8 @@ class Watch:
                     before = None
                 self.deliver(kind, before, after, why)
         self._missed_to = version
+        for told in self.relisted:
+            told(link)
 
     def _is_missed(self, kind: str, before: Resource | None, after: Resource | None, link: Link) -> bool:
         """Say whether a delivery was lost, or is of what the relist has brought.

@@ -1,8 +1,9 @@
 """A controller's work queue, as client-go's: keys, not events; one worker a key; back-off per key.
 
 A key that is queued already is not queued twice; a key that is being worked on is queued again afterwards
-if it was added meanwhile. What a sync does is charged to the last event that reached its key before it
-began.
+if it was added meanwhile. A sync that asks for it, or that is refused a request (`Refused`), is tried again
+after a back-off, as often as it takes. What a sync does is charged to the last event that reached its key
+before it began.
 """
 
 from collections import deque
@@ -13,9 +14,10 @@ from typing import Any, Final
 from engine.core.causes import Cause
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend
+from simulator.cluster.apiserver import Refused
 from simulator.cluster.store import Key
 from simulator.stations import Meter
-from simulator.tasks import Task, Waitable
+from simulator.tasks import Attempt, Waitable
 
 Sync = Callable[[Key, Link], Generator["int | Waitable", Any, bool]]
 """One pass over a key; returns whether it is to be tried again after a back-off."""
@@ -25,6 +27,11 @@ _CONTROLLER_QUEUE: Final = Cause.CONTROLLER_QUEUE  # looking it up on its class 
 # client-go/util/workqueue/default_rate_limiters.go: 5 ms x 2^n, at most 1000 s.
 BACKOFF_NS = 5_000_000
 BACKOFF_NS_MAX = 1_000 * 1_000_000_000
+
+
+def backoff_ns(failures: int) -> int:
+    """Return how long a key waits after `failures` failures in a row, and one more."""
+    return min(BACKOFF_NS << min(failures, 18), BACKOFF_NS_MAX)
 
 
 class WorkQueue:
@@ -99,7 +106,7 @@ class WorkQueue:
 
     def _work(self, key: Key, _entry: Any) -> None:
         link = extend(self._links.pop(key), _CONTROLLER_QUEUE, self._agenda.now)
-        Task(self._agenda, self._sync(key, link), partial(self._finish, key, link))
+        Attempt(self._agenda, self._sync(key, link), partial(self._finish, key, link))
 
     def _finish(self, key: Key, link: Link, again: Any) -> None:
         self.meter.end(self._agenda.now)
@@ -108,10 +115,11 @@ class WorkQueue:
         if key in self._links:
             self._enqueue(key)
         if again:
+            if isinstance(again, Refused):
+                link = again.link
             failures = self._failures.get(key, 0)
             self._failures[key] = failures + 1
-            delay = min(BACKOFF_NS << min(failures, 18), BACKOFF_NS_MAX)
-            self.add_after(delay, key, extend(link, Cause.CONTROLLER_QUEUE, self._agenda.now))
+            self.add_after(backoff_ns(failures), key, extend(link, Cause.CONTROLLER_QUEUE, self._agenda.now))
         elif key in self._failures:
             del self._failures[key]
         while self._idle > 0 and self._queue:

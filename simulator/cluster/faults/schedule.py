@@ -44,6 +44,7 @@ class Faults:
         """Begin; the cluster's state at this instant is what it is to come back to."""
         self._wholeness.begin()
         self._cluster.store.published.append(self._written)
+        self._cluster.watch.relisted.append(lambda _link: self._settle())
         for index, spec in enumerate(self._specs):
             if spec.at_ns is not None:
                 self._agenda.after(spec.at_ns, partial(self._happen, index, 0))

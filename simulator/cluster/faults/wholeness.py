@@ -42,9 +42,12 @@ class Wholeness:
             self._count(pod, 1)
 
     def crashed(self, node: str) -> None:
-        """Note that the containers of a node are gone, whatever the status of its pods says."""
+        """Note that the containers of a node are gone, whatever the status of its pods says.
+
+        Those that are not ready yet become so by what is told after the crash.
+        """
         for key, pod in self._store.objects.get("Pod", {}).items():
-            if pod["spec"].get("nodeName") == node:
+            if pod["spec"].get("nodeName") == node and is_ready(pod):
                 self.stale[key] = pod["metadata"]["uid"]
 
     def pod_written(self, before: Resource | None, after: Resource | None) -> None:

@@ -157,6 +157,9 @@ class Removals:
             ("patch", "Node"),
         )  # fmt: skip
         yield call
+        if call.error is not None:  # the node stays, until it is looked at anew
+            self._leave(group, name)
+            return
         until = self._agenda.now + self._grace_ns
         left = moving
         while left and self._agenda.now < until:
@@ -175,10 +178,18 @@ class Removals:
                 if (key := key_of(pod)) in pods and pods[key]["metadata"]["uid"] == pod["metadata"]["uid"]
             ]
         delete = self._delete if not left else partial(self._taint, present=False)
-        yield self._client.write(
-            partial(delete, name), self._client.repeated(f"remove/{name}"), root(self._agenda.now),
-            ("delete", "Node"),
-        )  # fmt: skip
+        while True:
+            call = self._client.write(
+                partial(delete, name), self._client.repeated(f"remove/{name}"), root(self._agenda.now),
+                ("delete", "Node"),
+            )  # fmt: skip
+            yield call
+            if call.error is None:
+                break
+            yield EVICTION_RETRY_NS
+        self._leave(group, name)
+
+    def _leave(self, group: NodeGroup, name: str) -> None:
         group.going.pop(name, None)
         self._since.pop(name, None)
 
