@@ -1,11 +1,13 @@
 """What the cluster has free, as the engine is told of it: from the watch cache, when it has changed.
 
 Free is what the nodes that take any pod can allocate, less what the pods on them hold and what pods that have
-no node yet have asked for. It is a sum over nodes: a pod that fits the sum may still fit no single node, and
-then waits at the scheduler as it would without capacity-aware admission.
+no node yet have asked for, unless no node could ever hold them: such a pod takes no room, however long it is
+pending. It is a sum over nodes: a pod that fits the sum may still fit no single node, and then waits at the
+scheduler as it would without capacity-aware admission.
 """
 
 from collections.abc import Callable, Mapping
+from itertools import repeat
 from typing import Any, Final
 
 from engine.core.effects import Resource
@@ -34,8 +36,9 @@ class CapacityReports:
         self._feed = feed
         self._demands = Demands()
         self._nodes: dict[str, _Amounts] = {}  # those that take any pod, and what they can allocate
-        self._pods: dict[Key, tuple[str, _Amounts]] = {}  # its node, or empty, and what it holds
-        self._held: dict[str, list[int]] = {}  # by node; "" for pods that have none
+        self._pods: dict[Key, tuple[str, _Amounts]] = {}  # its node, and what it holds of it
+        self._held: dict[str, list[int]] = {}  # by node
+        self._pending: dict[Key, _Amounts] = {}  # pods that have no node yet, and what they ask for
         self._told: _Amounts | None = None
         self._told_ns = -1
         self._is_due = False
@@ -51,7 +54,10 @@ class CapacityReports:
 
     def free(self) -> _Amounts:
         """Return millicores, bytes and pods; negative where more is asked for than there is."""
-        total = [-amount for amount in self._held.get("", _NOTHING)]
+        total = [0, 0, 0]
+        for amounts in self._pending.values():
+            if any(map(_holds, self._nodes.values(), repeat(amounts))):
+                total = [so_far - amount for so_far, amount in zip(total, amounts, strict=True)]
         for name, allocatable in self._nodes.items():
             taken = self._held.get(name, _NOTHING)
             for position in range(3):
@@ -86,16 +92,27 @@ class CapacityReports:
             self._nodes[free.name] = (free.cpu_m, free.memory_b, free.pods)
 
     def _pod_seen(self, key: Key, pod: Resource | None) -> None:
+        self._pending.pop(key, None)
         known = self._pods.pop(key, None)
         if known is not None:
             self._count(*known, sign=-1)
-        if pod is not None and not has_ended(pod):
-            demand = self._demands.of({**pod, "spec": held(pod)})
-            now = (pod["spec"].get("nodeName", ""), (demand.cpu_m, demand.memory_b, 1))
-            self._pods[key] = now
-            self._count(*now, sign=1)
+        if pod is None or has_ended(pod):
+            return
+        demand = self._demands.of({**pod, "spec": held(pod)})
+        amounts = (demand.cpu_m, demand.memory_b, 1)
+        node = pod["spec"].get("nodeName", "")
+        if node:
+            self._pods[key] = (node, amounts)
+            self._count(node, amounts, sign=1)
+        else:
+            self._pending[key] = amounts
 
     def _count(self, node: str, amounts: _Amounts, *, sign: int) -> None:
         total = self._held.setdefault(node, [0, 0, 0])
         for position in range(3):
             total[position] += sign * amounts[position]
+
+
+def _holds(node: _Amounts, pod: _Amounts) -> bool:
+    """Say whether a node could hold a pod if it held nothing else."""
+    return all(has >= asked for has, asked in zip(node, pod, strict=True))

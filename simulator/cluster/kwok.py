@@ -180,7 +180,7 @@ class StagedPod(PodWorker):
     def _come_up(self, pod: Resource, link: Link) -> Story:
         reporter = self._services.reporter
         link = yield from self._wait(_CREATED, pod, Cause.CONTAINER_START, link)
-        status = partial(waiting_status, now=reporter.timestamp(), reason="ContainerCreating")
+        status = partial(waiting_status, now=reporter.timestamp(), reason="ContainerCreating", admitted=pod)
         call = yield from self._play(pod, partial(self._write, pod, status, CREATING), link)
         self.started = True
         link = yield from self._wait(_READY, pod, Cause.READINESS, call.link)

@@ -69,9 +69,13 @@ def _running_state(known: Mapping[str, Any], now: str, restarts: int) -> Mapping
     )
 
 
-def waiting_status(pod: Resource, now: str, reason: str) -> dict[str, Any]:
-    """Return the status of a pod whose containers have not been started yet, and why not."""
+def waiting_status(pod: Resource, now: str, reason: str, admitted: Resource) -> dict[str, Any]:
+    """Return the status of a pod whose containers have not been started yet, and why not.
+
+    What the node gives them is what they asked for when it took the pod in (`admitted`), until it is resized.
+    """
     status = pod.get("status") or {}
+    before = {known["name"]: known for known in status.get("containerStatuses") or ()}
     initialized = "False" if pod["spec"].get("initContainers") else "True"
     return {
         "phase": "Pending",
@@ -84,9 +88,10 @@ def waiting_status(pod: Resource, now: str, reason: str) -> dict[str, Any]:
                 "ready": False,
                 "started": False,
                 "restartCount": 0,
+                "resources": _granted(before.get(container["name"]) or {}, container),
                 "state": {"waiting": {"reason": reason}},
             }
-            for container in pod["spec"]["containers"]
+            for container in admitted["spec"]["containers"]
         ],
     }
 

@@ -201,13 +201,13 @@ class PodWorker:
         if self.task is None or self.stopping:
             return
         reporter = self._services.reporter
-        status = partial(waiting_status, now=reporter.timestamp(), reason="ContainerCreating")
+        status = partial(waiting_status, now=reporter.timestamp(), reason="ContainerCreating", admitted=pod)
         yield from reporter.write_status(pod, status, reporter.key(CREATING, pod), link)
 
     def _report_waiting(self, pod: Resource, reason: str, link: Link) -> Story:
         reporter = self._services.reporter
         key = reporter.client.repeated(f"waiting/{'/'.join(key_of(pod))}")
-        status = partial(waiting_status, now=reporter.timestamp(), reason=reason)
+        status = partial(waiting_status, now=reporter.timestamp(), reason=reason, admitted=pod)
         yield from reporter.write_status(pod, status, key, link)
 
     def _run(self, pod: Resource, life: Life, name: int, link: Link, *, running: bool = False) -> Story:

@@ -18,7 +18,7 @@ from simulator.cluster.changes import ENDED, GONE, SPEC
 from simulator.cluster.kubelet import Kubelet
 from simulator.cluster.objects import has_ended, is_active, key_of
 from simulator.cluster.placement import Demand, NodeFree
-from simulator.cluster.podstatus import held
+from simulator.cluster.podstatus import held, waiting_status
 from simulator.cluster.quota import Quotas
 from simulator.cluster.store import Key, Store
 from simulator.cluster.watch import Watch
@@ -132,10 +132,10 @@ class Resizes:
             refused = {"type": _PENDING, "status": "True", "reason": reason}
             return {"conditions": [*conditions, refused]}
         resources = {one["name"]: one.get("resources") or {} for one in pod["spec"]["containers"]}
-        told = [
-            {**one, "resources": resources.get(one["name"], {})}
-            for one in status.get("containerStatuses") or ()
-        ]
+        known = status.get("containerStatuses")
+        if not known:  # the kubelet has told nothing of the pod yet
+            known = waiting_status(pod, "", "ContainerCreating", pod)["containerStatuses"]
+        told = [{**one, "resources": resources.get(one["name"], {})} for one in known]
         return {"conditions": conditions, "containerStatuses": told}
 
     def _refusal(self, node: str, pod: Resource) -> str:

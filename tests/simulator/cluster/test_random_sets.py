@@ -36,6 +36,13 @@ SHRUNK_WHILE_GRANTED_MORE: list[tuple[str, Any]] = [
     ("resize", 7),
 ]
 
+RESIZED_WHILE_CREATED: list[tuple[str, Any]] = [
+    *[("scale", 0)] * 8,
+    ("scale", 3),
+    ("resize", 19),
+    ("wait", 1),
+]
+
 
 def versioned(name: str) -> Any:
     one = node(name, cpu="1")
@@ -79,6 +86,7 @@ def apply(rig: Rig, operation: str, given_: Any, mark: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @example(SHRUNK_WHILE_GRANTED_MORE, "OrderedReady")
+@example(RESIZED_WHILE_CREATED, "Parallel")
 @given(st.lists(OPERATIONS, max_size=25), st.sampled_from(["OrderedReady", "Parallel"]))
 def test_it_settles_as_wanted(operations: list[tuple[str, Any]], policy: str) -> None:
     sets = statefulset("db", 2, storage="1Gi", podManagementPolicy=policy), daemonset("agent")

@@ -7,7 +7,6 @@ from simulator.cluster.objects import condition_of
 from tests.simulator.cluster.objects import bare_pod, deployment, node, ref
 from tests.simulator.cluster.rig import CYCLE, MS, WATCH, WRITE, Rig, S, constant, name_of, node_of
 
-
 PATIENT = {"scheduler.pop_from_backoff": False}  # as before Kubernetes 1.33
 
 
