@@ -53,6 +53,8 @@ def validate_model(
         console = Console()
         console.print(console_table(rows))
         console.print(_sentence(rows, failed, settings))
+        if failed:
+            console.print("Those that do not:", console_table(failed))
     return code
 
 

@@ -26,8 +26,8 @@ from simulator.given import Reach
 
 CHECKS = (
     "duplicate_ids", "leaked_writes", "limits_exceeded", "lost_updates", "node_overcommitted",
-    "object_revived", "order_violated", "pod_moved", "quota_exceeded", "resource_version_regressed",
-    "variables_changed", "budget_violated",
+    "object_lost", "object_revived", "order_violated", "pod_moved", "quota_exceeded",
+    "resource_version_regressed", "variables_changed", "budget_violated",
 )  # fmt: skip
 
 
@@ -40,6 +40,7 @@ class ClusterChecker:
         self._store = store
         self._version = store.version
         self._gone: dict[str, None] = {}
+        self._live_count = _count_of(store)
         self._on_node: dict[str, dict[Key, Demand]] = {}
         self._capacity: dict[str, tuple[Resource, NodeFree]] = {}  # as read from which object
         self._demands = Demands()  # its own
@@ -51,8 +52,10 @@ class ClusterChecker:
 
     def _written(self, kind: str, before: Resource | None, after: Resource | None, _link: Link) -> None:
         if after is None:
+            self._live_count -= 1
             self._gone[(before or {})["metadata"]["uid"]] = None
         else:
+            self._live_count += before is None
             metadata = after["metadata"]
             version = int(metadata["resourceVersion"])
             if version <= self._version:
@@ -64,6 +67,10 @@ class ClusterChecker:
             self._pod_written(before, after)
         elif kind == "PodDisruptionBudget" and before is not None and after is not None:
             self._budget_written(before, after)
+
+    def finish(self) -> None:
+        """Judge the whole: whatever was there and was not seen to go is there still."""
+        self.violations["object_lost"] += abs(self._live_count - _count_of(self._store))
 
     def _pod_written(self, before: Resource | None, after: Resource | None) -> None:
         resized = before is not None and after is not None and _containers(before) is not _containers(after)
@@ -321,6 +328,11 @@ def _was_resized(before: Resource, after: Resource) -> bool:
 def _granted(pod: Resource) -> list[Any]:
     """Return the resources of a pod's containers as its node gives them."""
     return [one.get("resources") for one in (pod.get("status") or {}).get("containerStatuses") or ()]
+
+
+def _count_of(store: Store) -> int:
+    """Return how many objects there are."""
+    return sum(map(len, store.objects.values()))
 
 
 class _Increment(NamedTuple):

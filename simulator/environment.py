@@ -168,6 +168,7 @@ class _Run:
             self._engine_checker.ended(facts, now)
         self._host.close()
         self._engine_checker.finish(self._host.history)
+        self._cluster_checker.finish()
         rows: list[Row] = [self._run_row(now), *self._rows, *self._sampling.rows(now)]
         if self._faults is not None:
             rows += self._faults.rows

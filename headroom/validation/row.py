@@ -1,7 +1,6 @@
 """`Row`: one measurement or proof of others, beside what the model makes of it."""
 
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -70,7 +69,3 @@ class Settings:
 
     replications: int = 10
     seed: int = 20260101
-
-
-Producer = Callable[[Settings], Iterable[Row]]
-"""One part of the pack. Its rows depend on nothing but the settings."""

@@ -72,11 +72,6 @@ class NodeCpu:
             self._advance()
             self._allot()
 
-    def gets_m(self, pod: Resource) -> float | None:
-        """Return what a pod gets now, in millicores."""
-        user = self._users.get(pod["metadata"]["uid"])
-        return None if user is None else user.rate
-
     def _advance(self) -> None:
         elapsed, self._at = self._agenda.now - self._at, self._agenda.now
         for user in self._users.values():

@@ -1,12 +1,9 @@
-"""etcd: commits in groups, and a database that can be full.
+"""etcd's log: commits in groups.
 
 A write is durable once the write-ahead log is synced. One sync is under way at a time; what is proposed
 meanwhile goes into the next one together (etcd's raft loop), so the latency of a commit grows with the load
-from one sync to at most two, and the rate of commits has no ceiling but that of the processor.
-
-The database holds every revision since the last compaction but one (the API server compacts every 5 minutes
-what is older than 5 minutes). Beyond its quota etcd raises the alarm NOSPACE and refuses to store anything;
-deleting is still possible.
+from one sync to at most two, and the rate of commits has no ceiling but that of the processor. The size of the
+database is not reckoned: that it is full is a fault that a scenario declares.
 """
 
 from collections.abc import Callable
@@ -20,7 +17,7 @@ SPACE_EXCEEDED: Final = "etcdserver: mvcc: database space exceeded"
 
 
 class Etcd:
-    """One member's log and database."""
+    """One member's log."""
 
     def __init__(self, agenda: Agenda, fsync: Sampler, stream: Stream) -> None:
         """Draw the time of each sync of the log from `stream`."""

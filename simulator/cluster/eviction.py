@@ -58,20 +58,26 @@ class Evictions:
 class Eviction(Call):
     """One eviction; `done` is called with it as with any call."""
 
-    __slots__ = ("_evictions", "_key", "_ref", "_tries", "_uid", "_writes")
+    __slots__ = ("_evictions", "_key", "_lost", "_ref", "_taken", "_tries", "_uid", "_writes")
 
     def __init__(
         self, evictions: Evictions, client: Client, ref: Ref, uid: str | None, key: int, link: Link
     ) -> None:
         """Reach the server as a write does; what follows is the server's own affair."""
-        super().__init__(client, self._look, 0, link)
+        super().__init__(client, self._take, 0, link)
         self._evictions = evictions
         self._ref = ref
         self._uid = uid
         self._key = key
         self._tries = 0
         self._writes = 0
-        client.write(self._look, key, link, WHAT).done = self._looked
+        self._taken: Resource | None = None  # the pod, once the server has the request
+        self._lost: ActionError | None = None  # what the client is told of an answer that does not reach it
+        client.write(self._take, key, link, WHAT).done = self._looked
+
+    def _take(self, link: Link) -> Resource:
+        self._taken = self._look(link)
+        return self._taken
 
     def _look(self, _link: Link) -> Resource:
         store = self._evictions.store
@@ -81,9 +87,10 @@ class Eviction(Call):
 
     def _looked(self, call: Call) -> None:
         self.link = call.link
-        if call.error is not None:
+        self._lost = call.error
+        if self._taken is None:
             self._over(call.error)
-        elif is_spared(call.value):
+        elif is_spared(self._taken):  # the server carries it out, whether its answer arrives or not
             self._remove(None)
         else:
             self._evictions.reads.wait(BUDGET, self._listed)
@@ -176,5 +183,5 @@ class Eviction(Call):
             self._over(None)
 
     def _over(self, error: ActionError | None) -> None:
-        self.error = error
+        self.error = self._lost or error
         self.done(self)

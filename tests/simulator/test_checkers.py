@@ -110,7 +110,7 @@ def test_an_overcommitted_node_is_counted(monkeypatch: pytest.MonkeyPatch) -> No
         return next(iter(fleet.ordered()))
 
     monkeypatch.setattr(Fleet, "choose", first)
-    assert violated(crowded()) == {"node_overcommitted": 6}  # at each write of a pod too many
+    assert violated(crowded()) == {"node_overcommitted": 3}  # at each binding of a pod too many
 
 
 def test_an_exceeded_quota_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,12 +148,14 @@ def test_a_pod_that_moves_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     written = Store.set_status
     moved: list[str] = []
 
-    def moving(self: Store, ref: Ref, changes: Mapping[str, Any], link: Link) -> Resource:
+    def moving(
+        self: Store, ref: Ref, changes: Mapping[str, Any], link: Link, uid: str | None = None
+    ) -> Resource:
         pod = self.objects[ref.kind][ref.namespace, ref.name]
         if ref.kind == "Pod" and not moved and pod["spec"].get("nodeName") == "node-0":
             moved.append(ref.name)
             self.patch(ref, {"spec": {"nodeName": "node-1"}}, link)
-        return written(self, ref, changes, link)
+        return written(self, ref, changes, link, uid)
 
     monkeypatch.setattr(Store, "set_status", moving)
     assert violated(run_spec(worlds.restarts(1), 5)).get("pod_moved") == 1
@@ -185,6 +187,19 @@ def test_an_object_that_comes_back_from_the_dead_is_counted(monkeypatch: pytest.
 
     monkeypatch.setattr(Store, "remove", reviving)
     assert violated(run_spec(worlds.restarts(1), 1)) == {"object_revived": 1}
+
+
+def test_an_object_that_is_lost_unseen_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first write of a pod's status takes a ConfigMap along, which nobody is told of."""
+    written = Store.set_status
+
+    def losing(self: Store, ref: Ref, changes: Any, link: Link, uid: str | None = None) -> Resource:
+        self.objects.get("ConfigMap", {}).clear()
+        return written(self, ref, changes, link, uid)
+
+    monkeypatch.setattr(Store, "set_status", losing)
+    on = worlds.cluster([*worlds.small_objects(), worlds.config_map("numbers", n="3")])
+    assert violated(run_spec(worlds.restarts(1), 1, on)) == {"object_lost": 1}
 
 
 def test_duplicate_ids_are_counted() -> None:

@@ -9,6 +9,7 @@ from engine.core.errors import ActionError, Conflict, ServerError, TooManyReques
 from simulator.attribution import root
 from simulator.cluster.apiserver import Call
 from simulator.cluster.injection import REQUEST_TIMEOUT_NS, Injection
+from simulator.cluster.objects import is_terminating
 from tests.simulator.cluster.objects import bare_pod, deployment, node, ref
 from tests.simulator.cluster.rig import MS, READ, WATCH, WRITE, Rig, S, name_of
 
@@ -75,6 +76,21 @@ def test_what_is_not_answered_is_done_or_not() -> None:
     assert all(call.link[2] == REQUEST_TIMEOUT_NS + WRITE for call in calls)
     made = sum(("default", f"p{number}") in rig.cluster.store.objects["Pod"] for number in range(40))
     assert 10 < made < 30
+
+
+def test_an_eviction_that_is_not_answered_is_carried_out_or_not() -> None:
+    names = [f"p{number}" for number in range(40)]
+    rig = Rig(node("n1"), *(bare_pod(name, nodeName="n1") for name in names))
+    rig.cluster.server.injections.append(Injection(504))
+    evictions, client = rig.cluster.evictions, rig.cluster.engine_client
+    calls = [evictions.evict(client, ref("Pod", name), None, key, rig.link) for key, name in enumerate(names)]
+    rig.run(REQUEST_TIMEOUT_NS + 5 * S)
+    assert {type(call.error) for call in calls} == {ServerError}
+    gone = sum(
+        key not in rig.cluster.store.objects["Pod"] or is_terminating(rig.cluster.store.objects["Pod"][key])
+        for key in (("default", name) for name in names)
+    )
+    assert 10 < gone < 30
 
 
 def test_a_share_of_the_requests_is_hit_whatever_their_order() -> None:
