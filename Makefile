@@ -1,4 +1,4 @@
-# make setup | demo | test | slow | exhaustive | fuzz | bench | docs | clean. Nothing needs to be done before any of them.
+# make setup | demo | test | slow | exhaustive | validation | fuzz | bench | docs | clean. Nothing needs to be done before any of them.
 
 SHELL := /bin/bash
 VENV := .venv
@@ -10,7 +10,7 @@ SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in $(CANDIDATES); do if $$p -c '$(SUITABLE)' 2>/dev/null; then echo $$p; break; fi; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: setup demo test lint types tests slow exhaustive fuzz bench docs clean
+.PHONY: setup demo test lint types tests slow exhaustive validation fuzz bench docs clean
 
 setup: $(STAMP)
 
@@ -40,6 +40,9 @@ tests: setup
 
 slow: setup
 	$(BIN)/pytest -n auto -m slow
+
+validation: setup
+	$(BIN)/headroom validate-model --markdown docs/reference/validation.md
 
 exhaustive: setup
 	$(BIN)/pytest -m exhaustive -s

@@ -17,6 +17,7 @@ from reports import exits
 from scenarios.errors import did_you_mean
 
 REFERENCE_DATA = "HEADROOM_REFERENCE_DATA"
+_HEADING = "# The validation pack\n\n<!-- Drawn by `make validation`. What it means: ../validation.md -->\n\n"
 
 
 def validate_model(
@@ -46,7 +47,7 @@ def validate_model(
     failed = [row for row in rows if row.counts and not row.holds]
     code = exits.TARGET_FAILED if failed or not rows else 0
     if markdown is not None:
-        write_text(markdown, [markdown_table(rows)])
+        write_text(markdown, [_HEADING, markdown_table(rows)])
     if as_json:
         typer.echo(json.dumps({"exit_code": code, "rows": [to_json(row) for row in rows]}, indent=2))
     else:

@@ -1,23 +1,27 @@
-"""Rows V11 and V14: Deployments made at once behind the controllers' shared bucket, and how pods pack.
+"""Rows V11, V13 and V14: Deployments made at once behind the controllers' buckets, and the scheduler.
 
 V11  kubernetes-sigs/kwok issues 1248 and 1533: 600 Deployments of one replica, created at once on simulated
      nodes, become ready at about 5 a second (2 minutes): 20 requests a second, four writes a Deployment.
+V13  k/k test/integration/scheduler_perf/misc/performance-config.yaml: at 5,000 nodes no fewer than 680 pods a
+     second are scheduled (680 to 810, by the workload).
 V14  kubernetes-sigs/cluster-capacity, README: 4 nodes of 2 CPU, pods of 150m / 100Mi: 52 pods, 13 a node.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from math import inf
 from typing import Any
 
 from engine.core.effects import Ref, Resource
-from headroom.validation.laboratory import SECOND_NS, Laboratory, constant, deployment, node
+from headroom.validation.laboratory import SECOND_NS, Laboratory, bare_pod, constant, deployment, node
 from headroom.validation.row import Row, Settings
 from simulator.attribution import Link, root
 from simulator.cluster.objects import is_ready
 
 _DEPLOYMENTS, _PER_SECOND = 600, 5.0
 _CREATED_PER_SECOND = 100
+_FLOORS, _LARGE_NODES, _SCHEDULED = (680.0, 810.0), 5_000, 1_000
 _PODS, _PODS_A_NODE, _NODES = 52, 13, 4
 
 
@@ -26,6 +30,15 @@ def rows(settings: Settings) -> Iterator[Row]:
     yield Row(
         "V11", f"{_DEPLOYMENTS} one-replica Deployments created at once: ready a second", "1/s", _PER_SECOND,
         "prediction", ready_per_second(settings.seed), None, None, 1, (0.9, 1.1), "kwok issues 1248, 1533",
+    )  # fmt: skip
+    rate, source = scheduled_per_second(settings.seed), "scheduler_perf performance-config.yaml"
+    yield Row(
+        "V13", "scheduler at 5,000 nodes: pods a second, against the lowest floor", "1/s", _FLOORS[0],
+        "bound", rate, None, None, 1, (1.0, inf), source,
+    )  # fmt: skip
+    yield Row(
+        "V13", "the same against the highest: set to lie between the two", "1/s", _FLOORS[1], "fit", rate,
+        None, None, 1, (0.0, 1.0), source,
     )  # fmt: skip
     placed = packed(settings.seed)
     source = "cluster-capacity README"
@@ -61,6 +74,25 @@ def ready_per_second(seed: int) -> float:
     if len(ready) != _DEPLOYMENTS:
         return 0.0
     return _DEPLOYMENTS / (max(ready.values()) / SECOND_NS)
+
+
+def scheduled_per_second(seed: int) -> float:
+    """Return how many pods a second are bound on many nodes, behind a client without a limit that matters."""
+    nodes = [node(f"node-{number}") for number in range(_LARGE_NODES)]
+    quick = {"scheduler.qps": 5_000, "scheduler.burst": 5_000}
+    laboratory = Laboratory(nodes, seed, parameters=quick)
+    bound: dict[str, int] = {}
+
+    def written(kind: str, _before: Resource | None, after: Resource | None, _link: Link) -> None:
+        if kind == "Pod" and after is not None and after["spec"].get("nodeName"):
+            bound.setdefault(after["metadata"]["name"], laboratory.agenda.now)
+
+    laboratory.store.published.append(written)
+    for number in range(_SCHEDULED):
+        laboratory.store.create(bare_pod(f"pod-{number}"), root(0))
+    laboratory.run(10 * SECOND_NS)
+    instants = sorted(bound.values())
+    return (len(instants) - 1) / ((instants[-1] - instants[0]) / SECOND_NS)
 
 
 def packed(seed: int) -> dict[str, int]:
