@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from scenarios.errors import Path
+from scenarios.errors import Path, one_of
 from scenarios.problems import describe
 from scenarios.quantities import QuantityError, resource_amount
 
@@ -56,14 +56,18 @@ _COMMON: Final = _rules("""
     status.conditions[].status:text!
 """)
 _POD_SPEC: Final = _rules("""
-    nodeName:text nodeSelector:texts restartPolicy:text terminationGracePeriodSeconds:whole
+    nodeName:text nodeSelector:texts restartPolicy:restart terminationGracePeriodSeconds:whole
     tolerations[]:mapping tolerations[].key:text tolerations[].operator:text tolerations[].value:text
     tolerations[].effect:text tolerations[].tolerationSeconds:integer
     volumes[]:mapping volumes[].name:text! affinity:mapping overhead:amounts
     priority:integer priorityClassName:text
+    topologySpreadConstraints[]:mapping topologySpreadConstraints[].topologyKey:text!
+    topologySpreadConstraints[].maxSkew:positive! topologySpreadConstraints[].minDomains:positive
+    topologySpreadConstraints[].whenUnsatisfiable:spread
+    topologySpreadConstraints[].labelSelector:mapping
 """)
 _CONTAINER: Final = _rules("""
-    name:text! image:text imagePullPolicy:text ports[]:mapping
+    name:text! image:text imagePullPolicy:text restartPolicy:restart ports[]:mapping
     resources:mapping resources.requests:amounts resources.limits:amounts
 """) + tuple(
     rule
@@ -74,15 +78,21 @@ _CONTAINER: Final = _rules("""
     )
 )
 _WORKLOAD: Final = _rules("""
-    spec:mapping! spec.replicas:whole spec.selector:mapping! spec.selector.matchLabels:texts
+    spec:mapping! spec.replicas:whole spec.selector:mapping!
     spec.template:mapping! spec.template.metadata:mapping spec.template.metadata.labels:texts
     spec.template.spec:mapping! spec.minReadySeconds:whole spec.revisionHistoryLimit:whole
     spec.progressDeadlineSeconds:whole spec.strategy:mapping spec.strategy.rollingUpdate:mapping
-    spec.strategy.rollingUpdate.maxSurge:share spec.strategy.rollingUpdate.maxUnavailable:share
+    spec.strategy.rollingUpdate.maxSurge:share spec.strategy.rollingUpdate.maxUnavailable:part
     spec.updateStrategy:mapping spec.updateStrategy.rollingUpdate:mapping
+    spec.updateStrategy.rollingUpdate.maxSurge:share spec.updateStrategy.rollingUpdate.maxUnavailable:part
     status.replicas:whole status.readyReplicas:whole status.availableReplicas:whole
     status.updatedReplicas:whole status.unavailableReplicas:whole status.fullyLabeledReplicas:whole
     status.observedGeneration:whole status.collisionCount:whole
+""")
+_SELECTOR: Final = _rules("""
+    spec.selector:mapping spec.selector.matchLabels:texts spec.selector.matchExpressions[]:mapping
+    spec.selector.matchExpressions[].key:text! spec.selector.matchExpressions[].operator:operator!
+    spec.selector.matchExpressions[].values[]:text
 """)
 _OF_KIND: Final[Mapping[str, tuple[Rule, ...]]] = {
     "Node": _rules("""
@@ -98,18 +108,20 @@ _OF_KIND: Final[Mapping[str, tuple[Rule, ...]]] = {
         status.containerStatuses[].resources.requests:amounts
         status.containerStatuses[].resources.limits:amounts status.startTime:time
     """),
-    **dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), _WORKLOAD),
+    **dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), _WORKLOAD + _SELECTOR),
     "Job": _rules("""
         spec:mapping! spec.parallelism:whole spec.completions:whole spec.backoffLimit:whole
         spec.activeDeadlineSeconds:whole status.active:whole status.succeeded:whole status.failed:whole
-        spec.template:mapping! spec.template.spec:mapping!
-    """),
+        spec.template:mapping! spec.template.metadata:mapping spec.template.metadata.labels:texts
+        spec.template.spec:mapping!
+    """)
+    + _SELECTOR,
     "PodDisruptionBudget": _rules("""
-        spec:mapping! spec.selector:mapping spec.selector.matchLabels:texts
-        spec.minAvailable:share spec.maxUnavailable:share status.currentHealthy:whole
+        spec:mapping! spec.minAvailable:part spec.maxUnavailable:part status.currentHealthy:whole
         status.desiredHealthy:whole status.expectedPods:whole status.disruptionsAllowed:whole
         status.observedGeneration:whole status.disruptedPods:texts
-    """),
+    """)
+    + _SELECTOR,
     "HorizontalPodAutoscaler": _rules("""
         spec:mapping! spec.scaleTargetRef:mapping! spec.scaleTargetRef.kind:text!
         spec.scaleTargetRef.name:text! spec.minReplicas:whole spec.maxReplicas:positive!
@@ -125,6 +137,11 @@ _OF_KIND: Final[Mapping[str, tuple[Rule, ...]]] = {
     """),
     "Service": _rules("spec.selector:texts spec.ports[]:mapping"),
     "ConfigMap": _rules("data:texts"),
+}
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = {  # the kinds of value that are one of a few words
+    "restart": ("Always", "OnFailure", "Never"),
+    "spread": ("DoNotSchedule", "ScheduleAnyway"),
+    "operator": ("In", "NotIn", "Exists", "DoesNotExist"),
 }
 _TEMPLATE: Final[Path] = ("spec", "template", "spec")
 
@@ -193,11 +210,19 @@ _EXPECTED: Final = {
     "whole": "a whole number, 0 or more",
     "positive": "a whole number, 1 or more",
     "share": "a whole number, 0 or more, or a percentage such as 25%",
+    "part": "a whole number, 0 or more, or a percentage of at most 100%",
+    **{kind: one_of(words) for kind, words in _WORDS.items()},
 }
 
 
 def _is_whole(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_share(value: Any, percent_max: int) -> bool:
+    if isinstance(value, str):
+        return bool(_SHARE.fullmatch(value)) and int(value[:-1]) <= percent_max
+    return _is_whole(value, 0)
 
 
 def _simple(kind: str, fits: Callable[[Any], bool]) -> Callable[[Any, Path], Iterator[Finding]]:
@@ -206,6 +231,10 @@ def _simple(kind: str, fits: Callable[[Any], bool]) -> Callable[[Any, Path], Ite
             yield path, f"found {describe(value)}", _EXPECTED[kind]
 
     return check
+
+
+def _word(kind: str) -> Callable[[Any, Path], Iterator[Finding]]:
+    return _simple(kind, lambda value: isinstance(value, str) and value in _WORDS[kind])
 
 
 def _texts(value: Any, path: Path) -> Iterator[Finding]:
@@ -239,10 +268,9 @@ _KINDS: Final[Mapping[str, Callable[[Any, Path], Iterator[Finding]]]] = {
     "integer": _simple("integer", lambda value: _is_whole(value, -(2**31))),
     "whole": _simple("whole", lambda value: _is_whole(value, 0)),
     "positive": _simple("positive", lambda value: _is_whole(value, 1)),
-    "share": _simple(
-        "share",
-        lambda value: _is_whole(value, 0) or (isinstance(value, str) and bool(_SHARE.fullmatch(value))),
-    ),
+    "share": _simple("share", lambda value: _is_share(value, 999)),
+    "part": _simple("part", lambda value: _is_share(value, 100)),
+    **{kind: _word(kind) for kind in _WORDS},
     "texts": _texts,
     "amounts": _amounts,
 }

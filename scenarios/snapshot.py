@@ -14,9 +14,12 @@ from typing import Any
 
 from scenarios.document import Document
 from scenarios.errors import Path, Problem, ScenarioError, did_you_mean, dotted, quoted
+from scenarios.node_room import room_of, taken_by, total, written
 from scenarios.object_checks import findings
+from scenarios.object_rules import are_rivals, contradictions, labels_of
 
 PROBLEMS_MAX = 50  # of one reading; the rest would only repeat
+PODS_TOLD_MAX = 3  # of a node that is too full: the largest of them
 MODELLED = (
     "Node",
     "Deployment",
@@ -53,11 +56,10 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The objects, in order of kind, namespace and name; a count of each kind that is opaque; and notes."""
+    """The objects, in order of kind, namespace and name; and notes."""
 
     objects: tuple[Object, ...]
-    opaque_counts: Mapping[str, int]
-    notes: tuple[Problem, ...] = ()  # of what is kept although nothing will act on it
+    notes: tuple[Problem, ...] = ()  # of what is kept although nothing will act on it, or not as it should
 
 
 def read_snapshot(*documents: Document) -> Snapshot:
@@ -70,9 +72,7 @@ def read_snapshot(*documents: Document) -> Snapshot:
         checking.take(document, document.data, ())
     checking.check(documents[0])
     ordered = sorted(checking.found, key=lambda one: _identity(one.resource))
-    kinds = Counter(one.resource["kind"] for one in ordered)
-    opaque = {kind: count for kind, count in sorted(kinds.items()) if kind not in MODELLED}
-    return Snapshot(tuple(one.resource for one in ordered), opaque, tuple(checking.notes()))
+    return Snapshot(tuple(one.resource for one in ordered), tuple(checking.notes()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +132,20 @@ class _Checking:
         if not self.problems and not self._of_kind("Node"):
             self._tell(first, (), "no Node in the snapshot", "the nodes too: kubectl get nodes,...")
         self._check_unique()
-        for one in self.found:
-            for path, message, expected in findings(one.resource):
-                self._tell(one.document, (*one.path, *path), message, expected)
+        sound = [one for one in self.found if self._is_sound(one)]
         self._check_uids()
         self._check_owners()
         self._check_nodes()
+        self._check_room({_identity(one.resource): one for one in reversed(sound)})
         if self.problems:
             raise ScenarioError(self.problems[:PROBLEMS_MAX])
+
+    def _is_sound(self, one: _Found) -> bool:
+        """Tell what is wrong inside one object: its fields, or else what they are to each other."""
+        wrong = list(findings(one.resource)) or list(contradictions(one.resource))
+        for path, message, expected in wrong:
+            self._tell(one.document, (*one.path, *path), message, expected)
+        return not wrong
 
     def _check_unique(self) -> None:
         first_at: dict[tuple[str, str, str], _Found] = {}
@@ -194,7 +200,61 @@ class _Checking:
                     hint,
                 )
 
+    def _check_room(self, sound: Mapping[tuple[str, str, str], _Found]) -> None:
+        """Refuse pods that ask for more than their node has: no scheduler or kubelet lets it come to that."""
+        on_node: dict[str, list[tuple[_Found, Mapping[str, int]]]] = {}
+        for one in sound.values():
+            node = one.resource["spec"].get("nodeName") if one.resource["kind"] == "Pod" else ""
+            if node and (taken := taken_by(one.resource)):
+                on_node.setdefault(node, []).append((one, taken))
+        for name, pods in on_node.items():
+            if node_at := sound.get(("Node", "", name)):
+                self._check_node_room(node_at, pods)
+
+    def _check_node_room(self, node: _Found, pods: Sequence[tuple[_Found, Mapping[str, int]]]) -> None:
+        field, room = room_of(node.resource)
+        for resource, size in room.items():
+            asked = total((taken for _, taken in pods), resource)
+            if asked <= size:
+                continue
+            largest = sorted(pods, key=lambda pod: (-pod[1].get(resource, 0), pod[0].path))
+            told = [
+                f"{_named(pod.resource)} {written(resource, taken.get(resource, 0))} at {_at(pod)}"
+                for pod, taken in largest[:PODS_TOLD_MAX]
+            ]
+            more = f" and {len(pods) - len(told)} more" if len(pods) > len(told) else ""
+            message = f"{_named(node.resource)} has {written(resource, size)} {resource}, and its pods that "
+            message += f"have not ended ask for {written(resource, asked)}: {', '.join(told)}{more}"
+            path = (*node.path, "status", field, resource)
+            self._tell(node.document, path, message, f"at least {written(resource, asked)}, or fewer pods")
+
     def notes(self) -> Iterator[Problem]:
+        """Tell of what is kept although nothing acts on it, or several do."""
+        yield from self._unknown_kinds()
+        yield from self._fights()
+
+    def _fights(self) -> Iterator[Problem]:
+        """Tell of Deployments that take each other's pods for their own: Kubernetes does not refuse them."""
+        deployments = [one for one in self.found if one.resource["kind"] == "Deployment"]
+        carrying: dict[tuple[str, str, str], list[int]] = {}
+        for index, one in enumerate(deployments):
+            namespace = _identity(one.resource)[1]
+            for label, value in labels_of(one.resource).items():
+                carrying.setdefault((namespace, label, value), []).append(index)
+        for index, one in enumerate(deployments):
+            namespace = _identity(one.resource)[1]
+            wanted = _mapping(one.resource["spec"]["selector"].get("matchLabels"))
+            near = [carrying.get((namespace, *label), []) for label in wanted.items()]
+            for other in min(near, key=len, default=()):
+                rival = deployments[other]
+                if other < index and are_rivals(one.resource, rival.resource):
+                    message = f"{_named(one.resource)} and {_named(rival.resource)} at {_at(rival)} select "
+                    message += "each other's pods: they would fight over them"
+                    path = (*one.path, "spec", "selector")
+                    yield one.document.problem(path, message, "selectors that do not overlap")
+                    break
+
+    def _unknown_kinds(self) -> Iterator[Problem]:
         """Tell of each kind that Kubernetes itself does not have, at its first object."""
         counts = Counter(one.resource["kind"] for one in self.found)
         for one in self.found:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.core.effects import Resource
+from scenarios.selectors import matches
 from simulator.cluster.store import Key
 
 
@@ -59,30 +60,6 @@ def is_active(pod: Resource) -> bool:
     return "deletionTimestamp" not in pod["metadata"] and not has_ended(pod)
 
 
-def matches(selector: Mapping[str, Any] | None, labels: Mapping[str, str] | None) -> bool:
-    """Say whether a label selector (matchLabels and matchExpressions) matches; None matches nothing."""
-    if selector is None:
-        return False
-    carried = labels or {}
-    wanted = selector.get("matchLabels") or {}
-    if any(carried.get(name) != value for name, value in wanted.items()):
-        return False
-    return all(_expression(entry, carried) for entry in selector.get("matchExpressions") or ())
-
-
-def _expression(entry: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    value = labels.get(entry["key"])
-    match entry["operator"]:
-        case "In":
-            return value is not None and value in entry["values"]
-        case "NotIn":
-            return value is None or value not in entry["values"]
-        case "Exists":
-            return value is not None
-        case _:
-            return value is None
-
-
 def with_condition(
     conditions: list[Mapping[str, Any]], name: str, status: str, since: str, **more: str
 ) -> list[Mapping[str, Any]]:
@@ -100,3 +77,17 @@ def with_condition(
     if not found:
         result.append(changed)
     return result
+
+
+__all__ = [
+    "condition_named",
+    "condition_of",
+    "has_ended",
+    "is_active",
+    "is_ready",
+    "is_terminating",
+    "key_of",
+    "matches",
+    "owner_of",
+    "with_condition",
+]

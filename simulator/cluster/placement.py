@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from scenarios.quantities import CPU, amount, cpu_millis, resource_amount
+from scenarios.pod_requests import pod_requests
+from scenarios.quantities import CPU, amount, cpu_millis
 from simulator.cluster.podrules import Port, Rules, overlaps, pinned_to
 
 MEMORY = "memory"
@@ -19,6 +20,7 @@ SCORE_MAX = 100
 # What a container without requests counts for in a score, never in the filter (util/pod_resources.go).
 SCORED_CPU_M_DEFAULT = 100
 SCORED_MEMORY_B_DEFAULT = 200 * 1024 * 1024
+_SCORED = {CPU: SCORED_CPU_M_DEFAULT, MEMORY: SCORED_MEMORY_B_DEFAULT}
 _UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 _PREFER = "PreferNoSchedule"
 
@@ -80,7 +82,7 @@ class Demand:
     @classmethod
     def of(cls, pod_spec: Json) -> "Demand":
         """Read a pod's spec: the sum of its containers, or its largest init container if that is more."""
-        totals, scored = _pod_requests(pod_spec, scored=False), _pod_requests(pod_spec, scored=True)
+        totals, scored = pod_requests(pod_spec), pod_requests(pod_spec, _SCORED)
         others = {name: size for name, size in totals.items() if name not in (CPU, MEMORY)}
         return cls(
             cpu_m=totals.get(CPU, 0),
@@ -344,42 +346,3 @@ def _selected(node: NodeFree, demand: Demand) -> bool:
 def _toleration(entry: Json) -> Toleration:
     get = entry.get
     return Toleration(get("key") or "", get("operator") or "Equal", get("value") or "", get("effect") or "")
-
-
-def _pod_requests(pod_spec: Json, *, scored: bool) -> dict[str, int]:
-    """Sum as `resourcehelper.PodRequests`: sidecars run beside everything that starts after them."""
-    totals: dict[str, int] = {}
-    for container in pod_spec.get("containers") or ():
-        _add_to(totals, _container_requests(container, scored=scored))
-    sidecars: dict[str, int] = {}
-    largest: dict[str, int] = {}
-    for container in pod_spec.get("initContainers") or ():
-        wanted = _container_requests(container, scored=scored)
-        if container.get("restartPolicy") == "Always":
-            _add_to(sidecars, wanted)
-            _add_to(totals, wanted)
-            wanted = dict(sidecars)
-        else:
-            _add_to(wanted, sidecars)
-        for name, size in wanted.items():
-            largest[name] = max(largest.get(name, 0), size)
-    result = {name: max(totals.get(name, 0), largest.get(name, 0)) for name in {**totals, **largest}}
-    overhead = pod_spec.get("overhead") or {}
-    _add_to(result, {name: resource_amount(name, value) for name, value in overhead.items()})
-    return result
-
-
-def _container_requests(container: Json, *, scored: bool) -> dict[str, int]:
-    """Return a container's requests; a limit without a request is one (the API server's defaulting)."""
-    resources = container.get("resources") or {}
-    stated = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
-    wanted = {name: resource_amount(name, value) for name, value in stated.items()}
-    if scored:
-        wanted.setdefault(CPU, SCORED_CPU_M_DEFAULT)
-        wanted.setdefault(MEMORY, SCORED_MEMORY_B_DEFAULT)
-    return wanted
-
-
-def _add_to(totals: dict[str, int], more: Mapping[str, int]) -> None:
-    for name, size in more.items():
-        totals[name] = totals.get(name, 0) + size
