@@ -53,9 +53,9 @@ HOST: Final = (
     _work("client.object", 0.00005, "the same, for every object of a list, raw"),
     _work("client.watch", 0.0008, "work of the client on an event of its watch"),
     _work(
-        "client.wake", 0.006, "the same, for every thread that waits for an event: all are woken, and look"
+        "client.wake", 0.008, "the same, for every thread that waits for an event: all are woken, and look"
     ),
-    _work("client.turn", 0.0264, "most of that work before the watching thread has its turn again"),
+    _work("client.turn", 0.022, "most of that work before the watching thread has its turn again"),
     _work("client.decode", 0.0011, "work of the client on making objects of an answer"),
     _work(
         "component.request",

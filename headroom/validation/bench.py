@@ -6,6 +6,7 @@ pods; the client is one Python process with threads, a shared token bucket and o
 
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from simpy.events import Event
@@ -14,7 +15,7 @@ from engine.core.effects import Ref, Resource
 from headroom.validation.laboratory import SECOND_NS, Laboratory, constant, engine, node
 from simulator.attribution import Link, root
 from simulator.cluster.apiserver import Call
-from simulator.cluster.hosted import CLIENT, Host
+from simulator.cluster.hosted import CLIENT, Host, HostedClient
 from simulator.cluster.injection import What
 from simulator.cluster.objects import is_active, is_ready, key_of
 from simulator.streams import entity
@@ -145,24 +146,33 @@ class Bench:
 
     def _read_next(self) -> None:
         """Let the watching thread read the next event, and wake every thread that waits for one."""
-        number = self.host.work.number
-        woken_ns = min(number("client.wake") * len(self._wishes), number("client.turn"))
-        work_ns = number("client.watch") + woken_ns
-        self.host.cpu.run(CLIENT, work_ns, self._read)
+        self.host.cpu.run(CLIENT, self.host.work.number("client.watch"), self._read)
 
     def _read(self, _event: Any) -> None:
-        before, after = self._unread.popleft()
+        """Take the event in and wake all who wait."""
+        before, after = self._unread[0]
         if after is None:
             self.pods.pop(key_of(before or {}), None)
         else:
             self.pods[key_of(after)] = after
             self.on_event(after)
-        wishes, self._wishes = self._wishes, []
-        for wish in wishes:
-            if wish.holds():
-                wish.done(wish)
-            else:
-                self._wishes.append(wish)
+        Task(self.agenda, self._wake())
+
+    def _wake(self) -> Story:
+        """Let one after the other look, and go on if it may; then the watching thread has its turn again."""
+        number, wishes = self.host.work.number, self._wishes
+        count, looked = len(wishes), 0
+        woken_ns = min(number("client.wake") * count, number("client.turn"))
+        fulfilled = [(place, wish) for place, wish in enumerate(wishes) if wish.holds()]
+        self._wishes = [wish for wish in wishes if not wish.holds()]
+        for place, wish in fulfilled:
+            if place > looked:
+                yield self.work(woken_ns * (place - looked) // count)
+                looked = place
+            wish.done(wish)
+        if count:
+            yield self.work(woken_ns * (count - looked) // count)
+        self._unread.popleft()
         if self._unread:
             self._read_next()
 
@@ -196,6 +206,13 @@ class Bench:
     def write(self, operation: Callable[[Link], Any], name: str, what: What) -> Call:
         """Send a write."""
         return self.client.write(operation, self.key(name), root(self.agenda.now), what)
+
+    def force(self, ref: Ref, uid: str, name: str) -> Call:
+        """Delete a pod without grace."""
+        mark = partial(self.store.expire, ref, uid)
+        operation = partial(self.store.remove, ref, uid=uid)
+        assert isinstance(self.client, HostedClient)
+        return self.client.removal(mark, operation, self.key(name), root(self.agenda.now))
 
     def threads(self, stories: Sequence[Thread], work_ns: int, more: int = 0) -> None:
         """Start one thread after the other, each for so much work, and run until all are over.

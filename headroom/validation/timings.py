@@ -88,9 +88,10 @@ def _replace(bench: Bench, kind: str, number: int) -> Thread:
     if kind == "evict_replace":
         key = bench.key(f"{kind}/{number}")
         yield bench.cluster.evictions.evict(bench.client, ref, uid, key, root(bench.agenda.now))
+    elif kind == "delete_now_replace":
+        yield bench.force(ref, uid, f"{kind}/{number}")
     else:
-        grace_s = 0 if kind == "delete_now_replace" else None
-        operation = partial(bench.store.delete, ref, uid=uid, grace_s=grace_s)
+        operation = partial(bench.store.delete, ref, uid=uid)
         yield bench.write(operation, f"{kind}/{number}", ("delete", "Pod"))
     count = _renewed(bench, old)
     yield from bench.until(lambda: count() >= 1)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from engine.core.causes import Cause
 from engine.core.effects import Resource
+from engine.core.errors import ActionError
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Call, Client, Operation
@@ -143,6 +144,31 @@ class HostedCall(Call):
         told(self)
 
 
+class RemovalCall(HostedCall):
+    """A pod's removal without grace: the server first stores that it has none, then deletes it.
+
+    Watchers see both (pkg/registry: a pod's strategy is always graceful, so store.go Delete updates first).
+    """
+
+    __slots__ = ("mark",)
+
+    mark: Operation | None
+
+    def _served(self, event: Any) -> None:
+        mark, self.mark = self.mark, None
+        if mark is None:
+            super()._served(event)
+            return
+        self._charge()
+        try:
+            mark(self.link)
+        except ActionError:
+            super()._served(event)  # what is asked for fails for the same reason
+            return
+        host = self._host
+        host.cpu.run(APISERVER, host.work.serving(UPDATE, 0, self._key ^ 1 << 32), self._store)
+
+
 class HostedClient(Client):
     """One user of an API server that shares its machine."""
 
@@ -169,12 +195,29 @@ class HostedClient(Client):
         call = self._request(_nothing, key, _NOWHERE, _UNATTENDED if writes else GET, 0)
         call.done = lambda _call: served(self.host.agenda.now)
 
-    def _request(self, operation: Operation, key: int, link: Link, what: What, objects: int) -> Call:
+    def removal(self, mark: Operation, operation: Operation, key: int, link: Link) -> Call:
+        """Send a deletion without grace of a pod that runs: `mark` stores that, `operation` deletes it."""
+        return self._request(operation, key, link, _DELETE_POD, 0, mark)
+
+    def _request(
+        self,
+        operation: Operation,
+        key: int,
+        link: Link,
+        what: What,
+        objects: int,
+        mark: Operation | None = None,
+    ) -> Call:
         slower_ns = 0
         if self._server.injections:
             trouble = Trouble(operation, 0, key, what)
             operation, slower_ns = self._server.trouble(self.name, trouble)
-        call = HostedCall(self, operation, link, key, what, objects, slower_ns)
+        call: HostedCall
+        if mark is None:
+            call = HostedCall(self, operation, link, key, what, objects, slower_ns)
+        else:
+            call = RemovalCall(self, operation, link, key, what, objects, slower_ns)
+            call.mark = mark
         now = self.host.agenda.now
         start = self.bucket.reserve(now)
         if start > now:
@@ -186,6 +229,7 @@ class HostedClient(Client):
 
 
 _UNATTENDED: Final = ("create", "Event")
+_DELETE_POD: Final = ("delete", "Pod")
 _NOWHERE: Final[Link] = (None, Cause.SIGNAL, 0, None)
 
 

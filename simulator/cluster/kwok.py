@@ -12,18 +12,18 @@ from functools import partial
 from typing import Any
 
 from engine.core.causes import Cause
-from engine.core.effects import Resource
+from engine.core.effects import Ref, Resource
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend
 from simulator.cluster.access import Access
 from simulator.cluster.apiserver import Call
-from simulator.cluster.hosted import Host
+from simulator.cluster.hosted import Host, HostedClient
 from simulator.cluster.kubelet import Kubelet
 from simulator.cluster.node_services import NodeServices
-from simulator.cluster.objects import has_ended, is_ready
+from simulator.cluster.objects import has_ended, is_ready, key_of
 from simulator.cluster.podstatus import running_status, waiting_status
 from simulator.cluster.podworker import PodWorker
-from simulator.cluster.reporter import CREATING, READY
+from simulator.cluster.reporter import CREATING, READY, REMOVE
 from simulator.cluster.store import Key
 from simulator.stations import Meter
 from simulator.streams import Sampler, Stream, entity
@@ -189,7 +189,16 @@ class StagedPod(PodWorker):
 
     def _go(self, pod: Resource, link: Link) -> Story:
         link = yield from self._wait(_GONE, pod, Cause.TERMINATION_GRACE, link)
-        yield from self._play(pod, partial(self._services.reporter.remove, pod), link)
+        yield from self._play(pod, partial(self._remove, pod), link)
+
+    def _remove(self, pod: Resource, link: Link) -> Call:
+        reporter = self._services.reporter
+        if not isinstance(reporter.client, HostedClient):
+            return reporter.remove(pod, link)
+        ref, uid = Ref("Pod", *reversed(key_of(pod))), pod["metadata"]["uid"]
+        mark = partial(reporter.store.expire, ref, uid)
+        operation = partial(reporter.store.remove, ref, uid=uid)
+        return reporter.client.removal(mark, operation, reporter.key(REMOVE, pod), link)
 
     def _wait(
         self, stage: int, pod: Resource, cause: Cause, link: Link

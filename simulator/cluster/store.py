@@ -237,6 +237,14 @@ class Store:
         }
         self._commit("Pod", (ref.namespace, ref.name), before, {**before, "metadata": marked}, link)
 
+    def expire(self, ref: Ref, uid: str, link: Link) -> None:
+        """Store that a pod has no grace left; its removal is another write."""
+        before = self.get(ref)
+        self.check_uid(ref, before, uid)
+        marked = {**before["metadata"], "deletionGracePeriodSeconds": 0}
+        marked.setdefault("deletionTimestamp", self._timestamp())
+        self._commit("Pod", (ref.namespace, ref.name), before, {**before, "metadata": marked}, link)
+
     def _hold(self, ref: Ref, before: Resource, finalizers: list[str], link: Link) -> None:
         """Mark an object as going until its finalizers are gone."""
         if "deletionTimestamp" in before["metadata"]:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from engine.core.effects import Ref, Resource
 from headroom.validation import control_plane, control_plane_requests
+from headroom.validation.bench import Bench, Thread, workload
 from headroom.validation.control_plane import FIGURES, Case, make
 from headroom.validation.row import Row, Settings
 
@@ -25,6 +27,49 @@ def test_a_burst_of_twenty_takes_twice_as_long_as_one() -> None:
         for n in (1, 20)
     )
     assert 2.0 < sum(twenty) / sum(one) < 3.2
+
+
+@pytest.mark.parametrize("grace_s", [0, 30])
+def test_a_pod_that_goes_is_seen_without_grace_before_it_is_seen_no_more(grace_s: int) -> None:
+    bench = Bench([workload("web", 1)], 1, 0)
+    pod = bench.of("web")[0]
+    name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+    ref = Ref("Pod", name, "default")
+    graces: list[int | None] = []
+
+    def seen(after: Resource) -> None:
+        if after["metadata"]["uid"] == uid:
+            graces.append(after["metadata"].get("deletionGracePeriodSeconds"))
+
+    def delete() -> Thread:
+        if grace_s == 0:
+            yield bench.force(ref, uid, "delete")
+        else:
+            yield bench.write(lambda link: bench.store.delete(ref, link, uid), "delete", ("delete", "Pod"))
+        yield from bench.until(lambda: ("default", name) not in bench.pods)
+
+    bench.on_event = seen
+    bench.threads([delete()], 0)
+    assert graces == ([0] if grace_s == 0 else [30, 0])
+    assert (bench.now_s < 0.1) is (grace_s == 0)
+
+
+def test_who_waits_for_what_an_event_brings_goes_on_in_the_order_of_waiting() -> None:
+    bench = Bench([workload("web", 1)], 1, 0)
+    name, uid = (bench.of("web")[0]["metadata"][field] for field in ("name", "uid"))
+    seen: list[float] = []
+
+    def delete() -> Thread:
+        yield bench.force(Ref("Pod", name, "default"), uid, "delete")
+
+    def wait() -> Thread:
+        yield from bench.until(lambda: ("default", name) not in bench.pods)
+        seen.append(bench.now_s)
+
+    bench.threads([*(wait() for _ in range(4)), delete()], 0)
+    turn_s = bench.host.work.number("client.turn") / 1e9
+    assert seen == sorted(seen)
+    assert turn_s * 0.7 < seen[-1] - seen[0] < turn_s * 1.5
 
 
 def test_two_cores_more_make_a_burst_of_twenty_quicker() -> None:
@@ -56,7 +101,7 @@ def test_batches_and_timings_are_within_a_quarter_and_most_within_a_tenth() -> N
     *rows, _share = control_plane.rows(SETTINGS)
     assert len(rows) == 3 * len(FIGURES) + 2 * len(control_plane.TIMINGS)
     assert near(rows, *control_plane.AIM) == 1.0
-    assert near(rows, *control_plane.NEAR) >= 0.8
+    assert near(rows, *control_plane.NEAR) >= 0.88
 
 
 @pytest.mark.slow
