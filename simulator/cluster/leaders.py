@@ -6,6 +6,7 @@ again, and has it when it has not been renewed for its duration. So a stop of a 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -25,36 +26,64 @@ class Leaders:
         self._retry_ns = retry_ns
         self._replicas = replicas
         self._stream = stream
-        self._terms: dict[str, int] = {}  # leaders that have been stopped, by component
+        self._counts: dict[str, int] = {}  # leaders that have been stopped, by component
+        self._terms: dict[str, _Term] = {}
 
     def stop(self, name: str, halt: Callable[[], None], resume: Callable[[], None]) -> Callable[[], None]:
         """Stop a component's leader; return what is to be called when its process is there again.
 
-        `resume` is called by whoever leads next.
+        `resume` is called by whoever leads next. Where nobody leads there is no leader to stop: a fault that
+        comes meanwhile only keeps the process away for longer, if there is no other.
         """
         halt()
-        term = self._terms[name] = self._terms.get(name, 0) + 1
+        term = self._terms.get(name)
+        if term is None or term.is_led:
+            term = self._terms[name] = self._lapse(name)
+            if self._replicas > 1:
+                self._agenda.after(term.tried_ns - self._agenda.now, partial(self._lead, term, 0, resume))
+        if self._replicas > 1:
+            return _nothing
+        term.stopped += 1
+        term.tries += 1
+        return partial(self._started, term, resume)
+
+    def _lapse(self, name: str) -> "_Term":
+        """Draw when the lease of a leader that stops now lapses, and when it is asked for after that."""
+        count = self._counts[name] = self._counts.get(name, 0) + 1
         key = entity(f"leader/{name}")
         now = self._agenda.now
-        lapses_ns = now + self._lease_ns - round(self._retry_ns * self._stream.uniform(key, 3 * term))
-        wait = self._retry_ns * self._stream.uniform(key, 3 * term + 1)
-        tried_ns = lapses_ns + round(wait * (1 + JITTER * self._stream.uniform(key, 3 * term + 2)))
-        if self._replicas > 1:
-            self._agenda.after(tried_ns - now, partial(self._lead, resume))
-            return _nothing
-        return partial(self._started, lapses_ns, tried_ns, resume)
+        lapses_ns = now + self._lease_ns - round(self._retry_ns * self._stream.uniform(key, 3 * count))
+        wait = self._retry_ns * self._stream.uniform(key, 3 * count + 1)
+        tried_ns = lapses_ns + round(wait * (1 + JITTER * self._stream.uniform(key, 3 * count + 2)))
+        return _Term(lapses_ns, tried_ns)
 
-    def _started(self, lapses_ns: int, tried_ns: int, resume: Callable[[], None]) -> None:
-        """Ask for the lease at once, and again until it has lapsed."""
+    def _started(self, term: "_Term", resume: Callable[[], None]) -> None:
+        """Ask for the lease at once, and again until it has lapsed; not while another fault stops it too."""
+        term.stopped -= 1
+        if term.stopped:
+            return
         now = self._agenda.now
-        if now >= lapses_ns:
-            resume()
+        if now >= term.lapses_ns:
+            self._lead(term, term.tries, resume)
         else:
-            self._agenda.after(max(0, tried_ns - now), partial(self._lead, resume))
+            self._agenda.after(max(0, term.tried_ns - now), partial(self._lead, term, term.tries, resume))
 
     @staticmethod
-    def _lead(resume: Callable[[], None], _entry: Any) -> None:
-        resume()
+    def _lead(term: "_Term", tries: int, resume: Callable[[], None], _entry: Any = None) -> None:
+        if term.tries == tries and not term.is_led:  # else it has been stopped anew meanwhile
+            term.is_led = True
+            resume()
+
+
+@dataclass(slots=True)
+class _Term:
+    """The time in which nobody leads: from a leader's stop to the next one."""
+
+    lapses_ns: int
+    tried_ns: int  # when the lease is asked for the first time after that
+    stopped: int = 0  # faults that keep the only process from running
+    tries: int = 0  # how often it has been stopped: what it had been about to do is void then
+    is_led: bool = False
 
 
 def _nothing() -> None:

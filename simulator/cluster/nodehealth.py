@@ -40,6 +40,10 @@ class NodeHealth:
         self._kubelets = kubelets
         self._timestamp = timestamp
         self._hearts: dict[str, Client] = {}
+        # Faults overlap: what several of them hold down comes back with the end of the last.
+        self._deaths: dict[str, int] = {}
+        self._halts: dict[str, int] = {}
+        self._cuts: dict[str, int] = {}  # the halts in which the containers are not reached either
         self._status_ns = access.constant_ns("kubelet.node_status_update_period")
         self._stream = access.streams.stream("node-status")
         self.leases = NodeLeases(access, heartbeats)
@@ -56,6 +60,8 @@ class NodeHealth:
         self._kubelets.pop(node).crash()
         self._hearts.pop(node)
         self.leases.remove(node)
+        for held in (self._deaths, self._halts, self._cuts):
+            held.pop(node, None)
 
     def load(self, link: Link) -> None:
         """Take in the nodes that are not ready before time 0: of those Unknown the kubelet is silent."""
@@ -86,26 +92,51 @@ class NodeHealth:
         kubelet = self._kubelets.get(node)
         return kubelet is not None and kubelet.is_up
 
-    def halt(self, node: str) -> None:
-        """Cut the kubelet off: it stops, or its machine stands still, or its network is gone."""
-        self._kubelets[node].halt()
-        self.lifecycle.lost(node)
+    def is_there(self, node: str) -> bool:
+        """Whether the machine runs, even if nobody hears of it."""
+        return node in self._kubelets and node not in self._deaths
+
+    def is_reached(self, node: str) -> bool:
+        """Whether no fault keeps clients from its containers: the machine neither dead nor cut off."""
+        return node not in self._deaths and node not in self._cuts
+
+    def halt(self, node: str, *, reachable: bool = True) -> None:
+        """Stop the kubelet; not `reachable`: cut the node off, its containers too."""
+        was_up = self.is_up(node)
+        _hold(self._halts, node)
+        if not reachable:
+            _hold(self._cuts, node)
+        if was_up:
+            self._kubelets[node].halt()
+            self.lifecycle.lost(node)
 
     def crash(self, node: str) -> None:
-        """Let the machine die."""
-        self._kubelets[node].crash()
-        self.lifecycle.lost(node)
+        """Let the machine die, whatever its kubelet was about."""
+        was_up, was_there = self.is_up(node), self.is_there(node)
+        _hold(self._deaths, node)
+        if was_there:
+            self._kubelets[node].crash()
+        if was_up:
+            self.lifecycle.lost(node)
 
-    def resume(self, node: str, link: Link, *, restarted: bool = False) -> None:
+    def resume(self, node: str, link: Link, *, reachable: bool = True, restarted: bool = False) -> None:
         """End a halt. A kubelet that was started anew reports at once, another at its next look."""
-        if node in self._kubelets:
+        if not reachable:
+            _release(self._cuts, node)
+        _release(self._halts, node)
+        if node in self._kubelets and node not in self._halts and node not in self._deaths:
             self._kubelets[node].resume(link)
             self._back(node, link, restarted=restarted)
 
     def boot(self, node: str, link: Link) -> None:
-        """Let the machine boot; it is there from now on."""
-        if node in self._kubelets:
-            self._kubelets[node].boot(link)
+        """Let the machine boot; it is there from now on, its kubelet too unless that is halted."""
+        _release(self._deaths, node)
+        if node not in self._kubelets or node in self._deaths:
+            return
+        self._kubelets[node].boot(link)
+        if node in self._halts:
+            self._kubelets[node].halt()
+        else:
             self._back(node, link, restarted=True)
 
     def _back(self, node: str, link: Link, *, restarted: bool) -> None:
@@ -139,3 +170,13 @@ class NodeHealth:
             return
         told = with_condition(conditions, "Ready", "True", self._timestamp(), reason="KubeletReady")
         self._store.set_status(Ref("Node", node), {"conditions": told}, link)
+
+
+def _hold(held: dict[str, int], node: str) -> None:
+    held[node] = held.get(node, 0) + 1
+
+
+def _release(held: dict[str, int], node: str) -> None:
+    count = held.pop(node, 1) - 1
+    if count:
+        held[node] = count

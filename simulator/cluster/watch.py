@@ -118,6 +118,11 @@ class Watch:
             self._constant_ns = None
         self._extra_ns = extra_ns
 
+    @property
+    def extra_ns(self) -> int:
+        """By how much deliveries are later than usual."""
+        return self._extra_ns
+
     def drop(self) -> None:
         """Break the connection: what was on its way is lost, the caches stand still until the relist."""
         if self._missed_to == _ALL:

@@ -1,6 +1,6 @@
 """A workload whose containers crash, those that run and those that are started, as long as a fault lasts."""
 
-from collections.abc import Callable
+from functools import partial
 
 from engine.core.effects import Resource
 from simulator.agenda import Agenda
@@ -10,7 +10,7 @@ from simulator.cluster.cluster import Cluster
 
 
 class Crashing:
-    """One such fault. Lives that were drawn before it began are drawn anew, and ask it."""
+    """One such fault. Lives that were drawn before any began are drawn anew, and ask at each start."""
 
     def __init__(self, agenda: Agenda, cluster: Cluster, workload: str, after_ns: int) -> None:
         """Let the containers of `workload` (``namespace/name``) crash so long after their start."""
@@ -18,14 +18,14 @@ class Crashing:
         self._cluster = cluster
         self._workload = workload
         self._after_ns = after_ns
-        self._before: Callable[[Resource, Life], Life] | None = None
-        self.is_on = False
+        behaviours = cluster.nodes.behaviours
+        if not isinstance(behaviours.trouble, _Loops):
+            behaviours.trouble = _Loops()
+        self._loops = behaviours.trouble
 
     def begin(self) -> None:
         """Let running containers crash, and every start after that."""
-        self.is_on = True
-        behaviours = self._cluster.nodes.behaviours
-        self._before, behaviours.trouble = behaviours.trouble, self._life
+        self._loops.after_ns.setdefault(self._workload, []).append(self._after_ns)
         link = root(self._agenda.now)
         pods = self._cluster.store.objects.get("Pod", {})
         for key in sorted(pods):
@@ -34,18 +34,23 @@ class Crashing:
                 kubelet.look_again(pods[key], link)
 
     def end(self) -> None:
-        """Let the next start of each succeed."""
-        self.is_on = False
-        behaviours = self._cluster.nodes.behaviours
-        if behaviours.trouble == self._life:
-            behaviours.trouble = self._before
+        """Let the next start of each succeed, unless another such fault lasts."""
+        self._loops.after_ns[self._workload].remove(self._after_ns)
 
-    def _life(self, pod: Resource, life: Life) -> Life:
-        if self._before is not None:
-            life = self._before(pod, life)
-        if workload_of(pod) == self._workload:
-            life.crash = self._crashes_after
+
+class _Loops:
+    """After how long the containers of each workload crash: the soonest of the faults that last.
+
+    It stays once there is one: lives that were drawn under a fault ask it until their pods are gone.
+    """
+
+    def __init__(self) -> None:
+        self.after_ns: dict[str, list[int]] = {}
+
+    def __call__(self, pod: Resource, life: Life) -> Life:
+        """Let a life ask for its crashes."""
+        life.crash = partial(self._crashes_after, workload_of(pod))
         return life
 
-    def _crashes_after(self) -> int | None:
-        return self._after_ns if self.is_on else None
+    def _crashes_after(self, workload: str) -> int | None:
+        return min(self.after_ns.get(workload) or (), default=None)

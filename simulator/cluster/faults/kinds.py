@@ -62,44 +62,50 @@ def _begin_zone_loss(hit: Hit) -> Begun:
         for (_, name), node in nodes.items()
         if (node["metadata"].get("labels") or {}).get(ZONE, "") in hit.targets
     ]
-    health = hit.cluster.nodes.health
-    begun = _crash(hit, [name for name in lost if health.is_up(name)])
-    return Begun([*hit.targets], begun.undo)
+    # Machines die whatever their kubelets are about; those that are dead already stay so for longer.
+    return Begun([*hit.targets], _crash(hit, [name for name in lost if name in hit.cluster.kubelets]).undo)
 
 
 def _crash(hit: Hit, nodes: Sequence[str]) -> Begun:
-    health, wholeness = hit.cluster.nodes.health, hit.wholeness
+    health = hit.cluster.nodes.health
     for node in nodes:
+        if health.is_there(node):
+            hit.wholeness.crashed(node)
         health.crash(node)
-        wholeness.crashed(node)
-        wholeness.lost[node] = None
-    wholeness.recount()
+    _note_lost(hit, nodes)
 
     def undo() -> None:
         for node in nodes:
-            wholeness.lost.pop(node, None)
             health.boot(node, root(hit.agenda.now))
-        wholeness.recount()
+        _note_lost(hit, nodes)
 
     return Begun([*nodes], undo)
 
 
 def _begin_halt(hit: Hit, *, reachable: bool, restarted: bool) -> Begun:
     """Cut kubelets off; `reachable` says whether their containers go on serving meanwhile."""
-    health, wholeness = hit.cluster.nodes.health, hit.wholeness
+    health = hit.cluster.nodes.health
     for node in hit.targets:
-        health.halt(node)
-        if not reachable:
-            wholeness.lost[node] = None
-    wholeness.recount()
+        health.halt(node, reachable=reachable)
+    _note_lost(hit, hit.targets)
 
     def undo() -> None:
         for node in hit.targets:
-            wholeness.lost.pop(node, None)
-            health.resume(node, root(hit.agenda.now), restarted=restarted)
-        wholeness.recount()
+            health.resume(node, root(hit.agenda.now), reachable=reachable, restarted=restarted)
+        _note_lost(hit, hit.targets)
 
     return Begun([*hit.targets], undo)
+
+
+def _note_lost(hit: Hit, nodes: Sequence[str]) -> None:
+    """Let pods count only where no fault, this or another, keeps clients from them."""
+    lost = hit.wholeness.lost
+    for node in nodes:
+        if hit.cluster.nodes.health.is_reached(node):
+            lost.pop(node, None)
+        else:
+            lost[node] = None
+    hit.wholeness.recount()
 
 
 def _begin_cut_off(hit: Hit) -> Begun:
@@ -163,9 +169,9 @@ def _begin_watch_drop(hit: Hit) -> Begun:
 
 
 def _begin_watch_stale(hit: Hit) -> Begun:
-    watch = hit.cluster.watch
-    watch.lag(hit.spec.options["lag"])
-    return Begun(["watches"], lambda: watch.lag(0))
+    watch, lag = hit.cluster.watch, hit.spec.options["lag"]
+    watch.lag(watch.extra_ns + lag)
+    return Begun(["watches"], lambda: watch.lag(watch.extra_ns - lag))
 
 
 def _begin_etcd_slow(hit: Hit) -> Begun:
@@ -192,20 +198,37 @@ def _begin_pull_failure(hit: Hit) -> Begun:
     image, kubelets = hit.spec.options.get("image"), hit.cluster.kubelets
 
     def fails(pod: Resource) -> bool:
+        spec = pod["spec"]
         return image is None or any(
-            container.get("image") == image for container in pod["spec"]["containers"]
+            container.get("image") == image
+            for container in (*(spec.get("initContainers") or ()), *spec["containers"])
         )
 
-    struck = [kubelets[node].images for node in hit.targets]
+    struck = [kubelets[node].images for node in hit.targets if node in kubelets]
     for images in struck:
-        images.failing = fails
+        if not isinstance(images.failing, _Failing):
+            images.failing = _Failing()
+        images.failing.faults.append(fails)
 
     def undo() -> None:
         for images in struck:
-            if images.failing is fails:
+            failing = images.failing
+            assert isinstance(failing, _Failing)
+            failing.faults[:] = [one for one in failing.faults if one is not fails]
+            if not failing.faults:
                 images.failing = None
 
     return Begun([*hit.targets], undo)
+
+
+class _Failing:
+    """Which pods' images cannot be pulled on a node: those of any fault that lasts."""
+
+    def __init__(self) -> None:
+        self.faults: list[Callable[[Resource], bool]] = []
+
+    def __call__(self, pod: Resource) -> bool:
+        return any(fails(pod) for fails in self.faults)
 
 
 def _begin_crash_loop(hit: Hit) -> Begun:
