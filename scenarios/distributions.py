@@ -106,11 +106,3 @@ def mean_s(distribution: Mapping[str, Any]) -> float:
     if kind == "lognormal":
         return float(distribution["median_s"]) * exp(float(distribution["sigma"]) ** 2 / 2)
     return float(distribution["value_s"] if kind == "constant" else distribution["mean_s"])
-
-
-def support_min_s(distribution: Mapping[str, Any]) -> float:
-    """Return the least value that can occur, in seconds: what no engine can shorten."""
-    kind = distribution["dist"]
-    if kind == "empirical":
-        return float(distribution["values_s"][0])
-    return float(distribution.get("value_s" if kind == "constant" else "low_s", 0.0))
