@@ -68,7 +68,7 @@ def build_spec(document: Document, sources: Sources, point: Point) -> RunSpec:
         engine=file.engine.build(semaphores),
         workload=workload,
         cluster=cluster,
-        faults=build_faults(document, file.faults, cluster),
+        faults=build_faults(document, file.faults, cluster, workload),
     )
 
 

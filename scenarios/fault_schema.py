@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from scenarios.distributions import mean_s
 from scenarios.errors import did_you_mean, one_of
 from scenarios.fields import (
     Distribution,
@@ -17,6 +18,7 @@ from scenarios.fields import (
     Rows,
     custom_error,
 )
+from scenarios.units import SECOND_NS, format_duration
 
 FaultName = Literal[
     "node-crash", "node-pause", "node-partition", "kubelet-stop", "zone-loss", "scheduler-stop",
@@ -30,6 +32,7 @@ Verb = Literal["get", "list", "create", "patch", "delete"]
 Status = Literal[409, 429, 500, 503, 504, "timeout"]
 Names = Annotated[Rows[str], Field(min_length=1)]
 _NODES: Final = ("node", "zone", "workload", "pick")
+EVERY_MIN_S: Final = 1.0  # between two beginnings of a fault
 _CALLS: Final = ("clients", "verbs", "kinds", "share")
 
 
@@ -49,7 +52,7 @@ class FaultKind:
 FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
     {
         "node-crash": FaultKind("the machine dies; when it returns it boots", _NODES, _NODES),
-        "node-pause": FaultKind("the machine stands still, containers too", _NODES, _NODES),
+        "node-pause": FaultKind("the machine is not heard of, nor reached", _NODES, _NODES),
         "node-partition": FaultKind("its network is cut; containers run on", _NODES, _NODES),
         "kubelet-stop": FaultKind("its kubelet is down; containers run on", _NODES, _NODES),
         "zone-loss": FaultKind("every node of a zone dies", ("zone", "pick"), ("zone", "pick")),
@@ -123,6 +126,12 @@ class FaultEntry(Model):
                 raise custom_error(f"a {self.fault} without {name}", f"{name}", at=("fault",))
         if self.fault == "api-slow" and (self.factor is None) == (self.delay is None):
             raise custom_error("not one measure of how slow", "exactly one of factor, delay", at=("fault",))
+        if self.retry_after is not None and self.status != 429:
+            raise custom_error(
+                f"'retry_after' with status {self.status}",
+                "status: 429, the only refusal that says when to try again",
+                at=("retry_after",),
+            )
         return self
 
     @property
@@ -150,6 +159,50 @@ def _check_times(entry: FaultEntry, kind: FaultKind) -> None:
         raise custom_error(
             f"'for' does not go with {entry.fault}", "no 'for': it is over at once", at=("for",)
         )
+    if entry.every is not None:
+        _check_every(entry.every)
+    if entry.lasts is not None and _most_s(entry.lasts) <= 0:
+        raise custom_error("a fault that lasts 0s", "more than 0s, or no 'for': for good", at=("for",))
+
+
+def _check_every(every: Mapping[str, Any]) -> None:
+    """Refuse a fault that would happen without end at one instant, or as good as.
+
+    What has no least value above 0 (exponential, lognormal) is held to its typical one.
+    """
+    kind = every["dist"]
+    if kind in ("exponential", "lognormal"):
+        name = "mean" if kind == "exponential" else "median"
+        least_s, what, expected = every[f"{name}_s"], f"with a {name} of", f"a {name} of 1s or more"
+    else:
+        least_s, what, expected = _least_s(every), "as soon as", "1s or more at the least"
+    if least_s < EVERY_MIN_S:
+        found = format_duration(round(least_s * SECOND_NS))
+        raise custom_error(f"a fault again {what} {found}", expected, at=("every",))
+
+
+def _least_s(distribution: Mapping[str, Any]) -> float:
+    """Return the least value that can occur."""
+    match distribution["dist"]:
+        case "constant":
+            return float(distribution["value_s"])
+        case "uniform":
+            return float(distribution["low_s"])
+        case _:
+            return float(min(distribution["values_s"]))
+
+
+def _most_s(distribution: Mapping[str, Any]) -> float:
+    """Return the largest value that can occur, or one above 0 where there is none."""
+    match distribution["dist"]:
+        case "constant":
+            return float(distribution["value_s"])
+        case "uniform":
+            return float(distribution["high_s"])
+        case "empirical":
+            return float(max(distribution["values_s"]))
+        case _:
+            return mean_s(distribution)
 
 
 def unknown(what: str, name: str, known: list[str]) -> tuple[str, str, str]:

@@ -1,13 +1,14 @@
 """From the faults of a scenario file to those of a RunSpec: what they hit must be in the cluster."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from engine.actions import CATALOGUE
 from scenarios.document import Document
 from scenarios.errors import Path, Problem, ScenarioError
 from scenarios.fault_schema import FaultEntry, unknown
 from scenarios.fault_spec import FaultSpec
-from scenarios.runspec import ClusterSpec
+from scenarios.runspec import ClusterSpec, WorkloadSpec
 
 ZONE: Final = "topology.kubernetes.io/zone"
 WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
@@ -19,10 +20,10 @@ _CALLED: Final = (  # kinds of what requests are made for
 
 
 def build_faults(
-    document: Document, entries: Sequence[FaultEntry], cluster: ClusterSpec
+    document: Document, entries: Sequence[FaultEntry], cluster: ClusterSpec, workload: WorkloadSpec
 ) -> tuple[FaultSpec, ...]:
     """Return the faults; `ScenarioError` names every node, zone, workload or kind that there is not."""
-    known = _Known(cluster)
+    known = _Known(cluster, workload)
     problems = [
         problem
         for index, entry in enumerate(entries)
@@ -36,7 +37,7 @@ def build_faults(
 class _Known:
     """What a cluster has that can be hit."""
 
-    def __init__(self, cluster: ClusterSpec) -> None:
+    def __init__(self, cluster: ClusterSpec, workload: WorkloadSpec) -> None:
         nodes = [item for item in cluster.objects if item["kind"] == "Node"]
         self.nodes = {item["metadata"]["name"]: _zone(item) for item in nodes}
         self.zones = list(dict.fromkeys(zone for zone in self.nodes.values() if zone))
@@ -47,6 +48,13 @@ class _Known:
                 if item["kind"] in WORKLOADS and not item["metadata"].get("ownerReferences")
             )
         )
+
+        templates = [pod for item in cluster.objects if (pod := _pod_spec(item)) is not None]
+        started = [name for flow in (workload.workflow, *workload.subflows) for name in _brought(flow)]
+        self.images = sorted(
+            {name: None for pod in templates for name in _images(pod)} | dict.fromkeys(started)
+        )
+        self.any_image = any("${" in name for name in started)  # known at an execution only
 
     def problems(self, document: Document, place: Path, entry: FaultEntry) -> list[Problem]:
         """Return what an entry names that is not there."""
@@ -66,6 +74,8 @@ class _Known:
             look(("workload",), "workload", entry.workload, self.workloads)
         for number, kind in enumerate(entry.kinds or ()):
             look(("kinds", number), "kind", kind, list(_CALLED))
+        if entry.image is not None and not self.any_image:
+            look(("image",), "image", entry.image, self.images)
         if not found and entry.pick is not None and entry.pick > (most := len(self.candidates(entry))):
             what = "zones" if entry.fault == "zone-loss" else "nodes"
             message = f"{entry.pick} of {most} {what}"
@@ -97,6 +107,34 @@ class _Known:
 
 
 _OF_NODES: Final = ("node-crash", "node-pause", "node-partition", "kubelet-stop", "image-pull-failure")
+
+
+def _pod_spec(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the spec of an object's pods, its own or its template's; None if it has none."""
+    spec = item.get("spec") or {}
+    if item["kind"] == "Pod":
+        return spec
+    if item["kind"] == "CronJob":
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    return (spec.get("template") or {}).get("spec")
+
+
+def _images(pod: Mapping[str, Any]) -> list[str]:
+    containers = (*(pod.get("initContainers") or ()), *(pod.get("containers") or ()))
+    return [one["image"] for one in containers if one.get("image")]
+
+
+def _brought(flow: Any) -> Iterator[str]:
+    """Yield the images that a workflow names, and those that its actions start pods of by default."""
+    if isinstance(flow, Mapping):
+        action = CATALOGUE.get(flow["action"]) if isinstance(flow.get("action"), str) else None
+        if action is not None and "image" in action.parameters:
+            yield str(action.parameters["image"].default)
+        if isinstance(flow.get("image"), str):
+            yield flow["image"]
+    if isinstance(flow, Mapping | list | tuple):
+        for part in flow.values() if isinstance(flow, Mapping) else flow:
+            yield from _brought(part)
 
 
 def _zone(node: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import pytest
 import scenarios
 from scenarios.errors import ScenarioError
 from scenarios.fault_schema import FAULTS
+from scenarios.faults import _brought
 
 ZONED = """\
 cluster:
@@ -125,6 +126,37 @@ def test_times_and_options_are_explicit(spec: Build) -> None:
         ("fault: api-slow, at: 1s, factor: 2, delay: 1s", "exactly one of factor, delay"),
         ("fault: api-errors, at: 1s, status: 418", "faults.0.status: found 418"),
         ("fault: api-errors, at: 1s, status: 500, clients: [nobody]", "faults.0.clients.0: found 'nobody'"),
+        (
+            "fault: api-errors, at: 1s, status: 503, retry_after: 5s",
+            "faults.0.retry_after: 'retry_after' with status 503; expected status: 429",
+        ),
+        (
+            "fault: image-pull-failure, at: 1s, image: 'web:2'",
+            "faults.0.image: unknown image 'web:2'; expected one of web:1; did you mean 'web:1'?",
+        ),
+        ("fault: watch-drop, every: 0s", "faults.0.every: a fault again as soon as 0s; expected 1s or more"),
+        ("fault: watch-drop, every: 999ms", "faults.0.every: a fault again as soon as 999ms"),
+        (
+            "fault: watch-drop, every: {dist: uniform, low: 0s, high: 9s}",
+            "faults.0.every: a fault again as soon as 0s; expected 1s or more at the least",
+        ),
+        (
+            "fault: watch-drop, every: {dist: empirical, values: [100ms, 2s]}",
+            "faults.0.every: a fault again as soon as 100ms",
+        ),
+        (
+            "fault: watch-drop, every: {dist: exponential, mean: 0s}",
+            "faults.0.every: a fault again with a mean of 0s; expected a mean of 1s or more",
+        ),
+        (
+            "fault: watch-drop, every: {dist: lognormal, median: 1ms, sigma: 1}",
+            "faults.0.every: a fault again with a median of 1ms; expected a median of 1s or more",
+        ),
+        ("fault: scheduler-stop, at: 1s, for: 0s", "faults.0.for: a fault that lasts 0s; expected more"),
+        (
+            "fault: scheduler-stop, at: 1s, for: {dist: uniform, low: 0s, high: 0s}",
+            "faults.0.for: a fault that lasts 0s",
+        ),
         ("fault: node-crsh, at: 1s, pick: 1", "did you mean 'node-crash'?"),
         ("fault: node-crash, at: 10, pick: 1", "bare number 10 for a duration"),
         ("fault: node-crash, at: 1s, nodes: a, pick: 1", "unknown key 'nodes'"),
@@ -132,6 +164,22 @@ def test_times_and_options_are_explicit(spec: Build) -> None:
 )
 def test_what_is_refused(spec: Build, fault: str, message: str) -> None:
     assert message in refusal(spec, fault)
+
+
+def test_what_has_no_least_value_above_zero_may_be_drawn_from(spec: Build) -> None:
+    again = "fault: watch-drop, every: {dist: exponential, mean: 1s}"
+    lasting = "fault: scheduler-stop, at: 1s, for: {dist: uniform, low: 0s, high: 1s}"
+    named = "fault: image-pull-failure, at: 1s, image: 'web:1'"
+    assert [one.fault for one in spec(again, lasting, named).faults] == [
+        "watch-drop", "scheduler-stop", "image-pull-failure",
+    ]  # fmt: skip
+
+
+def test_an_image_may_be_one_that_the_workflow_brings() -> None:
+    workflow = {
+        "steps": [{"action": "run_job", "parameters": {}}, {"patch": {"containers": [{"image": "n:2"}]}}]
+    }
+    assert list(_brought(workflow)) == ["busybox:1.36", "n:2"]
 
 
 def test_every_refusal_of_a_file_is_told_at_once(spec: Build) -> None:
