@@ -166,9 +166,29 @@ class Kubelet:
         key = self._reporter.client.repeated(f"{what}/{'/'.join(key_of(pod))}")
         yield from self._reporter.write_status(pod, status, key, link, partial_only=True)
 
+    def reconcile(self, pod: Resource, link: Link) -> None:
+        """Somebody else has written a pod's status: look whether it is what the kubelet has told."""
+        if self.is_up:
+            Task(self._agenda, self._reconcile(pod, link))
+
+    def _reconcile(self, pod: Resource, link: Link) -> Story:
+        seen = self._reporter.next_look(self._agenda.now)
+        yield seen - self._agenda.now
+        worker = self._pods.get(key_of(pod))
+        if not self.is_up or worker is None or worker.uid != pod["metadata"]["uid"] or worker.stopping:
+            return
+        link = extend(link, Cause.CONTAINER_START, seen)
+        inconsistent = self._reporter.is_inconsistent(pod)
+        if inconsistent:
+            yield from self._reporter.tell_last(pod, link)
+        elif inconsistent is None and self._returns is None and worker.started:
+            worker.freeze()
+            worker.resume(pod, link)
+
     def halt(self) -> None:
         """Stop the kubelet's process: its containers run on by themselves."""
         self.is_up = False
+        self._reporter.forget()
         if self._returns is not None:
             self._returns.cancel()
             self._returns = None

@@ -8,11 +8,12 @@ from engine.core.effects import Ref, Resource
 from simulator.attribution import Link, root
 from simulator.cluster.access import Access
 from simulator.cluster.apiserver import Client
+from simulator.cluster.changes import READY
 from simulator.cluster.heartbeats import Heartbeats
 from simulator.cluster.kubelet import Kubelet
 from simulator.cluster.leases import NodeLeases
 from simulator.cluster.nodelifecycle import NodeLifecycle
-from simulator.cluster.objects import condition_of, with_condition
+from simulator.cluster.objects import condition_of, is_ready, with_condition
 from simulator.cluster.podgc import PodGarbage
 from simulator.cluster.store import Store
 from simulator.cluster.tainteviction import TaintEviction
@@ -48,6 +49,7 @@ class NodeHealth:
         self._stream = access.streams.stream("node-status")
         self.leases = NodeLeases(access, heartbeats)
         self.lifecycle = NodeLifecycle(access, store, watch, self.leases, timestamp)
+        self.lifecycle.on_mark = self._follow_pods
         self.eviction = TaintEviction(access, store, watch, timestamp)
         self.garbage = PodGarbage(access, store, watch, timestamp)
 
@@ -75,6 +77,16 @@ class NodeHealth:
         self.lifecycle.load(unwell)
         self.eviction.load(link)
         self.garbage.load()
+
+    def _follow_pods(self) -> None:
+        """Let kubelets see what becomes of their pods' status, from the first that another has written on."""
+        self.lifecycle.on_mark = _nobody
+        self._watch.subscribe(("Pod",), self._pod_changed, READY)
+
+    def _pod_changed(self, _before: Resource | None, after: Resource | None, link: Link) -> None:
+        kubelet = self._kubelets.get(after["spec"].get("nodeName", "")) if after is not None else None
+        if after is not None and kubelet is not None and not is_ready(after):
+            kubelet.reconcile(after, link)
 
     def halt_controllers(self) -> None:
         """Stop those parts of the controller manager that look after nodes."""
@@ -180,3 +192,7 @@ def _release(held: dict[str, int], node: str) -> None:
     count = held.pop(node, 1) - 1
     if count:
         held[node] = count
+
+
+def _nobody() -> None:
+    """Whoever is to follow them does."""

@@ -77,6 +77,8 @@ class NodeLifecycle:
         self._waking: dict[str, int] = {}  # zone -> when its queue is looked at next
         self._ticking = False
         self.is_halted = False
+        self.on_mark: Callable[[], None]
+        """Called before the status of a pod is written that is its kubelet's to write."""
         watch.subscribe(("Node",), self._node_changed)
 
     @property
@@ -207,6 +209,7 @@ class NodeLifecycle:
         found = self._store.objects.get("Pod", {}).get((ref.namespace, ref.name))
         if found is None or condition_of(found, "Ready") != "True":
             return
+        self.on_mark()
         now = self._timestamp()
         conditions = with_condition(list(found["status"]["conditions"]), "Ready", "False", now)
         self._store.set_status(ref, {"conditions": conditions}, link)

@@ -53,7 +53,7 @@ class Reporter:
         self.store = store
         self._period, self._phase = relists
         self._asked = 0  # statuses so far
-        self._told: dict[str, int] = {}  # the last of them that stands in the API, by the pod's uid
+        self._told: dict[str, tuple[int, StatusOf]] = {}  # the last that stands in the API, by the pod's uid
 
     def next_relist(self, at: int) -> int:
         """Return the first instant >= `at` at which PLEG relists."""
@@ -77,9 +77,27 @@ class Reporter:
         about = key_of(pod)
         self.events.record(about, self.client.repeated(f"{what}/{'/'.join(about)}"))
 
-    def forget(self, uid: str) -> None:
-        """A pod is gone from the API."""
-        self._told.pop(uid, None)
+    def forget(self, uid: str = "") -> None:
+        """A pod is gone from the API; or nothing is known of any, as the kubelet is down."""
+        if uid:
+            self._told.pop(uid, None)
+        else:
+            self._told.clear()
+
+    def is_inconsistent(self, pod: Resource) -> bool | None:
+        """Say whether the API shows another status than was told (needsReconcile); None if none was."""
+        told = self._told.get(pod["metadata"]["uid"])
+        found = self.store.objects["Pod"].get(key_of(pod))
+        if told is None or found is None:
+            return None
+        status = found.get("status") or {}
+        return any(status.get(name) != value for name, value in told[1](found).items())
+
+    def tell_last(self, pod: Resource, link: Link) -> Generator["int | Waitable", Any, Call]:
+        """Tell the last status once more."""
+        order, status = self._told[pod["metadata"]["uid"]]
+        key = self.client.repeated(f"reconcile/{'/'.join(key_of(pod))}")
+        return self._write(pod, status, key, link, order)
 
     def write_status(
         self, pod: Resource, status: StatusOf, key: int, link: Link, *, partial_only: bool = False
@@ -89,9 +107,12 @@ class Reporter:
         What fails is tried again at the next look, unless a later status has been told by then. Of
         `partial_only` a later status says nothing: it replaces what it does not concern with what it finds.
         """
-        order = self._asked = self._asked + 1
-        if partial_only:
-            order = _ANY
+        self._asked += 1
+        return self._write(pod, status, key, link, _ANY if partial_only else self._asked)
+
+    def _write(
+        self, pod: Resource, status: StatusOf, key: int, link: Link, order: int
+    ) -> Generator["int | Waitable", Any, Call]:
         while True:
             call = self.client.read(nothing, key + 1, link)
             yield call
@@ -100,7 +121,7 @@ class Reporter:
                 yield call
                 if call.error is None:
                     return call
-            if self._told.get(pod["metadata"]["uid"], 0) > order:
+            if self._is_late(pod, order):
                 return call
             link = extend(call.link, Cause.CONTAINER_START, self._agenda.now + SYNC_NS)
             yield SYNC_NS
@@ -115,11 +136,20 @@ class Reporter:
         namespace, name = key_of(pod)
         uid = pod["metadata"]["uid"]
         found = self.store.objects["Pod"].get((namespace, name))
-        if found is None or found["metadata"]["uid"] != uid or self._told.get(uid, 0) > order:
+        if found is None or found["metadata"]["uid"] != uid or self._is_late(pod, order):
             return
         if order != _ANY:
-            self._told[uid] = order
+            self._told[uid] = order, status
         self.store.set_status(Ref("Pod", name, namespace), status(found), link)
+
+    def _is_late(self, pod: Resource, order: int) -> bool:
+        """Say whether a later status stands there already."""
+        told = self._told.get(pod["metadata"]["uid"])
+        return told is not None and told[0] > order
+
+    def next_look(self, at: int) -> int:
+        """Return the first instant after `at` at which the status manager looks at all pods."""
+        return at + SYNC_NS - (at - self._phase) % SYNC_NS
 
     def remove(self, pod: Resource, link: Link) -> Call:
         """Take the pod off the API: it has ended."""

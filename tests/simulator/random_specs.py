@@ -1,4 +1,4 @@
-"""Random small RunSpecs: clusters, workloads, limits and loads that a run ends of."""
+"""Random small RunSpecs: clusters, workloads, limits, loads that a run ends of, and faults that end."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from engine.core.definition import RetryPolicy, Step, StepKind, Workflow
 from scenarios.runspec import ClusterSpec, EngineSpec, LoadSpec, RunSpec
 from tests.simulator import worlds
+from tests.simulator.random_faults import faults
 from tests.simulator.worlds import SECOND_NS
 
 
@@ -118,12 +119,15 @@ loads = st.sampled_from(
 
 
 @st.composite
-def run_specs(draw: st.DrawFn) -> RunSpec:
+def run_specs(draw: st.DrawFn, faults_max: int = 2) -> RunSpec:
+    """Half of the specs have faults, up to `faults_max`."""
+    cluster = draw(clusters())
     return worlds.run_spec(
         draw(workflows()),
         draw(loads),
-        draw(clusters()),
+        cluster,
         draw(engines()),
+        faults=tuple(draw(faults(cluster)) for _ in range(draw(st.integers(-faults_max, faults_max)))),
         seed=draw(st.integers(0, 1_000)),
         horizon_ns=draw(st.sampled_from([10, 300])) * SECOND_NS,
         detail=draw(st.booleans()),

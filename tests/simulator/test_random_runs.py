@@ -40,7 +40,7 @@ def test_every_nanosecond_of_a_step_and_of_an_execution_has_its_cause(spec: RunS
 
 
 @EXAMPLES
-@given(run_specs())
+@given(run_specs(faults_max=0))
 def test_only_a_later_arrival_is_waited_for_as_a_signal(spec: RunSpec) -> None:
     """Everything here begins with an execution's arrival: a wait that another execution made come true is
     charged to `signal` until that one arrived. Any other such charge has lost its causal chain."""

@@ -26,7 +26,7 @@ class Wholeness:
         self._store = store
         self._is_up = is_up
         self._counts: dict[Workload, int] = {}
-        self._owners: dict[Key, Workload] = {}  # of ReplicaSets, also of those that are gone
+        self._owners: dict[str, Workload] = {}  # of ReplicaSets by uid, also of those that are gone
         self._witness: Workload | None = None  # one that was short
         self._short_before: dict[Workload, None] = {}
 
@@ -99,17 +99,18 @@ class Wholeness:
                 continue
             if owner["kind"] != "ReplicaSet":
                 return owner["kind"], namespace, owner["name"]
-            key = (namespace, owner["name"])
-            if key not in self._owners:
-                self._owners[key] = self._deployment_of(key)
-            return self._owners[key]
+            if owner["uid"] not in self._owners:
+                self._owners[owner["uid"]] = self._deployment_of((namespace, owner["name"]), owner["uid"])
+            return self._owners[owner["uid"]]
         return None
 
-    def _deployment_of(self, key: Key) -> Workload:
+    def _deployment_of(self, key: Key, uid: str) -> Workload:
+        """Return the workload above a ReplicaSet; for one that was gone before its pod came, itself."""
         found = self._store.objects.get("ReplicaSet", {}).get(key)
-        for owner in (found or {"metadata": {}})["metadata"].get("ownerReferences") or ():
-            if owner.get("controller"):
-                return owner["kind"], key[0], owner["name"]
+        if found is not None and found["metadata"]["uid"] == uid:
+            for owner in found["metadata"].get("ownerReferences") or ():
+                if owner.get("controller"):
+                    return owner["kind"], key[0], owner["name"]
         return "ReplicaSet", *key
 
     def _workloads(self) -> list[Workload]:
