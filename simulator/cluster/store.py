@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine.core.effects import Ref, Resource, Selection
+from engine.core.errors import ServerError
 from simulator.attribution import Link
+from simulator.cluster.etcd import SPACE_EXCEEDED
 from simulator.cluster.finalizers import finalizers_of
 from simulator.cluster.naming import pod_suffix
 from simulator.cluster.words import already_exists, modified, not_found, other_uid, terminating
@@ -58,6 +60,7 @@ class Store:
         self.published: list[Published] = []
         self.default: dict[str, list[Default]] = {}
         self.admit: dict[str, list[Admit]] = {}
+        self.full_count = 0  # faults for which the database has no space left
         self._timestamp = timestamp
         self._lives: dict[str, int] = {}
         self._labels: dict[str, dict[tuple[str, str], dict[Key, None]]] = {}
@@ -229,6 +232,7 @@ class Store:
         metadata = before["metadata"]
         if "deletionTimestamp" in metadata:
             return
+        self._check_space()
         grace = spec.get("terminationGracePeriodSeconds", 30) if grace_s is None else grace_s
         marked = {
             **metadata,
@@ -245,10 +249,16 @@ class Store:
         marked.setdefault("deletionTimestamp", self._timestamp())
         self._commit("Pod", (ref.namespace, ref.name), before, {**before, "metadata": marked}, link)
 
+    def _check_space(self) -> None:
+        """Refuse a deletion that stores a mark: unlike a removal it needs space."""
+        if self.full_count:
+            raise ServerError(SPACE_EXCEEDED, reason="InternalError")
+
     def _hold(self, ref: Ref, before: Resource, finalizers: list[str], link: Link) -> None:
         """Mark an object as going until its finalizers are gone."""
         if "deletionTimestamp" in before["metadata"]:
             return
+        self._check_space()
         marked = {**before["metadata"], "deletionTimestamp": self._timestamp(), "finalizers": finalizers}
         after = {**before, "metadata": marked}
         if ref.kind == "Namespace":

@@ -189,9 +189,16 @@ def _begin_etcd_slow(hit: Hit) -> Begun:
 
 
 def _begin_etcd_full(hit: Hit) -> Begun:
-    # Deleting needs no space (etcd server/etcdserver/apply/apply.go applierV3Capped).
+    # A removal needs no space (etcd server/etcdserver/apply/apply.go applierV3Capped); a mark does.
     refused = Injection(status=500, verbs=("create", "update", "patch"), message=SPACE_EXCEEDED)
-    return _inject(hit, refused, ["etcd"])
+    begun, store = _inject(hit, refused, ["etcd"]), hit.cluster.store
+    store.full_count += 1
+
+    def undo() -> None:
+        begun.undo()
+        store.full_count -= 1
+
+    return Begun(begun.targets, undo)
 
 
 def _begin_pull_failure(hit: Hit) -> Begun:

@@ -8,6 +8,7 @@ import pytest
 
 from engine.core.definition import Step, Workflow
 from engine.core.effects import Ref
+from engine.core.errors import ServerError
 from scenarios.fault_schema import FAULTS
 from scenarios.fault_spec import FaultSpec
 from simulator.cluster.faults.kinds import BEGIN
@@ -220,10 +221,14 @@ def test_an_image_that_cannot_be_pulled_backs_off_and_is_there_in_the_end() -> N
     assert 160 * S < rig.now < 180 * S
 
 
-def test_a_full_database_refuses_writes_and_lets_delete() -> None:
+def test_a_full_database_refuses_writes_and_lets_remove() -> None:
     rig = three(fault("etcd-full", 10, 60))
     rig.run(12 * S)
-    rig.delete("Pod", name_of(rig.pods("web")[0]))
+    victim = name_of(rig.pods("web")[0])
+    with pytest.raises(ServerError, match="database space exceeded"):
+        rig.delete("Pod", victim)  # with a grace it is marked first, which takes space
+    assert len(rig.active("web")) == 3
+    rig.delete("Pod", victim, 0)
     rig.run(50 * S)
     # The controller may not create the replacement; reads and deletes go on.
     assert len(rig.active("web")) == 2
