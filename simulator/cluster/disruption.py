@@ -10,6 +10,7 @@ from collections.abc import Generator
 from functools import partial
 from typing import Any
 
+from engine.core.causes import Cause
 from engine.core.effects import Ref, Resource
 from engine.core.errors import NotFound, ServerError, TooManyRequests
 from simulator.attribution import Link
@@ -23,6 +24,8 @@ from simulator.cluster.workqueue import WorkQueue
 from simulator.tasks import Waitable
 
 BUDGET = "PodDisruptionBudget"
+# k/k pkg/controller/disruption/disruption.go DeletionTimeout: who is evicted and does not go counts again.
+DELETION_TIMEOUT_NS = 120_000_000_000
 
 
 def _budgets(objects: dict[str, dict[Key, Resource]], pod: Resource) -> list[Resource]:
@@ -75,6 +78,7 @@ def spend(store: Store, ref: Ref, pod: Resource, budget: Resource, link: Link) -
     if allowed <= 0:
         message = f"Cannot evict {ref} as it would violate the pod's disruption budget {name!r}"
         raise TooManyRequests(message)
+    store.check_space()
     spent = {"disruptionsAllowed": allowed - 1, "disruptedPods": {ref.name: "evicted"}}
     store.patch(Ref(BUDGET, name, ref.namespace), {"status": spent}, link)
 
@@ -90,20 +94,37 @@ class DisruptionController:
         self._client = client
         self._versions: dict[Key, int] = {}  # that the last status made of a budget
         self._behind: dict[Key, None] = {}  # budgets to look at once the cache has that version
+        self._evicted: dict[Key, dict[str, int]] = {}  # by budget: pods evicted, and since when that is known
+        self._rechecks: dict[Key, int] = {}  # when a budget is looked at for those that do not go
         watch.subscribe((BUDGET,), self._budget_changed)
         watch.subscribe(("Pod",), self._pod_changed, NEW + GONE + GOING + READY + ENDED)
 
     def load(self, link: Link) -> None:
         """Look at every budget once."""
-        for key in self._watch.cache.get(BUDGET, {}):
+        for key, budget in self._watch.cache.get(BUDGET, {}).items():
+            self._note_evicted(budget, link)
             self.queue.add(key, link)
 
     def _budget_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         if after is None:
-            self._versions.pop(key_of(before or {}), None)
-        elif before is None or before["spec"] != after["spec"] or key_of(after) in self._behind:
+            for known in (self._versions, self._behind, self._evicted, self._rechecks):
+                known.pop(key_of(before or {}), None)
+            return
+        self._note_evicted(after, link)
+        if before is None or before["spec"] != after["spec"] or key_of(after) in self._behind:
             self._behind.pop(key_of(after), None)
             self.queue.add(key_of(after), link)
+
+    def _note_evicted(self, budget: Resource, link: Link) -> None:
+        """Come back to a budget when the pods evicted of it have to have gone."""
+        key, now = key_of(budget), self.queue.now
+        known = self._evicted.get(key, {})
+        evicted = (budget.get("status") or {}).get("disruptedPods") or {}
+        self._evicted[key] = {name: known.get(name, now) for name in evicted}
+        if evicted and key not in self._rechecks:
+            left = min(self._evicted[key].values()) + DELETION_TIMEOUT_NS - now
+            self._rechecks[key] = now + left
+            self.queue.add_after(left, key, link, Cause.EVICTION_RETRY)
 
     def _pod_changed(self, before: Resource | None, after: Resource | None, link: Link) -> None:
         if not self._watch.cache.get(BUDGET):
@@ -125,7 +146,8 @@ class DisruptionController:
             if pod_key[0] == key[0] and matches(selector, pod["metadata"].get("labels"))
         ]
         known = (budget.get("status") or {}).get("disruptedPods") or {}
-        disrupted = {name: None for name in known if self._is_gone(key[0], name)}
+        overdue = self._overdue(key, budget, link)
+        disrupted = {name: None for name in known if name in overdue or self._is_gone(key[0], name)}
         healthy = sum(
             is_ready(pod)
             for pod in pods
@@ -168,6 +190,18 @@ class DisruptionController:
             )
         except NotFound:
             return 0
+
+    def _overdue(self, key: Key, budget: Resource, link: Link) -> list[str]:
+        """Return the pods evicted that have not gone in time, if it is time to ask."""
+        now = self.queue.now
+        if now < self._rechecks.get(key, now + 1):
+            return []
+        del self._rechecks[key]
+        since = self._evicted.get(key, {})
+        overdue = [name for name, at in since.items() if at + DELETION_TIMEOUT_NS <= now]
+        self._evicted[key] = {name: at for name, at in since.items() if name not in overdue}
+        self._note_evicted(budget, link)  # what is still there by then has been written in vain
+        return overdue
 
     def _is_gone(self, namespace: str, name: str) -> bool:
         """Say whether the watch has seen an evicted pod go (its deletion is on record or done)."""

@@ -232,7 +232,7 @@ class Store:
         metadata = before["metadata"]
         if "deletionTimestamp" in metadata:
             return
-        self._check_space()
+        self.check_space()
         grace = spec.get("terminationGracePeriodSeconds", 30) if grace_s is None else grace_s
         marked = {
             **metadata,
@@ -249,7 +249,7 @@ class Store:
         marked.setdefault("deletionTimestamp", self._timestamp())
         self._commit("Pod", (ref.namespace, ref.name), before, {**before, "metadata": marked}, link)
 
-    def _check_space(self) -> None:
+    def check_space(self) -> None:
         """Refuse a deletion that stores a mark: unlike a removal it needs space."""
         if self.full_count:
             raise ServerError(SPACE_EXCEEDED, reason="InternalError")
@@ -258,7 +258,7 @@ class Store:
         """Mark an object as going until its finalizers are gone."""
         if "deletionTimestamp" in before["metadata"]:
             return
-        self._check_space()
+        self.check_space()
         marked = {**before["metadata"], "deletionTimestamp": self._timestamp(), "finalizers": finalizers}
         after = {**before, "metadata": marked}
         if ref.kind == "Namespace":
