@@ -17,6 +17,7 @@ from simulator.streams import Streams, entity, sampler
 
 NOT_YET: Final = -1
 _TELLING: Final = ("Pod", "Node", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+_GAP_NS_MIN: Final = 1_000_000_000  # from one beginning at random to the next
 _OF_NODES: Final = ("node-crash", "node-pause", "node-partition", "kubelet-stop")
 
 
@@ -71,7 +72,7 @@ class Faults:
         every = self._specs[index].every
         assert every is not None
         wait = sampler(every)(self._times.uniform(entity(f"{index}"), ordinal))
-        self._agenda.after(max(1, wait), partial(self._happen, index, ordinal))
+        self._agenda.after(max(_GAP_NS_MIN, wait), partial(self._happen, index, ordinal))
 
     def _happen(self, index: int, ordinal: int, _entry: Any = None) -> None:
         spec = self._specs[index]
@@ -113,7 +114,7 @@ class Faults:
         """Return what is hit this time, drawn if the scenario says so; None if nothing can be."""
         found = list(spec.candidates)
         if spec.fault in _OF_NODES:
-            found = [name for name in found if self._cluster.nodes.health.is_up(name)]
+            found = [name for name in found if self._cluster.nodes.health.is_there(name)]
             if spec.workload:
                 used = self._nodes_of(spec.workload)
                 found = [name for name in found if name in used]
