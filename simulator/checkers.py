@@ -220,6 +220,8 @@ class EngineChecker:
             return False  # it was going already
         if condition_of(pod, "Ready") != "True":
             return False
+        if condition_of(pod, "DisruptionTarget") != "True":
+            return False  # somebody else has deleted it, and the eviction found it going
         return any(
             ref.name not in ((budget.get("status") or {}).get("disruptedPods") or {})
             for key, budget in self._store.objects.get("PodDisruptionBudget", {}).items()

@@ -63,14 +63,17 @@ def budget_of(store: Store, ref: Ref, pod: Resource) -> Resource | None:
     return budgets[0] if budgets else None
 
 
-def spend(store: Store, ref: Ref, pod: Resource, budget: Resource, link: Link) -> None:
-    """Take one disruption of the budget, unless an unready pod needs none; raises `TooManyRequests`."""
+def spend(store: Store, ref: Ref, pod: Resource, budget: Resource, link: Link) -> bool:
+    """Take one disruption of the budget, unless an unready pod needs none; raises `TooManyRequests`.
+
+    Return whether it was taken.
+    """
     metadata, status = budget["metadata"], budget.get("status") or {}
     name = metadata["name"]
     healthy = status.get("currentHealthy", 0) >= status.get("desiredHealthy", 0) > 0
     always = budget["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow"
     if (healthy or always) and not is_ready(pod):
-        return
+        return False
     if status.get("observedGeneration", 0) < metadata.get("generation", 1):
         message = f"Cannot evict {ref}: the disruption budget {name!r} is still being processed"
         raise TooManyRequests(message)
@@ -81,6 +84,7 @@ def spend(store: Store, ref: Ref, pod: Resource, budget: Resource, link: Link) -
     store.check_space()
     spent = {"disruptionsAllowed": allowed - 1, "disruptedPods": {ref.name: "evicted"}}
     store.patch(Ref(BUDGET, name, ref.namespace), {"status": spent}, link)
+    return True
 
 
 class DisruptionController:

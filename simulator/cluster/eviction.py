@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from engine.core.causes import Cause
 from engine.core.effects import Ref, Resource
-from engine.core.errors import ActionError, ServerError
+from engine.core.errors import ActionError, ServerError, TooManyRequests
 from simulator.agenda import Agenda
 from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Call, Client
@@ -58,7 +58,7 @@ class Evictions:
 class Eviction(Call):
     """One eviction; `done` is called with it as with any call."""
 
-    __slots__ = ("_evictions", "_key", "_lost", "_ref", "_taken", "_tries", "_uid", "_writes")
+    __slots__ = ("_evictions", "_key", "_lost", "_ref", "_taken", "_tries", "_uid", "_unspent", "_writes")
 
     def __init__(
         self, evictions: Evictions, client: Client, ref: Ref, uid: str | None, key: int, link: Link
@@ -71,6 +71,7 @@ class Eviction(Call):
         self._key = key
         self._tries = 0
         self._writes = 0
+        self._unspent = ""  # the version of a pod that is not ready, so that nothing was spent on it
         self._taken: Resource | None = None  # the pod, once the server has the request
         self._lost: ActionError | None = None  # what the client is told of an answer that does not reach it
         client.write(self._take, key, link, WHAT).done = self._looked
@@ -83,6 +84,14 @@ class Eviction(Call):
         store = self._evictions.store
         pod = store.get(self._ref)
         store.check_uid(self._ref, pod, self._uid)
+        return pod
+
+    def _look_again(self) -> Resource:
+        """Return the pod, which is not to have become ready meanwhile if nothing was spent on it."""
+        pod = self._look(self.link)
+        if self._unspent and pod["metadata"]["resourceVersion"] != self._unspent:
+            message = f"Cannot evict {self._ref} as it would violate the pod's disruption budget"
+            raise TooManyRequests(message)
         return pod
 
     def _looked(self, call: Call) -> None:
@@ -123,8 +132,8 @@ class Eviction(Call):
             if budget is not None and budget["metadata"]["resourceVersion"] != version:
                 self._conflict(budget)
                 return
-            if budget is not None:
-                spend(evictions.store, self._ref, pod, budget, self.link)
+            if budget is not None and not spend(evictions.store, self._ref, pod, budget, self.link):
+                self._unspent = pod["metadata"]["resourceVersion"]
         except ActionError as error:
             self._over(error)
         else:
@@ -135,12 +144,13 @@ class Eviction(Call):
         self._charge()
         store = self._evictions.store
         try:
-            conditions = list((self._look(self.link).get("status") or {}).get("conditions") or ())
+            conditions = list((self._look_again().get("status") or {}).get("conditions") or ())
             since = self._evictions.timestamp()
             told = with_condition(
                 conditions, "DisruptionTarget", "True", since, reason="EvictionByEvictionAPI"
             )
-            store.set_status(self._ref, {"conditions": told}, self.link)
+            marked = store.set_status(self._ref, {"conditions": told}, self.link)
+            self._unspent = self._unspent and marked["metadata"]["resourceVersion"]
         except ActionError as error:
             self._over(error)
         else:
@@ -176,6 +186,7 @@ class Eviction(Call):
     def _remove(self, _event: Any) -> None:
         self._charge()
         try:
+            self._look_again()
             self._evictions.store.delete(self._ref, self.link, self._uid)
         except ActionError as error:
             self._over(error)

@@ -24,7 +24,7 @@ from simulator.cluster.memory import MESSAGE, EvictionSettings, MemoryPressure
 from simulator.cluster.node_services import KubeletSettings, NodeServices
 from simulator.cluster.objects import has_ended, is_terminating, key_of
 from simulator.cluster.podworker import LONG_AGO_NS, PodWorker
-from simulator.cluster.reporter import Reporter, StatusOf, nothing
+from simulator.cluster.reporter import ANY, Reporter, StatusOf, nothing
 from simulator.cluster.store import Key, Store
 from simulator.stations import Seats
 from simulator.streams import entity
@@ -164,7 +164,7 @@ class Kubelet:
         yield seen - self._agenda.now
         link = extend(link, Cause.CONTAINER_START, seen)
         key = self._reporter.client.repeated(f"{what}/{'/'.join(key_of(pod))}")
-        yield from self._reporter.write_status(pod, status, key, link, partial_only=True)
+        yield from self._reporter.write_status(pod, status, key, link, ANY)
 
     def reconcile(self, pod: Resource, link: Link) -> None:
         """Somebody else has written a pod's status: look whether it is what the kubelet has told."""

@@ -28,7 +28,7 @@ PULLED, CREATED, STARTED, KILLING, BACK_OFF, KINDS = 100, 101, 102, 103, 104, 5
 SYNC_NS: Final = 10_000_000_000  # status_manager.go syncPeriod: what failed is tried again then
 _PATCH: Final = ("patch", "Pod")
 _DELETE: Final = ("delete", "Pod")
-_ANY: Final = 1 << 62  # the order of a status that is never too late
+ANY: Final = 1 << 62  # the order of a status that is never too late
 
 StatusOf = Callable[[Resource], Mapping[str, Any]]
 """The fields of a pod's status to replace, made of the pod as it is found at that instant."""
@@ -97,22 +97,19 @@ class Reporter:
         """Tell the last status once more."""
         order, status = self._told[pod["metadata"]["uid"]]
         key = self.client.repeated(f"reconcile/{'/'.join(key_of(pod))}")
-        return self._write(pod, status, key, link, order)
+        return self.write_status(pod, status, key, link, order)
 
     def write_status(
-        self, pod: Resource, status: StatusOf, key: int, link: Link, *, partial_only: bool = False
+        self, pod: Resource, status: StatusOf, key: int, link: Link, order: int = 0
     ) -> Generator["int | Waitable", Any, Call]:
         """Get the pod, then patch its status (k/k pkg/kubelet/status/status_manager.go syncPod).
 
-        What fails is tried again at the next look, unless a later status has been told by then. Of
-        `partial_only` a later status says nothing: it replaces what it does not concern with what it finds.
+        What fails is tried again at the next look, unless a later status has been told by then. `order` is
+        that of an earlier one, to be told again, or `ANY` for what concerns but a part of the status, so
+        that no later one says it.
         """
-        self._asked += 1
-        return self._write(pod, status, key, link, _ANY if partial_only else self._asked)
-
-    def _write(
-        self, pod: Resource, status: StatusOf, key: int, link: Link, order: int
-    ) -> Generator["int | Waitable", Any, Call]:
+        if not order:
+            order = self._asked = self._asked + 1
         while True:
             call = self.client.read(nothing, key + 1, link)
             yield call
@@ -121,7 +118,8 @@ class Reporter:
                 yield call
                 if call.error is None:
                     return call
-            if self._is_late(pod, order):
+            told = self._told.get(pod["metadata"]["uid"])
+            if told is not None and told[0] > order:
                 return call
             link = extend(call.link, Cause.CONTAINER_START, self._agenda.now + SYNC_NS)
             yield SYNC_NS
@@ -136,16 +134,14 @@ class Reporter:
         namespace, name = key_of(pod)
         uid = pod["metadata"]["uid"]
         found = self.store.objects["Pod"].get((namespace, name))
-        if found is None or found["metadata"]["uid"] != uid or self._is_late(pod, order):
+        if found is None or found["metadata"]["uid"] != uid:
             return
-        if order != _ANY:
+        told = self._told.get(uid)
+        if told is not None and told[0] > order:
+            return
+        if order != ANY:
             self._told[uid] = order, status
         self.store.set_status(Ref("Pod", name, namespace), status(found), link)
-
-    def _is_late(self, pod: Resource, order: int) -> bool:
-        """Say whether a later status stands there already."""
-        told = self._told.get(pod["metadata"]["uid"])
-        return told is not None and told[0] > order
 
     def next_look(self, at: int) -> int:
         """Return the first instant after `at` at which the status manager looks at all pods."""
