@@ -111,7 +111,7 @@ class DeploymentController:
     def _progress(self, key: Key, deployment: Resource, revisions: Revisions, link: Link) -> Steps:
         """Take the step of the roll-out that is due."""
         unnumbered = self._unnumbered.get(deployment["metadata"]["uid"])
-        if unnumbered is not None:
+        if unnumbered and revisions.new and revisions.number(revisions.new) == unnumbered[0]:
             link = yield from self._set_revision(deployment, unnumbered[0], link, unnumbered[1])
         if revisions.new is not None:
             link = yield from self._annotate(deployment, revisions.new, revisions, link)
@@ -200,6 +200,7 @@ class DeploymentController:
         call = self._client.write(
             operation, entity(f"create/{key[0]}/{replicaset['metadata']['name']}"), link
         )
+        self._unnumbered[deployment["metadata"]["uid"]] = revision, replicaset["metadata"]["name"]
         yield call
         call.check()
         self._owned.setdefault(key, {})[replicaset["metadata"]["name"]] = None
@@ -245,6 +246,7 @@ class DeploymentController:
             conditions = created_condition(written, created, self._timestamp())
             changes["status"] = {"conditions": conditions}
         if not changes:
+            self._unnumbered.pop(uid, None)
             return link
         if created:  # of an existing one, what is written is read back
             self._stale[key_of(deployment)] = True

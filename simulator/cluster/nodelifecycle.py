@@ -218,9 +218,15 @@ class NodeLifecycle:
         """Keep the NoSchedule taints in step with the node's conditions (doNoScheduleTaintingPass)."""
         if after is None or self.is_halted:
             return
+        name = after["metadata"]["name"]
+        if name not in self._health and tainted_of(after, NO_EXECUTE):
+            # Written of what has been outdated since: it is shown only now that the node is well.
+            renewed = self._leases.renewed(name, self._agenda.now)
+            self._health[name] = _Health(renewed, self._tick_from(renewed), silent=False)
+            self._arm()
         wanted = health_taints(condition_of(after, "Ready") or "True", NO_SCHEDULE)
         if lifecycle_taints(after, NO_SCHEDULE) != wanted:
-            self._write_taints(after["metadata"]["name"], NO_SCHEDULE, wanted)
+            self._write_taints(name, NO_SCHEDULE, wanted)
 
     def _write_taints(self, name: str, effect: str, wanted: list[dict[str, str]]) -> None:
         key = self._client.repeated(f"taint/{effect}/{name}")
