@@ -1,4 +1,4 @@
-# make setup | demo | test | slow | exhaustive | validation | fuzz | bench | docs | clean. Nothing needs to be done before any of them.
+# make setup | demo | test | slow | exhaustive | validation | fuzz | storms | bench | docs | clean. Nothing needs to be done before any of them.
 
 SHELL := /bin/bash
 VENV := .venv
@@ -10,7 +10,7 @@ SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in $(CANDIDATES); do if $$p -c '$(SUITABLE)' 2>/dev/null; then echo $$p; break; fi; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: setup demo test lint types tests slow exhaustive validation fuzz bench docs clean
+.PHONY: setup demo test lint types tests slow exhaustive validation fuzz storms bench docs clean
 
 setup: $(STAMP)
 
@@ -51,6 +51,10 @@ exhaustive: setup
 fuzz: SEEDS ?= 0..500
 fuzz: setup
 	$(BIN)/python -m tests.fuzz $(firstword $(subst .., ,$(SEEDS))) --to $(lastword $(subst .., ,$(SEEDS)))
+
+storms: SEEDS ?= 0..2000
+storms: setup
+	$(BIN)/python -m tests.storms $(firstword $(subst .., ,$(SEEDS))) --to $(lastword $(subst .., ,$(SEEDS)))
 
 bench: setup
 	$(BIN)/pytest -m bench -s tests/benchmarks
