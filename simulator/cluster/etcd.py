@@ -2,8 +2,8 @@
 
 A write is durable once the write-ahead log is synced. One sync is under way at a time; what is proposed
 meanwhile goes into the next one together (etcd's raft loop), so the latency of a commit grows with the load
-from one sync to at most two, and the rate of commits has no ceiling but that of the processor. The size of the
-database is not reckoned: that it is full is a fault that a scenario declares.
+from one sync to at most two, and the rate of commits has no ceiling but that of the processor. The size of
+the database is not reckoned: that it is full is a fault that a scenario declares.
 """
 
 from collections.abc import Callable
