@@ -120,7 +120,7 @@ loads = st.sampled_from(
 
 @st.composite
 def run_specs(draw: st.DrawFn, faults_max: int = 2) -> RunSpec:
-    """Half of the specs have faults, up to `faults_max`."""
+    """Two specs in five have faults, up to `faults_max`."""
     cluster = draw(clusters())
     return worlds.run_spec(
         draw(workflows()),
