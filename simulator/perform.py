@@ -31,6 +31,7 @@ from simulator.beginnings import Beginnings
 from simulator.cached_reads import CachedReads
 from simulator.cluster.apiserver import Call
 from simulator.cluster.cluster import Cluster
+from simulator.cluster.injection import What
 from simulator.engine_stations import OPEN, EngineStations, Gate
 from simulator.outside import MONITORED, OUTBOUND, Outside, Visit
 from simulator.streams import entity
@@ -186,14 +187,19 @@ class ModelPerformer:
         if self._reads is not None:
             self._answer(attempt, partial(self._reads.get, effect.ref))
             return
-        self._read(attempt, lambda _link: self._store.get(effect.ref), 0)
+        self._read(attempt, lambda _link: self._store.get(effect.ref), 0, ("get", effect.ref.kind))
 
     def _list(self, attempt: Attempt, effect: List) -> None:
         if self._reads is not None:
             self._answer(attempt, partial(self._reads.select, effect.selection))
             return
         count = len(self._store.select(effect.selection))
-        self._read(attempt, lambda _link: self._store.select(effect.selection), count)
+        self._read(
+            attempt,
+            lambda _link: self._store.select(effect.selection),
+            count,
+            ("list", effect.selection.kind),
+        )
 
     def _answer(self, attempt: Attempt, operation: Callable[[], Any]) -> None:
         """Answer at once, and without a call, from what the watch has delivered."""
@@ -204,28 +210,30 @@ class ModelPerformer:
         else:
             self._host.resume(attempt, value)
 
-    def _read(self, attempt: Attempt, operation: Callable[[Link], Any], objects: int) -> None:
+    def _read(self, attempt: Attempt, operation: Callable[[Link], Any], objects: int, what: What) -> None:
         mark: _Mark = attempt.mark
         mark.requests += 1
-        call = self._client.read(operation, mark.key + mark.requests, mark.link, objects)
+        call = self._client.read(operation, mark.key + mark.requests, mark.link, objects, what)
         attempt.pending = call
         call.done = partial(self._answered, attempt)
 
     def _create(self, attempt: Attempt, effect: Create) -> None:
-        self._write(attempt, effect, partial(self._store.create, effect.resource))
+        self._write(
+            attempt, effect, partial(self._store.create, effect.resource), ("create", effect.resource["kind"])
+        )
 
     def _patch(self, attempt: Attempt, effect: Patch) -> None:
         def operation(link: Link) -> Any:
             version, subresource = effect.resource_version, effect.subresource
             return self._cluster.patch(effect.ref, effect.changes, link, version, subresource)
 
-        self._write(attempt, effect, operation)
+        self._write(attempt, effect, operation, ("patch", effect.ref.kind))
 
     def _delete(self, attempt: Attempt, effect: Delete) -> None:
         def operation(link: Link) -> None:
             self._store.delete(effect.ref, link, effect.uid, effect.grace_s)
 
-        self._write(attempt, effect, operation)
+        self._write(attempt, effect, operation, ("delete", effect.ref.kind))
 
     def _evict(self, attempt: Attempt, effect: Evict) -> None:
         mark: _Mark = attempt.mark
@@ -235,10 +243,12 @@ class ModelPerformer:
         attempt.pending = call
         call.done = partial(self._written, attempt, effect)
 
-    def _write(self, attempt: Attempt, effect: Effect[Any], operation: Callable[[Link], Any]) -> None:
+    def _write(
+        self, attempt: Attempt, effect: Effect[Any], operation: Callable[[Link], Any], what: What
+    ) -> None:
         mark: _Mark = attempt.mark
         mark.requests += 1
-        call = self._client.write(operation, mark.key + mark.requests, mark.link)
+        call = self._client.write(operation, mark.key + mark.requests, mark.link, what)
         attempt.pending = call
         call.done = partial(self._written, attempt, effect)
 
@@ -329,7 +339,7 @@ class ModelPerformer:
         self._host.resume(attempt, self._outside.unix_ns)
 
     def _read_logs(self, attempt: Attempt, effect: ReadLogs) -> None:
-        self._read(attempt, lambda _link: self._outside.logs(effect), 0)
+        self._read(attempt, lambda _link: self._outside.logs(effect), 0, ("get", "Pod"))
 
     def _visit(self, attempt: Attempt, effect: Effect[Any]) -> None:
         mark: _Mark = attempt.mark

@@ -14,6 +14,7 @@ from simulator.agenda import Agenda
 from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Call, Client
 from simulator.cluster.changes import NEW, OWNED
+from simulator.cluster.injection import PATCH_POD
 from simulator.cluster.objects import is_active, key_of, matches
 from simulator.cluster.offspring import owner_reference
 from simulator.cluster.store import Key, Store
@@ -76,7 +77,9 @@ class Claiming:
         namespace, name = key_of(pod)
         references = None if owner is None else [owner_reference(owner)]
         operation = partial(self._patch, Ref("Pod", name, namespace), pod["metadata"]["uid"], references)
-        call = self._client.write(operation, self._client.repeated(f"claim/{namespace}/{name}"), link)
+        call = self._client.write(
+            operation, self._client.repeated(f"claim/{namespace}/{name}"), link, PATCH_POD
+        )
         call.done = partial(self._written, key_of(pod), failures)
 
     def _written(self, key: Key, failures: int, call: Call) -> None:

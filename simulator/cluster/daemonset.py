@@ -13,6 +13,7 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
+from simulator.cluster.injection import CREATE_POD, DELETE_POD
 from simulator.cluster.objects import has_ended, is_active, is_ready
 from simulator.cluster.podrules import pinned_to
 from simulator.cluster.rolling import resolve
@@ -122,7 +123,7 @@ class DaemonSetController(SetController):
             name = pod["metadata"]["name"]
             self._awaited.setdefault(key, {})[name] = None
             number = self._client.repeated(f"create/{key[0]}/{name}")
-            calls.append(self._client.write(partial(self._store.create, pod), number, link))
+            calls.append(self._client.write(partial(self._store.create, pod), number, link, CREATE_POD))
             names.append((name, node))
         gathered = Gather(calls)
         yield gathered
@@ -141,7 +142,7 @@ class DaemonSetController(SetController):
             self._awaited.setdefault(key, {})[name] = None
             number = self._client.repeated(f"delete/{key[0]}/{name}")
             operation = partial(self._remove, key, Ref("Pod", name, key[0]), uid)
-            calls.append(self._client.write(operation, number, link))
+            calls.append(self._client.write(operation, number, link, DELETE_POD))
         gathered = Gather(calls)
         yield gathered
         for pod, call in zip(pods, calls, strict=True):

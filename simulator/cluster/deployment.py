@@ -25,6 +25,8 @@ from simulator.cluster.workqueue import WorkQueue
 from simulator.streams import entity
 from simulator.tasks import Waitable
 
+_UPDATE = ("update", "Deployment")
+_DELETE = ("delete", "ReplicaSet")
 DESIRED = "deployment.kubernetes.io/desired-replicas"
 Steps = Generator["int | Waitable", Any, Link]
 
@@ -198,7 +200,10 @@ class DeploymentController:
         replicaset = new_replicaset(deployment, replicas, revision)
         operation = partial(self._create_once, replicaset)
         call = self._client.write(
-            operation, entity(f"create/{key[0]}/{replicaset['metadata']['name']}"), link
+            operation,
+            entity(f"create/{key[0]}/{replicaset['metadata']['name']}"),
+            link,
+            ("create", "ReplicaSet"),
         )
         self._unnumbered[deployment["metadata"]["uid"]] = revision, replicaset["metadata"]["name"]
         yield call
@@ -276,7 +281,7 @@ class DeploymentController:
         for replicaset in revisions.beyond(deployment["spec"].get("revisionHistoryLimit", 10)):
             name = replicaset["metadata"]["name"]
             operation = partial(self._remove, Ref("ReplicaSet", name, key[0]))
-            call = self._client.write(operation, entity(f"delete/{key[0]}/{name}"), link)
+            call = self._client.write(operation, entity(f"delete/{key[0]}/{name}"), link, _DELETE)
             yield call
             call.check()
             link = call.link
@@ -300,6 +305,7 @@ class DeploymentController:
             partial(self._patch, ref, changes, version),
             self._client.repeated(f"write/{ref.kind}/{namespace}/{name}"),
             link,
+            ("update", ref.kind),
         )
         yield call
         call.check()
@@ -331,10 +337,10 @@ class DeploymentController:
         key_of_write = self._client.repeated(f"status/Deployment/{namespace}/{name}")
         if self._stale.pop(key, False):
             # It would be written on top of a version that this very pass has replaced.
-            yield self._client.write(_refused, key_of_write, link)
+            yield self._client.write(_refused, key_of_write, link, _UPDATE)
             return True
         operation = partial(self._set_status, Ref("Deployment", name, namespace), uid, status)
-        call = self._client.write(operation, key_of_write, link)
+        call = self._client.write(operation, key_of_write, link, _UPDATE)
         yield call
         if call.error is not None:
             self._unsure[uid] = None

@@ -178,6 +178,7 @@ class DisruptionController:
             ),
             self._client.repeated(f"status/{BUDGET}/{key[0]}/{key[1]}"),
             link,
+            ("update", BUDGET),
         )
         yield call
         if call.error is not None:

@@ -15,6 +15,7 @@ from engine.core.errors import ApiError
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
 from simulator.cluster.changes import GONE, NEW
+from simulator.cluster.deleting import delete_if_there
 from simulator.cluster.finalizers import FOREGROUND, ORPHAN, is_held
 from simulator.cluster.objects import is_terminating, key_of
 from simulator.cluster.store import Key, Store
@@ -127,7 +128,9 @@ class GarbageCollector:
     def _collect_absent(self, kind: str, path: str, link: Link) -> Steps:
         namespace, _, name = path.partition("/")
         ref = Ref(kind, name, namespace)
-        call = self._client.read(lambda _link: None, self._client.repeated(f"absent/{path}"), link)
+        call = self._client.read(
+            lambda _link: None, self._client.repeated(f"absent/{path}"), link, what=("get", kind)
+        )
         yield call
         call.check()
         found = self._store.objects.get(kind, {}).get((namespace, name))
@@ -144,18 +147,14 @@ class GarbageCollector:
     def _delete(self, dependent: Resource, propagation: str, link: Link, ref: Ref | None = None) -> Steps:
         namespace, name = key_of(dependent)
         ref = ref or Ref(dependent["kind"], name, namespace)
-        operation = partial(self._delete_once, ref, dependent["metadata"]["uid"], propagation)
+        operation = partial(
+            delete_if_there, self._store, ref, dependent["metadata"]["uid"], propagation=propagation
+        )
         number = self._client.repeated(f"collect/{ref.kind}/{namespace}/{name}")
-        call = self._client.write(operation, number, link)
+        call = self._client.write(operation, number, link, ("delete", ref.kind))
         yield call
         call.check()
         return call.link
-
-    def _delete_once(self, ref: Ref, uid: str, propagation: str, link: Link) -> None:
-        try:
-            self._store.delete(ref, link, uid, propagation=propagation)
-        except ApiError:
-            return  # gone already
 
     def _orphan(self, dependent: Resource, uid: str, link: Link) -> Steps:
         namespace, name = key_of(dependent)
@@ -163,7 +162,7 @@ class GarbageCollector:
         kept = [one for one in dependent["metadata"]["ownerReferences"] if one["uid"] != uid]
         changes = {"metadata": {"ownerReferences": kept or None}}
         number = self._client.repeated(f"orphan/{ref.kind}/{namespace}/{name}")
-        call = self._client.write(partial(self._patch_once, ref, changes), number, link)
+        call = self._client.write(partial(self._patch_once, ref, changes), number, link, ("patch", ref.kind))
         yield call
         call.check()
         return call.link
@@ -178,7 +177,9 @@ class GarbageCollector:
         namespace, name = key_of(owner)
         ref = Ref(owner["kind"], name, namespace)
         number = self._client.repeated(f"finalize/{ref.kind}/{namespace}/{name}")
-        call = self._client.write(partial(self._finalize_once, ref, finalizer), number, link)
+        call = self._client.write(
+            partial(self._finalize_once, ref, finalizer), number, link, ("patch", ref.kind)
+        )
         yield call
         call.check()
         return call.link

@@ -19,7 +19,7 @@ from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Call, Client, Operation
 from simulator.cluster.etcd import Etcd
 from simulator.cluster.host_cpu import HostCpu
-from simulator.cluster.injection import GET, LIST, UPDATE, Trouble, What
+from simulator.cluster.injection import DELETE_POD, GET, LIST, UPDATE, Trouble, What
 from simulator.cluster.service import Work
 from simulator.cluster.watch import Watch
 from simulator.streams import Streams, sampler
@@ -197,7 +197,7 @@ class HostedClient(Client):
 
     def removal(self, mark: Operation, operation: Operation, key: int, link: Link) -> Call:
         """Send a deletion without grace of a pod that runs: `mark` stores that, `operation` deletes it."""
-        return self._request(operation, key, link, _DELETE_POD, 0, mark)
+        return self._request(operation, key, link, DELETE_POD, 0, mark)
 
     def _request(
         self,
@@ -229,7 +229,6 @@ class HostedClient(Client):
 
 
 _UNATTENDED: Final = ("create", "Event")
-_DELETE_POD: Final = ("delete", "Pod")
 _NOWHERE: Final[Link] = (None, Cause.SIGNAL, 0, None)
 
 

@@ -188,7 +188,9 @@ class Autoscalers:
         spec = found["spec"]
         reference = spec["scaleTargetRef"]
         ref = Ref(reference["kind"], reference["name"], key[0])
-        call = self._client.read(lambda _link: self._store.get(ref), self._next(key, loop), link)
+        call = self._client.read(
+            lambda _link: self._store.get(ref), self._next(key, loop), link, what=("get", ref.kind)
+        )
         yield call
         if call.error is not None:
             failed = ("AbleToScale", "False", "FailedGetScale", str(call.error))
@@ -201,7 +203,9 @@ class Autoscalers:
             loop.pace.recommend(self._agenda.now, loop.rest)
         link = call.link
         for _ in spec.get("metrics") or ():
-            call = self._client.read(lambda _link: None, self._next(key, loop), link)
+            call = self._client.read(
+                lambda _link: None, self._next(key, loop), link, what=("list", "PodMetrics")
+            )
             yield call
             link = call.link
         wanted, said, metrics = self._decide(loop, found, target, current)
@@ -274,7 +278,10 @@ class Autoscalers:
         version = target["metadata"]["resourceVersion"]
         changes = {"spec": {"replicas": wanted}}
         call = self._client.write(
-            lambda at: self._store.patch(ref, changes, at, version), self._next(key, loop), link
+            lambda at: self._store.patch(ref, changes, at, version),
+            self._next(key, loop),
+            link,
+            ("update", ref.kind),
         )
         yield call
         self.events.record(key, self._next(key, loop))  # SuccessfulRescale, or FailedRescale
@@ -301,7 +308,7 @@ class Autoscalers:
             )
         told = {**changes, "conditions": conditions}
         operation = partial(self._set_status, Ref(KIND, key[1], key[0]), told)
-        call = self._client.write(operation, self._next(key, loop), link)
+        call = self._client.write(operation, self._next(key, loop), link, ("update", KIND))
         yield call
         return call.link
 

@@ -20,6 +20,10 @@ What = tuple[str, str]
 GET: Final[What] = ("get", "")
 LIST: Final[What] = ("list", "")
 UPDATE: Final[What] = ("update", "")
+GET_POD: Final[What] = ("get", "Pod")
+CREATE_POD: Final[What] = ("create", "Pod")
+DELETE_POD: Final[What] = ("delete", "Pod")
+PATCH_POD: Final[What] = ("patch", "Pod")
 
 Status = Literal[409, 429, 500, 503, 504, "timeout"]
 REQUEST_TIMEOUT_NS: Final = 60 * 1_000_000_000  # apiserver/pkg/server/config.go RequestTimeout

@@ -12,11 +12,13 @@ from typing import Any, Final
 
 from engine.core.causes import Cause
 from engine.core.effects import Ref, Resource
-from engine.core.errors import ApiError, Conflict, NotFound
+from engine.core.errors import Conflict, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
+from simulator.cluster.deleting import delete_if_there
 from simulator.cluster.events import EventRecorder
 from simulator.cluster.expectations import Expiry
+from simulator.cluster.injection import CREATE_POD, DELETE_POD
 from simulator.cluster.instants import seconds_of, until
 from simulator.cluster.jobspec import (
     INDEX,
@@ -47,6 +49,7 @@ from simulator.tasks import Gather, Waitable
 
 # k/k pkg/controller/job/job_controller.go: DefaultJobPodFailureBackOff, MaxJobPodFailureBackOff (10 minutes
 # since 1.27), MaxPodCreateDeletePerSync.
+_UPDATE: Final = ("update", "Job")
 POD_BACKOFF_NS: Final = 10_000_000_000
 POD_BACKOFF_NS_MAX: Final = 600_000_000_000
 BURST: Final = 500
@@ -240,7 +243,7 @@ class JobController:
             known.awaited[name] = None
             names.append(name)
             number = entity(f"create/{key[0]}/{name}")
-            calls.append(self._client.write(partial(self._store.create, pod), number, link))
+            calls.append(self._client.write(partial(self._store.create, pod), number, link, CREATE_POD))
         gathered = Gather(calls)
         yield gathered
         for name, call in zip(names, calls, strict=True):
@@ -256,7 +259,9 @@ class JobController:
         for pod in pods:
             ref, uid = Ref("Pod", pod["metadata"]["name"], key[0]), pod["metadata"]["uid"]
             number = entity(f"delete/{key[0]}/{ref.name}")
-            calls.append(self._client.write(partial(self._remove, ref, uid), number, link))
+            calls.append(
+                self._client.write(partial(delete_if_there, self._store, ref, uid), number, link, DELETE_POD)
+            )
         if not calls:
             return link
         gathered = Gather(calls)
@@ -274,15 +279,11 @@ class JobController:
         link = yield from self._release(key, [pod["metadata"]["name"] for pod in pods], link)
         return (yield from self._delete(key, pods, link))
 
-    def _remove(self, ref: Ref, uid: str, link: Link) -> None:
-        try:
-            self._store.delete(ref, link, uid)
-        except ApiError:
-            return  # gone, or another by now
-
     def _track(self, key: Key, known: _Job, link: Link) -> Steps:
         """Name the pods that have ended in the status, then remove their finalizers."""
-        call = self._client.write(_nothing, self._client.repeated(f"uncounted/{key[0]}/{key[1]}"), link)
+        call = self._client.write(
+            _nothing, self._client.repeated(f"uncounted/{key[0]}/{key[1]}"), link, _UPDATE
+        )
         yield call
         call.check()
         names = known.untracked
@@ -291,7 +292,10 @@ class JobController:
         return link
 
     def _release(self, key: Key, names: Sequence[str], link: Link) -> Steps:
-        calls = [self._client.write(_nothing, entity(f"release/{key[0]}/{name}"), link) for name in names]
+        calls = [
+            self._client.write(_nothing, entity(f"release/{key[0]}/{name}"), link, ("patch", "Pod"))
+            for name in names
+        ]
         gathered = Gather(calls)
         yield gathered
         gathered.check()
@@ -327,7 +331,9 @@ class JobController:
         if unchanged(written, status) and not known.unsure:
             return link
         operation = partial(self._write, Ref("Job", key[1], key[0]), job["metadata"]["uid"], status)
-        call = self._client.write(operation, self._client.repeated(f"status/Job/{key[0]}/{key[1]}"), link)
+        call = self._client.write(
+            operation, self._client.repeated(f"status/Job/{key[0]}/{key[1]}"), link, _UPDATE
+        )
         yield call
         known.unsure = call.error is not None
         call.check()

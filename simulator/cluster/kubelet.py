@@ -225,7 +225,7 @@ class Kubelet:
         while True:
             pods = self._reporter.pods_of(self._node)
             key = self._reporter.client.repeated(f"list/{self._node}")
-            listed = self._reporter.client.read(nothing, key, link, len(pods))
+            listed = self._reporter.client.read(nothing, key, link, len(pods), ("list", "Pod"))
             yield listed
             if listed.error is None:
                 break

@@ -106,7 +106,9 @@ class MemoryPressure:
     def _tell(self, link: Link, *, pressed: bool) -> None:
         self.under_pressure = pressed
         key = self._client.repeated(f"pressure/{self._name}")
-        call = self._client.write(lambda link: self._write(link, pressed=pressed), key, link)
+        call = self._client.write(
+            lambda link: self._write(link, pressed=pressed), key, link, ("patch", "Node")
+        )
         call.done = self._told
 
     def _told(self, call: Call) -> None:

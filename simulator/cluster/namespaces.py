@@ -69,7 +69,9 @@ class NamespaceController:
             if not any(one[0] == name for one in self._store.objects[kind]):
                 continue
             operation = partial(self._delete_all, kind, name)
-            call = self._client.write(operation, self._client.repeated(f"empty/{kind}/{name}"), link)
+            call = self._client.write(
+                operation, self._client.repeated(f"empty/{kind}/{name}"), link, ("delete", kind)
+            )
             yield call
             call.check()
             link, grace_s = call.link, max(grace_s, call.value or 0)
@@ -78,7 +80,9 @@ class NamespaceController:
             self.queue.add_after(again_ns, key, link, Cause.TERMINATION_GRACE)
             return False
         finalize = partial(self._finalize, Ref("Namespace", name))
-        call = self._client.write(finalize, self._client.repeated(f"finalize/{name}"), link)
+        call = self._client.write(
+            finalize, self._client.repeated(f"finalize/{name}"), link, ("update", "Namespace")
+        )
         yield call
         call.check()
         return False

@@ -43,6 +43,7 @@ from simulator.cluster.stopping import GRACE_NS_MIN
 from simulator.streams import entity
 from simulator.tasks import Story, Task, Waitable
 
+_TOKEN_OF = ("create", "ServiceAccount")  # its subresource token
 LONG_AGO_NS = -(1 << 62)
 
 
@@ -272,7 +273,7 @@ class PodWorker:
         mounted = agenda.now + setup
         if pod["spec"].get("automountServiceAccountToken", True):
             reporter = services.reporter
-            call = reporter.client.write(nothing, reporter.key(TOKEN, pod), link)
+            call = reporter.client.write(nothing, reporter.key(TOKEN, pod), link, _TOKEN_OF)
             yield call
             failures = 0
             while call.error is not None:  # the volumes are mounted without it never
@@ -280,7 +281,7 @@ class PodWorker:
                 failures += 1
                 link = extend(call.link, Cause.CONTAINER_START, agenda.now + wait)
                 yield wait
-                call = reporter.client.write(nothing, reporter.key(TOKEN, pod), link)
+                call = reporter.client.write(nothing, reporter.key(TOKEN, pod), link, _TOKEN_OF)
                 yield call
             if agenda.now >= mounted:  # else the volumes were what took so long
                 return call.link

@@ -20,6 +20,7 @@ from simulator.cluster.availability import Availability
 from simulator.cluster.changes import ENDED, GOING, GONE, NEW, OWNED, READY
 from simulator.cluster.events import EventRecorder
 from simulator.cluster.expectations import Expiry
+from simulator.cluster.injection import CREATE_POD, DELETE_POD
 from simulator.cluster.objects import condition_of, is_active, is_ready, key_of, owner_of
 from simulator.cluster.offspring import new_pod
 from simulator.cluster.slots import Slots
@@ -29,6 +30,7 @@ from simulator.cluster.workqueue import WorkQueue
 from simulator.streams import entity
 from simulator.tasks import Gather, Waitable
 
+_UPDATE = ("update", "ReplicaSet")
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 BURST_REPLICAS = 500  # k/k pkg/controller/replicaset/replica_set.go BurstReplicas
 
@@ -146,7 +148,8 @@ class ReplicaSetController:
                 taken.add(name)
                 pods.append(pod)
                 operation = partial(self._store.create, pod)
-                calls.append(self._client.write(operation, entity(f"create/{key[0]}/{name}"), link))
+                key_of_write = entity(f"create/{key[0]}/{name}")
+                calls.append(self._client.write(operation, key_of_write, link, CREATE_POD))
             gathered = Gather(calls)
             yield gathered
             link = gathered.link
@@ -179,7 +182,7 @@ class ReplicaSetController:
             name = pod["metadata"]["name"]
             awaited[name] = None
             operation = partial(self._remove, Ref("Pod", name, key[0]), pod["metadata"]["uid"], awaited)
-            calls.append(self._client.write(operation, entity(f"delete/{key[0]}/{name}"), link))
+            calls.append(self._client.write(operation, entity(f"delete/{key[0]}/{name}"), link, DELETE_POD))
         gathered = Gather(calls)
         yield gathered
         for pod, call in zip(active[:count], calls, strict=True):  # SuccessfulDelete, or FailedDelete
@@ -250,7 +253,9 @@ class ReplicaSetController:
             if uid not in self._unsure:
                 return
         operation = partial(self._set_status, Ref("ReplicaSet", key[1], key[0]), uid, status)
-        call = self._client.write(operation, self._client.repeated(f"status/{key[0]}/{key[1]}"), link)
+        call = self._client.write(
+            operation, self._client.repeated(f"status/{key[0]}/{key[1]}"), link, _UPDATE
+        )
         yield call
         if call.error is not None:
             self._unsure[uid] = None

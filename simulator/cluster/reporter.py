@@ -15,6 +15,7 @@ from simulator.agenda import Agenda
 from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Call, Client
 from simulator.cluster.events import EventRecorder
+from simulator.cluster.injection import DELETE_POD, GET_POD, PATCH_POD
 from simulator.cluster.objects import key_of
 from simulator.cluster.store import Store
 from simulator.streams import entity
@@ -26,8 +27,6 @@ TOKEN, REMOVE, RUNNING, READY, OVER, FAILED, STOPPED, CREATING = 1, 2, 10, 20, 3
 PULLED, CREATED, STARTED, KILLING, BACK_OFF, KINDS = 100, 101, 102, 103, 104, 5
 
 SYNC_NS: Final = 10_000_000_000  # status_manager.go syncPeriod: what failed is tried again then
-_PATCH: Final = ("patch", "Pod")
-_DELETE: Final = ("delete", "Pod")
 ANY: Final = 1 << 62  # the order of a status that is never too late
 
 StatusOf = Callable[[Resource], Mapping[str, Any]]
@@ -111,10 +110,10 @@ class Reporter:
         if not order:
             order = self._asked = self._asked + 1
         while True:
-            call = self.client.read(nothing, key + 1, link)
+            call = self.client.read(nothing, key + 1, link, what=GET_POD)
             yield call
             if call.error is None:
-                call = self.client.write(partial(self._report, pod, status, order), key, call.link, _PATCH)
+                call = self.client.write(partial(self._report, pod, status, order), key, call.link, PATCH_POD)
                 yield call
                 if call.error is None:
                     return call
@@ -127,7 +126,7 @@ class Reporter:
     def patch_status(self, pod: Resource, status: StatusOf, key: int, link: Link) -> Call:
         """Patch a pod's status without asking for the pod first."""
         order = self._asked = self._asked + 1
-        return self.client.write(partial(self._report, pod, status, order), key, link, ("patch", "Pod"))
+        return self.client.write(partial(self._report, pod, status, order), key, link, PATCH_POD)
 
     def _report(self, pod: Resource, status: StatusOf, order: int, link: Link) -> None:
         """Write the pod's status, unless the pod is gone, or is another by now, or a later one is there."""
@@ -151,7 +150,7 @@ class Reporter:
         """Take the pod off the API: it has ended."""
         ref = Ref("Pod", pod["metadata"]["name"], pod["metadata"].get("namespace", ""))
         return self.client.write(
-            partial(self._remove, ref, pod["metadata"]["uid"]), self.key(REMOVE, pod), link, _DELETE
+            partial(self._remove, ref, pod["metadata"]["uid"]), self.key(REMOVE, pod), link, DELETE_POD
         )
 
     def removed(self, pod: Resource, link: Link) -> Generator["int | Waitable", Any, None]:

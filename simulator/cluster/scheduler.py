@@ -18,11 +18,13 @@ from simulator.attribution import Link, extend
 from simulator.cluster.apiserver import Call, Client
 from simulator.cluster.census import Nominee
 from simulator.cluster.changes import ENDED, GOING, GONE, GRANTED, NEW, OWNED, SPEC
+from simulator.cluster.deleting import delete_if_there
 from simulator.cluster.demands import Demands
 from simulator.cluster.diagnosis import message_of, plugins_of, unschedulable_message
 from simulator.cluster.events import EventRecorder
 from simulator.cluster.fleet import FEASIBLE_MIN, Fleet, nodes_to_find
 from simulator.cluster.hints import Happening, may_help
+from simulator.cluster.injection import CREATE_POD, DELETE_POD, PATCH_POD
 from simulator.cluster.objects import has_ended, key_of, with_condition
 from simulator.cluster.placement import Demand, Refusal
 from simulator.cluster.preemption import Preemptor, Victims, find_victims, may_preempt
@@ -230,6 +232,7 @@ class Scheduler:
             partial(self._bind, ref, pod["metadata"]["uid"], node.name, demand),
             entity(f"bind/{ref.namespace}/{ref.name}"),
             waiting.link,
+            CREATE_POD,  # its binding
         )
         call.done = partial(self._bound, waiting)
 
@@ -315,7 +318,7 @@ class Scheduler:
         if changes:
             ref = Ref("Pod", waiting.key[1], waiting.key[0])
             key = entity(f"unschedulable/{ref.namespace}/{ref.name}/{waiting.attempts}")
-            self._client.write(partial(self._tell, ref, changes), key, waiting.link)
+            self._client.write(partial(self._tell, ref, changes), key, waiting.link, PATCH_POD)
             self.events.record(waiting.key, key + 1)  # FailedScheduling
 
     def _preempt(self, waiting: Waiting, victims: Victims) -> None:
@@ -325,7 +328,8 @@ class Scheduler:
                 del self.fleet.nominees[key]
                 ref = Ref("Pod", key[1], key[0])
                 number = self._client.repeated(f"denominate/{key[0]}/{key[1]}")
-                self._client.write(partial(self._tell, ref, {"nominatedNodeName": ""}), number, waiting.link)
+                taken = partial(self._tell, ref, {"nominatedNodeName": ""})
+                self._client.write(taken, number, waiting.link, PATCH_POD)
         for key in victims.pods:
             pod = self._watch.cache["Pod"][key]
             Task(self._agenda, self._evict(key, pod["metadata"]["uid"], waiting.link))
@@ -334,10 +338,12 @@ class Scheduler:
         """Say in the victim's status why it goes, then delete it."""
         ref = Ref("Pod", key[1], key[0])
         number = self._client.repeated(f"preempt/{key[0]}/{key[1]}")
-        told = self._client.write(partial(self._mark, ref, uid), number, link)
+        told = self._client.write(partial(self._mark, ref, uid), number, link, PATCH_POD)
         yield told
         number = self._client.repeated(f"preempt/{key[0]}/{key[1]}")
-        yield self._client.write(partial(self._delete, ref, uid), number, told.link)
+        yield self._client.write(
+            partial(delete_if_there, self._store, ref, uid), number, told.link, DELETE_POD
+        )
         self.events.record(key, number + 1)  # Preempted
 
     def _mark(self, ref: Ref, uid: str, link: Link) -> None:
@@ -349,12 +355,6 @@ class Scheduler:
                 message=f"{NAME}: preempting to accommodate a higher priority pod",
             )  # fmt: skip
             self._store.set_status(ref, {"conditions": conditions}, link)
-
-    def _delete(self, ref: Ref, uid: str, link: Link) -> None:
-        try:
-            self._store.delete(ref, link, uid)
-        except ApiError:
-            return  # gone already
 
     def _tell(self, ref: Ref, changes: dict[str, Any], link: Link) -> None:
         try:

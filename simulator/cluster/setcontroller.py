@@ -130,7 +130,10 @@ class SetController:
             return link
         operation = partial(self._set_status, Ref(self.kind, key[1], key[0]), uid, status)
         call = self._client.write(
-            operation, self._client.repeated(f"status/{self.kind}/{key[0]}/{key[1]}"), link
+            operation,
+            self._client.repeated(f"status/{self.kind}/{key[0]}/{key[1]}"),
+            link,
+            ("update", self.kind),
         )
         yield call
         self._unsure[uid] = None

@@ -17,6 +17,7 @@ from engine.core.effects import Ref, Resource
 from engine.core.errors import ApiError, Conflict, NotFound
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
+from simulator.cluster.injection import CREATE_POD, DELETE_POD
 from simulator.cluster.objects import has_ended, is_ready, is_terminating, key_of
 from simulator.cluster.setcontroller import SetController, Steps
 from simulator.cluster.sets import (
@@ -29,6 +30,7 @@ from simulator.cluster.sets import (
     stateful_pod,
 )
 from simulator.cluster.store import Key, Store
+from simulator.cluster.volumes import CLAIM
 from simulator.cluster.watch import Watch
 from simulator.tasks import Waitable
 
@@ -92,7 +94,7 @@ class StatefulSetController(SetController):
 
         Two writes each: the claim is first given an owner, by whose end it goes (stateful_pod_control.go).
         """
-        wanted, claims = ordinals_of(found), self._watch.cache.get("PersistentVolumeClaim", {})
+        wanted, claims = ordinals_of(found), self._watch.cache.get(CLAIM, {})
         for template in found["spec"].get("volumeClaimTemplates") or ():
             prefix = f"{template['metadata']['name']}-{key[1]}-"
             for namespace, name in sorted(claims):
@@ -101,12 +103,12 @@ class StatefulSetController(SetController):
                     continue
                 if int(text) in wanted or int(text) in by_ordinal:
                     continue
-                for operation in (
-                    _nothing,
-                    partial(self._remove_claim, Ref("PersistentVolumeClaim", name, namespace)),
+                for operation, verb in (
+                    (_nothing, "update"),
+                    (partial(self._remove_claim, Ref(CLAIM, name, namespace)), "delete"),
                 ):
                     number = self._client.repeated(f"claim/{namespace}/{name}")
-                    call = self._client.write(operation, number, link)
+                    call = self._client.write(operation, number, link, (verb, CLAIM))
                     yield call
                     call.check()
                     link = call.link
@@ -146,7 +148,7 @@ class StatefulSetController(SetController):
         """Create a pod and the claims that it lacks; below the partition it keeps the older revision."""
         namespace, name = key
         for claim in claims_of(found, ordinal):
-            if key_of(claim) not in self._watch.cache.get("PersistentVolumeClaim", {}):
+            if key_of(claim) not in self._watch.cache.get(CLAIM, {}):
                 operation = partial(self._add, claim)
                 number = self._client.repeated(f"create/{namespace}/{claim['metadata']['name']}")
                 call = self._client.write(operation, number, link)
@@ -162,7 +164,7 @@ class StatefulSetController(SetController):
         pod = stateful_pod(found, templates[used], used, ordinal)
         self._awaited.setdefault(key, {})[f"{name}-{ordinal}"] = None
         number = self._client.repeated(f"create/{namespace}/{name}-{ordinal}")
-        call = self._client.write(partial(self._store.create, pod), number, link)
+        call = self._client.write(partial(self._store.create, pod), number, link, CREATE_POD)
         yield call
         self._tell(key, "create", f"{name}-{ordinal}")
         if call.error is not None:
@@ -181,7 +183,7 @@ class StatefulSetController(SetController):
         self._awaited.setdefault(key, {})[name] = None
         ref, uid = Ref("Pod", name, key[0]), pod["metadata"]["uid"]
         number = self._client.repeated(f"delete/{key[0]}/{name}")
-        call = self._client.write(lambda at: self._store.delete(ref, at, uid), number, link)
+        call = self._client.write(lambda at: self._store.delete(ref, at, uid), number, link, DELETE_POD)
         yield call
         self._tell(key, "delete", name)
         if call.error is not None:

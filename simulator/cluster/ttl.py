@@ -9,9 +9,9 @@ from typing import Any
 
 from engine.core.causes import Cause
 from engine.core.effects import Ref, Resource
-from engine.core.errors import ApiError
 from simulator.attribution import Link
 from simulator.cluster.apiserver import Client
+from simulator.cluster.deleting import delete_if_there
 from simulator.cluster.instants import seconds_of, until
 from simulator.cluster.jobspec import finished_at, is_finished
 from simulator.cluster.objects import key_of
@@ -54,20 +54,21 @@ class TtlController:
             self.queue.add_after(left, key, link, Cause.SIGNAL)
             return False
         ref = Ref("Job", key[1], key[0])
-        call = self._client.read(_nothing, self._client.repeated(f"ttl/{key[0]}/{key[1]}"), link)
+        call = self._client.read(
+            _nothing, self._client.repeated(f"ttl/{key[0]}/{key[1]}"), link, what=("get", "Job")
+        )
         yield call
         call.check()
-        operation = partial(self._delete, ref, job["metadata"]["uid"])
-        call = self._client.write(operation, self._client.repeated(f"ttl/{key[0]}/{key[1]}"), call.link)
+        uid = job["metadata"]["uid"]
+        call = self._client.write(
+            partial(delete_if_there, self._store, ref, uid, propagation="Foreground"),
+            self._client.repeated(f"ttl/{key[0]}/{key[1]}"),
+            call.link,
+            ("delete", "Job"),
+        )
         yield call
         call.check()
         return False
-
-    def _delete(self, ref: Ref, uid: str, link: Link) -> None:
-        try:
-            self._store.delete(ref, link, uid, propagation="Foreground")
-        except ApiError:
-            return  # gone, or another by now
 
 
 def _nothing(_link: Link) -> None:

@@ -186,7 +186,9 @@ class StorageController:
         return link
 
     def _write(self, key: Key, operation: Any, link: Link) -> Generator[int | Waitable, Any, Link]:
-        call = self._client.write(operation, self._client.repeated(f"claim/{key[0]}/{key[1]}"), link)
+        call = self._client.write(
+            operation, self._client.repeated(f"claim/{key[0]}/{key[1]}"), link, ("patch", CLAIM)
+        )
         yield call
         call.check()
         return call.link

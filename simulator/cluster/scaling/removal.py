@@ -167,7 +167,7 @@ class Removals:
                 if not is_terminating(pod):
                     call = self._client.write(
                         partial(self._evict, pod), self._client.repeated(f"evict/{name}"), call.link,
-                        ("create", "Pod"),
+                        ("create", "Eviction"),
                     )  # fmt: skip
                     yield call
             yield EVICTION_RETRY_NS

@@ -5,11 +5,15 @@ from typing import Any
 import pytest
 
 from engine.core.causes import Cause
+from engine.core.definition import Step, Workflow
 from engine.core.errors import ActionError, Conflict, ServerError, TooManyRequests, Unreachable
+from scenarios.fault_spec import FaultSpec
+from simulator import simulate
 from simulator.attribution import root
 from simulator.cluster.apiserver import Call
 from simulator.cluster.injection import REQUEST_TIMEOUT_NS, Injection
 from simulator.cluster.objects import is_terminating
+from tests.simulator import worlds
 from tests.simulator.cluster.objects import bare_pod, deployment, node, ref
 from tests.simulator.cluster.rig import MS, READ, WATCH, WRITE, Rig, S, name_of
 
@@ -182,3 +186,44 @@ def test_what_the_relist_has_brought_is_not_undone_by_what_comes_late() -> None:
         assert list(watch.cache["ConfigMap"]) == [("default", "b")]
         rig.run(S)
     assert watch.cache == store.objects
+
+
+def test_every_request_says_what_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault that names verbs or kinds hits the requests of the engine and of all controllers."""
+    asked: dict[str, set[tuple[str, str]]] = {}
+    concerns = Injection.concerns
+
+    def noting(self: Injection, client: str, what: tuple[str, str]) -> bool:
+        asked.setdefault(client, set()).add(what)
+        return concerns(self, client, what)
+
+    monkeypatch.setattr(Injection, "concerns", noting)
+    harmless = FaultSpec(
+        "api-slow", 0, None, None, options={"share": 0.0, "factor": 1.0, "verbs": ("patch",)}
+    )
+    objects = [
+        *worlds.nodes(),
+        worlds.deployment("web", 3),
+        worlds.budget("web", 1),
+        worlds.config_map("numbers", n="0"),
+    ]
+    steps = (
+        Step("restart", action="restart_pod", parameters={"namespace": "default", "deployment": "web"}),
+        Step("scale", action="scale_deployment", needs=("restart",), parameters={
+            "namespace": "default", "deployment": "web", "replicas": 1,
+        }),
+        Step("roll", action="rollout_restart", needs=("scale",), parameters={
+            "namespace": "default", "deployment": "web",
+        }),
+        Step("job", action="run_job", needs=("roll",), parameters={
+            "namespace": "default", "name": "job", "duration_s": 1,
+        }),
+    )  # fmt: skip
+    spec = worlds.run_spec(Workflow("all", steps), 1, worlds.cluster(objects), faults=(harmless,))
+    assert worlds.run_row(simulate(spec))["completed_count"] == 1
+    unsaid = {client: sorted(whats) for client, whats in asked.items() if any(not kind for _, kind in whats)}
+    assert unsaid == {}
+    assert {("get", "Deployment"), ("delete", "Pod"), ("patch", "Deployment")} <= asked["engine"]
+    assert {("create", "Pod"), ("delete", "Pod"), ("update", "ReplicaSet")} <= asked["replicaset-controller"]
+    assert {("create", "ReplicaSet"), ("update", "Deployment")} <= asked["deployment-controller"]
+    assert ("create", "Pod") in asked["scheduler"]
