@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.fuzz.__main__ import failures_of, main
+from tests.fuzz.__main__ import SUITE
 from tests.fuzz.account import try_seed
 from tests.fuzz.draws import case_of
 from tests.fuzz.world import World
@@ -20,24 +21,18 @@ ROOT = Path(__file__).parents[2]
 FEW, MANY, ALL = range(40), range(40, 500), range(500, 20_000)
 
 
-def fails(seeds: range, workers: int = 1) -> None:
-    """Fail with the accounts of the seeds that do."""
-    accounts = list(failures_of(seeds, workers))
-    assert not accounts, "\n\n".join(accounts[:3])
-
-
 def test_a_few_seeds() -> None:
-    fails(FEW)
+    SUITE.check(FEW)
 
 
 @pytest.mark.slow
 def test_500_seeds() -> None:
-    fails(MANY, workers=os.cpu_count() or 1)
+    SUITE.check(MANY, workers=os.cpu_count() or 1)
 
 
 @pytest.mark.exhaustive
 def test_20_000_seeds() -> None:
-    fails(ALL, workers=os.cpu_count() or 1)
+    SUITE.check(ALL, workers=os.cpu_count() or 1)
 
 
 def test_a_seed_gives_the_same_run_again() -> None:
@@ -81,17 +76,15 @@ WANTED = (
 
 
 def test_a_seed_that_fails_is_accounted_for(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def failing(seed: int) -> list[object]:
         return [*try_seed(seed), *broken]
 
-    from tests.fuzz import __main__ as command
     from tests.fuzz.seen import Violation
 
     broken = [Violation("locks", 1_500_000_000, "held by two")]
-    monkeypatch.setattr(command, "try_seed", failing)
-    assert main(["7"]) == 1
+    assert replace(SUITE, try_seed=failing).main(["7"]) == 1
     told = capsys.readouterr().out
     assert "python -m tests.fuzz 7" in told
     assert "[locks] at 1.500000000 s: held by two" in told

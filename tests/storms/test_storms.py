@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.storms.__main__ import failures_of, main
+from tests.storms.__main__ import SUITE
 from tests.storms.account import try_seed
 from tests.storms.scene import OF_ALL, OF_NODES, scene_of
 from tests.storms.storm import Storm
@@ -17,24 +17,18 @@ from tests.storms.storm import Storm
 FEW, MANY, ALL = range(40), range(40, 200), range(200, 5_000)
 
 
-def fails(seeds: range, workers: int = 1) -> None:
-    """Fail with the accounts of the seeds that do."""
-    accounts = list(failures_of(seeds, workers))
-    assert not accounts, "\n\n".join(accounts[:3])
-
-
 def test_a_few_seeds() -> None:
-    fails(FEW)
+    SUITE.check(FEW)
 
 
 @pytest.mark.slow
 def test_200_seeds() -> None:
-    fails(MANY, workers=os.cpu_count() or 1)
+    SUITE.check(MANY, workers=os.cpu_count() or 1)
 
 
 @pytest.mark.exhaustive
 def test_5_000_seeds() -> None:
-    fails(ALL, workers=os.cpu_count() or 1)
+    SUITE.check(ALL, workers=os.cpu_count() or 1)
 
 
 def test_a_seed_gives_the_same_history_again() -> None:
@@ -79,5 +73,5 @@ def test_what_does_not_recover_is_told(capsys: pytest.CaptureFixture[str]) -> No
     found = Storm(replace(scene, faults=lasting), seed).violations()
     assert any("is not ready" in one for one in found), found
     assert try_seed(seed) == []
-    assert main([str(seed)]) == 0
+    assert SUITE.main([str(seed)]) == 0
     assert "1 seeds, 0 failed" in capsys.readouterr().out
