@@ -75,6 +75,20 @@ class Attempt(Task):
         self._ended(refused)
 
 
+class Occasion:
+    """Something that a story waits for and somebody else brings about, by calling `come`."""
+
+    __slots__ = ("done",)
+
+    def __init__(self) -> None:
+        """Nobody waits yet."""
+        self.done: Callable[[Any], None] = _nobody
+
+    def come(self, _event: Any = None) -> None:
+        """Let whoever waits go on."""
+        self.done(self)
+
+
 class Gather:
     """Several calls at once: done when the last of them is, with that one's link."""
 
@@ -102,5 +116,5 @@ class Gather:
             self.done(self)
 
 
-def _nobody(_gathered: Gather) -> None:
+def _nobody(_awaited: Waitable) -> None:
     """Nobody waits yet."""

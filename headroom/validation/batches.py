@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from engine.core.effects import Ref, Resource
-from headroom.validation.bench import DEPLOYMENTS, Bench, Thread, production, workload
+from headroom.validation.bench import DEPLOYMENTS, Bench, Thread, production
+from headroom.validation.laboratory import deployment
 from simulator.attribution import root
 from simulator.cluster.objects import is_active, is_ready, key_of
 from simulator.streams import Streams
@@ -132,7 +133,7 @@ def _scale(bench: Bench, name: str, replicas: int, batch: Batch) -> Thread:
 
 def scale_storm(seed: int, replication: int, n: int, **more: Any) -> Batch:
     """Scale n Deployments of one replica to two at once."""
-    bench = Bench([workload(f"storm-{i}", 1) for i in range(n)], seed, replication, **more)
+    bench = Bench([deployment(f"storm-{i}", 1) for i in range(n)], seed, replication, **more)
     batch = Batch()
     names = [f"storm-{i}" for i in range(n)]
     _recorded(bench, names, 2, batch, [_scale(bench, name, 2, batch) for name in names])
@@ -145,7 +146,7 @@ def create_storm(seed: int, replication: int, n: int, **more: Any) -> Batch:
     batch = Batch()
 
     def create(name: str) -> Thread:
-        yield bench.write(partial(bench.store.create, workload(name, 1)), name, ("create", "Deployment"))
+        yield bench.write(partial(bench.store.create, deployment(name, 1)), name, ("create", "Deployment"))
         yield bench.decoding()
         batch.asked.append(bench.now_s)
 

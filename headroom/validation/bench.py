@@ -12,14 +12,14 @@ from typing import Any, Final
 from simpy.events import Event
 
 from engine.core.effects import Ref, Resource
-from headroom.validation.laboratory import SECOND_NS, Laboratory, constant, engine, node
+from headroom.validation.laboratory import SECOND_NS, Laboratory, constant, deployment, engine, node
 from simulator.attribution import Link, root
 from simulator.cluster.apiserver import Call
 from simulator.cluster.hosted import CLIENT, Host, HostedClient
 from simulator.cluster.injection import What
 from simulator.cluster.objects import is_active, is_ready, key_of
 from simulator.streams import entity
-from simulator.tasks import Story, Task, Waitable
+from simulator.tasks import Occasion, Story, Task, Waitable
 
 SETUP: Final[Mapping[str, Any]] = {
     "host.cores": 2,
@@ -39,52 +39,23 @@ DEPLOYMENTS: Final = {  # name -> replicas, cpu, memory requested
 Thread = Generator["int | Waitable", Any, Any]
 
 
-def workload(name: str, replicas: int, cpu: str = "5m", memory: str = "8Mi") -> dict[str, Any]:
-    """Return a Deployment as the measurements had it."""
-    container = {
-        "name": "c",
-        "image": f"example.local/{name}:1",
-        "resources": {"requests": {"cpu": cpu, "memory": memory}},
-    }
-    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template},
-    }
-
-
 def production() -> list[dict[str, Any]]:
     """Return the five Deployments of high-load-production."""
-    return [workload(name, *shape) for name, shape in DEPLOYMENTS.items()]
+    return [deployment(name, *shape) for name, shape in DEPLOYMENTS.items()]
 
 
-class _Wish:
+class _Wish(Occasion):
     """A condition on the pods that a thread waits for."""
 
-    __slots__ = ("done", "holds")
+    __slots__ = ("holds",)
 
     def __init__(self, holds: Callable[[], bool]) -> None:
+        super().__init__()
         self.holds = holds
-        self.done: Callable[[Any], None] = _nobody
 
 
-class _Worked:
-    """The client's own work, which a thread waits for."""
-
-    __slots__ = ("done",)
-
-    def __init__(self) -> None:
-        self.done: Callable[[Any], None] = _nobody
-
-    def over(self, _event: Any) -> None:
-        """Go on."""
-        self.done(self)
-
-
-def _nobody(_one: Any) -> None:
-    """Nobody waits yet."""
+def _unheard(_pod: Resource) -> None:
+    """Nobody listens."""
 
 
 class Bench:
@@ -118,7 +89,7 @@ class Bench:
         self.store = self.laboratory.store
         self.client = self.laboratory.client
         self.pods: dict[tuple[str, str], Resource] = dict(self.cluster.watch.cache.get("Pod", {}))
-        self.on_event: Callable[[Resource], None] = _nobody
+        self.on_event: Callable[[Resource], None] = _unheard
         self._wishes: list[_Wish] = []
         self._left = 0
         self._over: Event
@@ -169,7 +140,7 @@ class Bench:
             if place > looked:
                 yield self.work(woken_ns * (place - looked) // count)
                 looked = place
-            wish.done(wish)
+            wish.come()
         if count:
             yield self.work(woken_ns * (count - looked) // count)
         self._unread.popleft()
@@ -183,13 +154,13 @@ class Bench:
             self._wishes.append(wish)
             yield wish
 
-    def work(self, work_ns: int) -> _Worked:
+    def work(self, work_ns: int) -> Occasion:
         """Do work of the client's own."""
-        worked = _Worked()
-        self.host.cpu.run(CLIENT, work_ns, worked.over)
+        worked = Occasion()
+        self.host.cpu.run(CLIENT, work_ns, worked.come)
         return worked
 
-    def decoding(self) -> _Worked:
+    def decoding(self) -> Occasion:
         """Make an object of an answer."""
         return self.work(self.host.work.number("client.decode"))
 

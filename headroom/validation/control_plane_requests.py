@@ -13,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from headroom.validation import bindings, requests
-from headroom.validation.bench import Bench, workload
+from headroom.validation.bench import Bench
+from headroom.validation.laboratory import deployment
 from headroom.validation.row import Kind, Row, Settings
 from scenarios import CATALOGUE
 from simulator.agenda import Agenda
@@ -30,8 +31,8 @@ LIGHT_COMMIT_MS: Final = 1.0
 SETTLED_NS: Final = 40_000_000_000
 """When pods that exist at time 0 run for sure."""
 
-_LISTED = [workload("listed", requests.LISTED)]
-_SCALED = [workload(f"scaled-{number}", 0) for number in range(8)]
+_LISTED = [deployment("listed", requests.LISTED)]
+_SCALED = [deployment(f"scaled-{number}", 0) for number in range(8)]
 _PODS, _GATED = "pods", "gated"
 Ask = Callable[[Bench, int], Any]
 OPERATIONS: Final[Mapping[str, tuple[Any, Ask]]] = {

@@ -62,7 +62,7 @@ def bare_pod(name: str, on: str = "", grace_s: int = 30, cpu: str = "10m", memor
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status}
 
 
-def deployment(name: str, replicas: int, cpu: str = "10m", memory: str = "16Mi") -> dict[str, Any]:
+def deployment(name: str, replicas: int, cpu: str = "5m", memory: str = "8Mi") -> dict[str, Any]:
     """Return a Deployment in namespace `default` whose pods are ready once they run."""
     container = {
         "name": "c",

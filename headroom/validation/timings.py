@@ -6,7 +6,8 @@ from typing import Any
 
 from engine.core.effects import Ref, Resource
 from headroom.validation.batches import THREAD_NS
-from headroom.validation.bench import Bench, Thread, workload
+from headroom.validation.bench import Bench, Thread
+from headroom.validation.laboratory import deployment
 from simulator.attribution import root
 from simulator.cluster.objects import is_active, is_ready, key_of
 
@@ -19,7 +20,7 @@ Times = dict[str, list[float]]
 
 def take(seed: int, replication: int, n: int, **more: Any) -> Times:
     """Return how long each kind of operation took, n times, in ms."""
-    bench = Bench([workload("web", 1)], seed, replication, **more)
+    bench = Bench([deployment("web", 1)], seed, replication, **more)
     times: Times = {}
     bench.threads([_all(bench, n, times)], THREAD_NS)
     return times

@@ -27,35 +27,10 @@ from simulator.cluster.reporter import CREATING, READY, REMOVE
 from simulator.cluster.store import Key
 from simulator.stations import Meter
 from simulator.streams import Sampler, Stream, entity
-from simulator.tasks import Story, Task, Waitable
+from simulator.tasks import Occasion, Story, Task, Waitable
 
 _CREATED, _READY, _GONE = range(3)
 """Ordinals of the stages' draws."""
-
-
-class _Turn:
-    """A wait for one of the workers."""
-
-    __slots__ = ("done",)
-
-    def __init__(self) -> None:
-        self.done: Callable[[Any], None] = _nobody
-
-
-class _Worked:
-    """A wait for the processor."""
-
-    __slots__ = ("done",)
-
-    def __init__(self) -> None:
-        self.done: Callable[[Any], None] = _nobody
-
-    def over(self, _event: Any) -> None:
-        self.done(self)
-
-
-def _nobody(_one: Any) -> None:
-    """Nobody waits yet."""
 
 
 class Stages:
@@ -78,7 +53,7 @@ class Stages:
         self._stream = stream
         self._host = host
         self._idle = workers
-        self._queue: deque[_Turn] = deque()
+        self._queue: deque[Occasion] = deque()
 
     def delay_ns(self, stage: int, pod: Resource) -> int:
         """Draw a stage's delay for this very pod."""
@@ -86,7 +61,7 @@ class Stages:
             self._stream.uniform(entity(pod["metadata"]["uid"]), stage)
         )
 
-    def turn(self) -> _Turn | None:
+    def turn(self) -> Occasion | None:
         """Ask for a worker; None: there is one."""
         now = self.agenda.now
         self.meter.arrive(now)
@@ -94,7 +69,7 @@ class Stages:
             self._idle -= 1
             self.meter.begin(now)
             return None
-        turn = _Turn()
+        turn = Occasion()
         self._queue.append(turn)
         return turn
 
@@ -105,11 +80,11 @@ class Stages:
         if self._queue:
             self.meter.begin(now)
             turn = self._queue.popleft()
-            self.agenda.after(0, partial(_begin, turn))
+            self.agenda.after(0, turn.come)
         else:
             self._idle += 1
 
-    def leave(self, turn: _Turn) -> None:
+    def leave(self, turn: Occasion) -> None:
         """Wait no more, or give back what was waited for."""
         if turn in self._queue:
             self._queue.remove(turn)
@@ -118,17 +93,13 @@ class Stages:
         else:
             self.release()
 
-    def render(self) -> _Worked | None:
+    def render(self) -> Occasion | None:
         """Do the work of a stage, where it is worth something."""
         if self._host is None:
             return None
-        worked = _Worked()
-        self._host.cpu.run("kubelets", self._host.work.number("kwok.stage"), worked.over)
+        worked = Occasion()
+        self._host.cpu.run("kubelets", self._host.work.number("kwok.stage"), worked.come)
         return worked
-
-
-def _begin(turn: _Turn, _event: Any) -> None:
-    turn.done(turn)
 
 
 def stages_of(access: Access) -> Stages | None:

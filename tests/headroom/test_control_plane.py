@@ -4,8 +4,9 @@ import pytest
 
 from engine.core.effects import Ref, Resource
 from headroom.validation import control_plane, control_plane_requests
-from headroom.validation.bench import Bench, Thread, workload
+from headroom.validation.bench import Bench, Thread
 from headroom.validation.control_plane import FIGURES, Case, make
+from headroom.validation.laboratory import deployment
 from headroom.validation.row import Row, Settings
 
 SETTINGS = Settings(None)
@@ -31,7 +32,7 @@ def test_a_burst_of_twenty_takes_twice_as_long_as_one() -> None:
 
 @pytest.mark.parametrize("grace_s", [0, 30])
 def test_a_pod_that_goes_is_seen_without_grace_before_it_is_seen_no_more(grace_s: int) -> None:
-    bench = Bench([workload("web", 1)], 1, 0)
+    bench = Bench([deployment("web", 1)], 1, 0)
     pod = bench.of("web")[0]
     name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
     ref = Ref("Pod", name, "default")
@@ -55,7 +56,7 @@ def test_a_pod_that_goes_is_seen_without_grace_before_it_is_seen_no_more(grace_s
 
 
 def test_who_waits_for_what_an_event_brings_goes_on_in_the_order_of_waiting() -> None:
-    bench = Bench([workload("web", 1)], 1, 0)
+    bench = Bench([deployment("web", 1)], 1, 0)
     name, uid = (bench.of("web")[0]["metadata"][field] for field in ("name", "uid"))
     seen: list[float] = []
 
