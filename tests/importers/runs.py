@@ -80,7 +80,8 @@ def run(
             "apiVersion: headroom/v1",
             "name: imported",
             f"cluster: {cluster}",
-            "engine: {client: unlimited}",
+            # A thousand requests at once are more than a priority level queues for one user.
+            "engine: {client: unlimited, throttle_backoff: 1s}",
             "workload:",
             f"  workflow: {target.name}",
             "  load: {burst: 1}",
