@@ -247,8 +247,8 @@ def test_a_token_that_is_refused_is_asked_for_again() -> None:
     rig = Rig(node("n1"), deployment("web", 0))
     rig.run(S)
     rig.cluster.server.injections.append(
-        Injection(500, clients=("kubelet.*",), verbs=("update",))
-    )  # of its requests only the token's has no verb of its own
+        Injection(500, clients=("kubelet.*",), verbs=("create",), kinds=("ServiceAccount",))
+    )
     rig.scale("web", 1)
     rig.run(20 * S)
     kubelet = rig.cluster.kubelets["n1"]
