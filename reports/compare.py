@@ -1,32 +1,16 @@
-"""Paired comparisons: a replication has the same dice under both settings, so only the change differs."""
+"""The comparisons that a scenario asks for, between the points of one run."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
-import numpy as np
-
-from reports.columns import Floats, PointRuns, Replication, RunData
-from reports.estimates import value_of
+from reports.columns import PointRuns, RunData
 from reports.formats import ABSENT, json_number, number
 from reports.formats import coordinates as write_coordinates
-from reports.intervals import holm, mean_bounds, t_tail
+from reports.intervals import holm
 from reports.metrics import Metric, find_metric
+from reports.paired import EQUIVALENCE, Finding, paired
 from reports.questions import Comparison, Questions, matches
-
-EQUIVALENCE = 0.03
-
-
-class Finding(StrEnum):
-    """What a comparison shows about second : first."""
-
-    LOWER = "lower"  # beyond the equivalence margin
-    HIGHER = "higher"
-    EQUIVALENT = "equivalent"  # within the margin
-    INCONCLUSIVE = "inconclusive"
-    NO_DATA = "no data"
 
 
 @dataclass(frozen=True)
@@ -131,80 +115,19 @@ def _pairs(comparison: Comparison, questions: Questions, run: RunData) -> list[C
 def _compare(
     blank: Compared, metric: Metric, first: PointRuns | None, second: PointRuns | None, alpha: float
 ) -> Compared:
-    before, after = _by_number(first), _by_number(second)
-    pairs = [
-        (_value(metric, blank.stat, before[number]), _value(metric, blank.stat, after[number]))
-        for number in sorted(before.keys() & after.keys())
-    ]
-    usable = [(a, b) for a, b in pairs if math.isfinite(a) and math.isfinite(b) and a > 0 and b > 0]
-    if not usable:
-        why = f": {_left_out(pairs)}" if pairs else ""
-        return replace(blank, reason=f"no pair of replications has both values{_place(blank)}{why}")
-    logs = np.array([math.log(b / a) for a, b in usable], dtype=np.float64)
-    bounds = mean_bounds(logs, alpha / 2)
-    change = math.expm1(bounds.value)
-    if bounds.low is None or bounds.high is None:
-        reason = "one pair of replications has no interval"
-        return replace(blank, finding=Finding.INCONCLUSIVE, change=change, n=len(usable), reason=reason)
-    finding, probability = _finding(logs, alpha)
-    left_out = len(pairs) - len(usable)
-    reason = _left_out(pairs)
-    if finding is Finding.INCONCLUSIVE and not reason:
-        reason = "the interval holds a border of the equivalence margin"
+    effect = paired(metric, blank.stat, first, second, alpha)
+    nowhere = effect.finding is Finding.NO_DATA
     return replace(
         blank,
-        finding=Finding.INCONCLUSIVE if left_out else finding,
-        change=change,
-        low=math.expm1(bounds.low),
-        high=math.expm1(bounds.high),
-        n=len(usable),
-        probability=probability,
-        reason=reason,
+        finding=effect.finding,
+        change=effect.change,
+        low=effect.low,
+        high=effect.high,
+        n=effect.n,
+        probability=effect.probability,
+        reason=effect.reason + (_place(blank) if nowhere else ""),
     )
-
-
-def _left_out(pairs: list[tuple[float, float]]) -> str:
-    """Say why pairs have no ratio."""
-    unfinished = sum(math.inf in pair for pair in pairs)
-    unknown = sum(math.inf not in pair and any(math.isnan(value) for value in pair) for pair in pairs)
-    zero = sum(all(math.isfinite(value) for value in pair) and min(pair) <= 0 for pair in pairs)
-    counts = (
-        (unfinished, "hold an execution that never completed"),
-        (unknown, "hold a value that is not known"),
-        (zero, "hold a value of 0, which has no ratio"),
-    )
-    return ", ".join(f"{count} of {len(pairs)} pairs {words}" for count, words in counts if count)
 
 
 def _place(item: Compared) -> str:
-    return f" at {write_coordinates(item.where)}" if item.where else ""
-
-
-def _by_number(point: PointRuns | None) -> dict[int, Replication]:
-    return {} if point is None else {item.number: item for item in point.replications}
-
-
-def _value(metric: Metric, stat: str, item: Replication) -> float:
-    values: Floats = metric.take(item)
-    return value_of(stat, values) if len(values) else math.nan
-
-
-def _finding(logs: Floats, alpha: float) -> tuple[Finding, float]:
-    """Return the likeliest of the three findings and the probability of seeing this if it were wrong."""
-    n, center = len(logs), float(logs.mean())
-    spread = float(logs.std(ddof=1)) / math.sqrt(n)
-    edge = math.log1p(EQUIVALENCE)
-    below, above = _tail(center + edge, spread, n), _tail(edge - center, spread, n)
-    options = [
-        (below, Finding.LOWER),
-        (above, Finding.HIGHER),
-        (max(1 - below, 1 - above), Finding.EQUIVALENT),
-    ]
-    probability, finding = min(options, key=lambda option: option[0])
-    return (finding if probability <= alpha else Finding.INCONCLUSIVE), probability
-
-
-def _tail(distance: float, spread: float, n: int) -> float:
-    if spread == 0:
-        return 0.0 if distance < 0 else 1.0
-    return t_tail(distance / spread, n - 1)
+    return f" (at {write_coordinates(item.where)})" if item.where else ""

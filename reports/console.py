@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports.compare import Finding
 from reports.formats import coordinate, coordinates, percent, visible
 from reports.incidents import HEADS as FAULT_HEADS
+from reports.paired import Finding
 from reports.phrases import (
     ABSENT_NOTE,
     POOLED_NOTE,

@@ -1,9 +1,10 @@
 """The sentences that several documents share, so that they say the same."""
 
-from reports.compare import Compared, Finding
+from reports.compare import Compared
 from reports.exits import NAMES
 from reports.formats import SURVIVORS, UNBOUNDED, coordinates, number, percent
 from reports.judge import Judgement
+from reports.paired import Finding
 from reports.summary import Summary
 from reports.verdicts import Verdict
 

@@ -7,7 +7,7 @@ from typing import Any
 from reports.bottleneck import Bottleneck, Station, bottleneck_of, seconds_of, shares_of, stations_of
 from reports.checks import Check, self_checks
 from reports.columns import PointRuns, RunData
-from reports.compare import Compared, Finding, compare_all
+from reports.compare import Compared, compare_all
 from reports.estimates import Estimate, estimate
 from reports.exits import (
     INCONCLUSIVE,
@@ -25,6 +25,7 @@ from reports.incidents import Incident, incidents_of
 from reports.judge import Judgement, TargetResult, judge_targets
 from reports.looks import next_look
 from reports.metrics import METRICS
+from reports.paired import Finding
 from reports.questions import Questions, questions_of
 from reports.verdicts import Verdict
 from scenarios import Scenario

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.compare import Compared, Finding, compare_all
+from reports.compare import Compared, compare_all
+from reports.paired import Finding
 from reports.questions import questions_of
 from reports.read import read_run
 from tests.reports.synthetic import scenario, write_run

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from reports.columns import RunData
-from reports.compare import Finding
 from reports.judge import Judgement, judge_targets
+from reports.paired import Finding
 from reports.questions import questions_of
 from reports.read import read_run
 from reports.verdicts import Verdict, decide, margin, worst
