@@ -1,0 +1,38 @@
+"""Verbs that look at what was run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headroom.app import Directory, Json, app
+
+
+@app.command()
+def report(
+    directory: Directory,
+    allow_inconclusive: Annotated[
+        bool, typer.Option("--allow-inconclusive", help="Let inconclusive targets pass.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Judge a run directory again and write its documents anew."""
+    from headroom import verbs
+
+    raise typer.Exit(verbs.report(directory, allow_inconclusive=allow_inconclusive, as_json=json))
+
+
+@app.command()
+def replay(
+    directory: Directory,
+    point: Annotated[int, typer.Option(metavar="N", min=0, help="Number of the point.")],
+    replication: Annotated[int, typer.Option(metavar="N", min=0, help="Number of the replication.")] = 0,
+    history: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the engine's history to this file.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compute one run of a run directory again and compare digests."""
+    from headroom import verbs
+
+    raise typer.Exit(verbs.replay(directory, point, replication, history, as_json=json))
