@@ -5,7 +5,9 @@ from scenarios.errors import Problem, ScenarioError
 from scenarios.instantiate import instantiate
 from scenarios.load import load
 from scenarios.metrics import METRICS, Metric, find_metric
+from scenarios.node_counts import node_knobs
 from scenarios.parameters import CATALOGUE, Parameter
+from scenarios.pinned import pinned
 from scenarios.provenance import ParameterRow, parameter_rows
 from scenarios.reference import json_schema, parameters_markdown, reference_markdown
 from scenarios.resolved import resolved_yaml as to_yaml
@@ -48,8 +50,10 @@ __all__ = [
     "instantiate",
     "json_schema",
     "load",
+    "node_knobs",
     "parameter_rows",
     "parameters_markdown",
+    "pinned",
     "reference_markdown",
     "shipped",
     "to_yaml",
