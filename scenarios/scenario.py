@@ -11,8 +11,9 @@ from scenarios.clusters import ClusterSource
 from scenarios.composition import chosen, named, with_profiles
 from scenarios.document import Document
 from scenarios.errors import Path, dotted
+from scenarios.experiment_schema import Experiment
 from scenarios.runspec import ClusterSpec, RunSpec
-from scenarios.schema import Comparison, Experiment, ScenarioFile, Sensitivity, Target
+from scenarios.schema import Comparison, ScenarioFile, Sensitivity, Target
 from scenarios.shipped import is_file_name, open_named
 from scenarios.sweep import Point, Sweep
 from scenarios.workflows import WorkflowSource

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from scenarios.cluster_choice import ClusterChoice
 from scenarios.engine_schema import Engine
 from scenarios.errors import did_you_mean, one_of
+from scenarios.experiment_schema import Experiment
 from scenarios.fault_schema import FaultEntry
 from scenarios.fields import (
     Distribution,
@@ -22,7 +23,7 @@ from scenarios.fields import (
 )
 from scenarios.limits import LimitField, unit_mismatch
 from scenarios.metrics import find_metric
-from scenarios.units import SECOND_NS
+from scenarios.units import format_duration
 
 API_VERSION = "headroom/v1"
 ASSUMPTION_SCALES = ("assumptions.startup_scale", "assumptions.exit_scale", "assumptions.api_scale")
@@ -94,46 +95,6 @@ class Workload(Model):
     targets: Targeting | None = None
     load: Load
     signals: Rows[Signal] = ()  # approvals and the like, for steps that wait for them
-
-
-class Replications(Model):
-    """How many seeds of every point: `min`, and up to `max` where a verdict is still undecided."""
-
-    min: Annotated[int, Field(ge=1, le=100_000)] = 10
-    max: Annotated[int, Field(ge=1, le=100_000)]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_number(cls, value: Any) -> Any:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return {"min": value, "max": value}
-        if isinstance(value, dict) and "max" not in value:
-            return value | {"max": value.get("min", 10)}
-        return value
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.max < self.min:
-            raise custom_error(f"max {self.max} is below min {self.min}", "max >= min", at=("max",))
-        return self
-
-
-class Experiment(Model):
-    """Replications, seed and confidence; `horizon` is the virtual time after which a run is cut."""
-
-    replications: Replications = Replications(min=10, max=10)
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 20260101
-    confidence: Ratio = 0.95
-    horizon: PositiveDuration = 4 * 3600 * SECOND_NS
-    detail: bool = False  # also write attempt, effect and sample rows
-
-    @model_validator(mode="after")
-    def _between(self) -> Self:
-        if not 0.5 <= self.confidence < 1:
-            raise custom_error(
-                f"confidence {self.confidence:.0%}", "50% or more, below 100%", at=("confidence",)
-            )
-        return self
 
 
 class Target(Model):
@@ -237,6 +198,29 @@ class ScenarioFile(Model):
             return value
         inherited = {"requirement": value["requirement"]}
         return value | {"targets": [inherited | row if isinstance(row, dict) else row for row in rows]}
+
+    @model_validator(mode="after")
+    def _steady_has_a_stream(self) -> Self:
+        load = self.workload.load
+        if self.experiment.kind == "steady" and load.burst is not None:
+            raise custom_error(
+                f"a burst of {load.burst} in a steady experiment, though it ends",
+                "a load that goes on (open or closed), or kind: terminating",
+                at=("experiment", "kind"),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _steady_outlives_its_warmup(self) -> Self:
+        load, warmup = self.workload.load, self.experiment.warmup
+        stream = load.open or load.closed
+        if warmup is not None and stream is not None and 2 * warmup >= stream.lasts:
+            raise custom_error(
+                f"a warm-up of {format_duration(warmup)} in a load of {format_duration(stream.lasts)}",
+                "a warm-up below half of the load; a tenth or less leaves enough to estimate from",
+                at=("experiment", "warmup"),
+            )
+        return self
 
     @model_validator(mode="after")
     def _ids_are_known_once(self) -> Self:
