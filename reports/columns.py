@@ -94,6 +94,8 @@ class RunData:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     sensitivity: tuple[Mapping[str, Any], ...] = ()
     infeasible: tuple[Mapping[str, Any], ...] = ()
+    # What other verbs found out about the scenario, by the name of the file. Each holds `scenario_digest`.
+    attachments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def point(self, index: int) -> PointRuns | None:
         """Return the point of that index, if anything of it was recorded."""

@@ -15,6 +15,8 @@ _GROUPS = ("parallel", "sequential")
 _NOT_RUN = ("skipped", "omitted")
 # Rows of detail are many and no statistic needs them: they are told by how they begin, and not parsed.
 _DETAIL_STARTS = tuple(f'{{"type":{space}"{kind}"' for kind in ("effect", "attempt") for space in ("", " "))
+# Answers that other verbs leave beside the records.
+ATTACHMENTS = ("capacity", "whatif", "regressions")
 
 
 def read_run(directory: Path | str, previous: RunData | None = None) -> RunData:
@@ -35,9 +37,14 @@ def read_run(directory: Path | str, previous: RunData | None = None) -> RunData:
     return RunData(
         directory=root,
         points=_points(replications),
-        manifest=_json(root / "manifest.json", dict) or {},
-        sensitivity=tuple(_json(root / "sensitivity.json", list) or ()),
-        infeasible=tuple(_json(root / "infeasible.json", list) or ()),
+        manifest=json_of(root / "manifest.json", dict) or {},
+        sensitivity=tuple(json_of(root / "sensitivity.json", list) or ()),
+        infeasible=tuple(json_of(root / "infeasible.json", list) or ()),
+        attachments={
+            name: answer
+            for name in ATTACHMENTS
+            if (answer := json_of(root / f"{name}.json", dict)) is not None
+        },
     )
 
 
@@ -221,7 +228,8 @@ def _points(replications: list[Replication]) -> tuple[PointRuns, ...]:
     )
 
 
-def _json(path: Path, kind: type) -> Any:
+def json_of(path: Path, kind: type) -> Any:
+    """Return the JSON of a file, which must be of a kind; None where there is no file."""
     if not path.exists():
         return None
     try:

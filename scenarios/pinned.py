@@ -86,8 +86,8 @@ def _distinct(values: Sequence[Any]) -> list[Any]:
 def _put(document: Document, chosen: Mapping[str, Any]) -> None:
     """Make a sweep of one point: its values are coordinates, so that reports name them."""
     document.data.pop("sweep", None)
-    for path in [path for path in document.marks if path[:1] == ("sweep",)]:
-        del document.marks[path]
+    for place in [place for place in document.marks if place[:1] == ("sweep",)]:
+        del document.marks[place]
     swept = {}
     for path, value in chosen.items():
         if path.startswith("experiment."):  # which no sweep varies
