@@ -47,7 +47,8 @@ class ClusterChoice(Model):
     )
     snapshot: str | None = None  # a Kubernetes List as JSON text; resolved scenarios carry their snapshot so
     kubernetes_version: KubernetesVersion | None = None  # else that of the profile, or of a snapshot's nodes
-    nodes: Nodes | None = None  # how many of the first pool, or pools in place of the profile's
+    nodes: Nodes | None = None  # how many of the first pool (of a snapshot: in all), or pools in its place
+    pools: dict[Name, PositiveCount] = Field(default_factory=dict)  # how many nodes of each of these pools
     workloads: Rows[Workloads] | None = None  # in place of all Deployments of the profile
     quotas: dict[str, Quota | None] = Field(default_factory=dict)  # null removes a quota
     add: Additions = Additions()

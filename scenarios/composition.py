@@ -11,6 +11,7 @@ from scenarios.cluster_schema import ClusterFile
 from scenarios.clusters import EVERY_WORKLOAD, ClusterSource
 from scenarios.document import Document
 from scenarios.errors import Path, did_you_mean, one_of
+from scenarios.node_counts import counted, with_copies
 from scenarios.node_schema import NodePool
 from scenarios.workload_profiles import deployments_of
 
@@ -72,13 +73,9 @@ def chosen(source: ClusterSource, choice: ClusterChoice, scenario: Document, bas
     if source.file is None:
         return _snapshot(source, choice, scenario)
     changes: dict[str, Any] = {}
-    if isinstance(choice.nodes, int):
-        first, *others = source.file.nodes
-        failed = min(first.not_ready, choice.nodes)
-        counted = first.model_copy(update={"count": choice.nodes, "not_ready": failed})
-        changes["nodes"] = (counted, *others)
-    elif choice.nodes is not None:
-        changes["nodes"] = choice.nodes
+    pools = choice.nodes if isinstance(choice.nodes, tuple) else source.file.nodes
+    if choice.nodes is not None or choice.pools:
+        changes["nodes"] = counted(pools, choice, scenario)
     if choice.workloads is not None:
         changes |= _workloads(source.file, choice, scenario, base)
     if choice.kubernetes_version is not None:
@@ -97,14 +94,13 @@ def _workloads(
 
 
 def _snapshot(source: ClusterSource, choice: ClusterChoice, scenario: Document) -> ClusterSource:
-    for key, word in (("nodes", "nodes"), ("workloads", "workloads")):
-        if getattr(choice, key) is not None:
-            found = f"a snapshot has the {word} that it has"
-            raise scenario.error((*_BASE, key), found, f"no `{key}` beside a snapshot")
+    if choice.workloads is not None:
+        found = "a snapshot has the workloads that it has"
+        raise scenario.error((*_BASE, "workloads"), found, "no `workloads` beside a snapshot")
+    items = with_copies(source.items, choice, scenario)
     version = choice.kubernetes_version
-    if version is None:
-        return source
-    items = tuple(_upgraded(item, version) if item["kind"] == "Node" else item for item in source.items)
+    if version is not None:
+        items = tuple(_upgraded(item, version) if item["kind"] == "Node" else item for item in items)
     return dataclasses.replace(source, items=items)
 
 

@@ -21,6 +21,7 @@ _SHORT: Final = {
 }
 _NAMED: Final = {  # below these, the rest of the path is one name, dots and all
     ("cluster", "parameters"),
+    ("cluster", "pools"),
     ("cluster", "overridden_by"),
     ("sweep",),
 }
@@ -57,7 +58,7 @@ def short_form(text: str) -> str:
 
 def assign(document: Document, text: str, value: Any, origin: Document) -> None:
     """Put `value` at a path of `document`, making mappings on the way; its place is that of `origin`."""
-    keys = keys_of(text)
+    keys = _counted(document.data, keys_of(text), value)
     at: Any = document.data
     for position, key in enumerate(keys):
         here = keys[:position]
@@ -68,6 +69,15 @@ def assign(document: Document, text: str, value: Any, origin: Document) -> None:
     for path in [path for path in document.marks if path[: len(keys)] == keys]:
         del document.marks[path]
     document.marks[keys] = (origin.mark((), key=True), origin.mark(()))
+
+
+def _counted(data: Any, keys: Path, value: Any) -> Path:
+    """Return where a number of nodes goes: where pools are listed, it is the number of the first."""
+    if keys != ("cluster", "nodes") or not isinstance(value, int) or not isinstance(data, dict):
+        return keys
+    cluster = data.get("cluster")
+    pools = cluster.get("nodes") if isinstance(cluster, dict) else None
+    return (*keys, 0, "count") if isinstance(pools, list) and pools else keys
 
 
 def _set(at: Any, key: str | int, value: Any, origin: Document) -> None:

@@ -1,13 +1,16 @@
 """The resolved form of a scenario: one self-contained file, with every default explicit."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from scenarios.cluster_choice import ClusterChoice
 from scenarios.clusters import ClusterSource, build_cluster
 from scenarios.compile import TARGETS
 from scenarios.document import Document
 from scenarios.emit import to_yaml
+from scenarios.node_counts import NODES, POOLS
+from scenarios.node_schema import NodePool
 from scenarios.parameters import CATALOGUE
 from scenarios.scenario import Scenario, Sources
 from scenarios.schema import ScenarioFile
@@ -47,14 +50,16 @@ def resolved_data(document: Document, file: ScenarioFile, sources: Sources, swee
         workload["workflow"] = source.assemble(values, variables, sources.subflow).whole(source)
         workload["parameters"] = values
     if not _CLUSTER_PATHS & set(sweep.paths):
-        data["cluster"] = _cluster(document, file, sources, data["cluster"])
+        data["cluster"] = _cluster(document, file, sources, sweep, data["cluster"])
     return data
 
 
 def _cluster(
-    document: Document, file: ScenarioFile, sources: Sources, written: dict[str, Any]
+    document: Document, file: ScenarioFile, sources: Sources, sweep: Sweep, written: dict[str, Any]
 ) -> dict[str, Any]:
     choice = file.cluster
+    if NODES in sweep.paths and isinstance(choice.nodes, int):  # of a snapshot, all would have to be as many
+        choice = choice.model_copy(update={"nodes": None})
     source = sources.cluster(document, choice)
     spec = build_cluster(source, choice, document)
     values = {name: CATALOGUE[name].format(value) for name, value in spec.parameters.items()}
@@ -62,10 +67,20 @@ def _cluster(
     kept = {"kubernetes_version", "quotas", "add", "behaviours"}
     added = {key: item for key, item in written.items() if key in kept}
     if source.file is None:
-        return {"snapshot": _snapshot_text(source)} | added | rest
+        nodes = sum(item["kind"] == "Node" for item in source.items)
+        return {"snapshot": _snapshot_text(source), "nodes": nodes} | added | rest
     inline = pruned(source.file.model_dump(by_alias=True))
     head = {"inline": inline, "kubernetes_version": spec.kubernetes_version}
-    return head | {"nodes": source.file.nodes[0].count} | added | rest
+    return head | _counts(source.file.nodes, choice, sweep) | added | rest
+
+
+def _counts(pools: Sequence[NodePool], choice: ClusterChoice, sweep: Sweep) -> dict[str, Any]:
+    """Return how many nodes each pool has, the first one's under the path that the scenario has for it."""
+    first, *others = pools
+    counts = {pool.name: pool.count for pool in others}
+    if first.name in choice.pools or POOLS + first.name in sweep.paths:
+        return {"pools": {first.name: first.count} | counts}
+    return {"nodes": first.count} | ({"pools": counts} if counts else {})
 
 
 def _snapshot_text(source: ClusterSource) -> str:
