@@ -1,4 +1,4 @@
-"""What targets and comparisons select: paths in the spelling of the coordinates, and what selects nothing.
+"""What targets, comparisons and rules select: paths as the coordinates spell them, and what selects nothing.
 
 A metric or a point that does not exist is no error of the file: the target gets no data, and the report
 fails it (exit code 13). The loader only warns. A path that leads nowhere is an error.
@@ -10,6 +10,7 @@ from scenarios.document import Document
 from scenarios.errors import Path, Problem, ScenarioError, did_you_mean, one_of
 from scenarios.metrics import FAMILIES, METRICS, find_metric
 from scenarios.paths import look_up, same_value, short_form
+from scenarios.regression_schema import Regressions, Rule
 from scenarios.resolved import paths_of
 from scenarios.schema import Comparison, ScenarioFile, Target
 from scenarios.sweep import Sweep
@@ -35,14 +36,18 @@ class Judged:
         self.problems: list[Problem] = []
         self.targets: tuple[Target, ...] = ()
         self.comparisons: tuple[Comparison, ...] = ()
+        self.regressions: Regressions | None = None
 
     def check(self, file: ScenarioFile) -> None:
-        """Fill `targets`, `comparisons`, `fixed`, `warnings`; `ScenarioError` for paths that lead nowhere."""
+        """Fill what is judged, `fixed` and `warnings`; `ScenarioError` for paths that lead nowhere."""
         self.targets = tuple(
             self._target(target, ("targets", index)) for index, target in enumerate(file.targets)
         )
         rows = enumerate(file.comparisons)
         self.comparisons = tuple(self._comparison(row, ("comparisons", index)) for index, row in rows)
+        if file.regressions is not None:
+            rules = tuple(self._rule(rule, index) for index, rule in enumerate(file.regressions.rules))
+            self.regressions = file.regressions.model_copy(update={"rules": rules})
         if self.problems:
             raise ScenarioError(self.problems)
 
@@ -56,6 +61,11 @@ class Judged:
         where = self._where(row.where, (*place, "where"))
         found = tuple(self._value(path, value, (*place, "between", path)) for value in values)
         return row.model_copy(update={"where": where, "between": {short_form(path): found}})
+
+    def _rule(self, rule: Rule, index: int) -> Rule:
+        place = ("regressions", "rules", index)
+        self._check_metric(rule.metric, (*place, "metric"))
+        return rule.model_copy(update={"where": self._where(rule.where, (*place, "where"))})
 
     def _check_metric(self, name: str, place: Path) -> None:
         if find_metric(name) is None:

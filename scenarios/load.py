@@ -48,6 +48,7 @@ def build(document: Document, base: FilePath = FilePath(), overrides: Iterable[s
         comparisons=judged.comparisons,
         fixed=judged.fixed,
         warnings=tuple(judged.warnings),
+        regressions=judged.regressions,
     )
 
 

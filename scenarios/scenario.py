@@ -12,6 +12,7 @@ from scenarios.composition import chosen, named, with_profiles
 from scenarios.document import Document
 from scenarios.errors import Path, dotted
 from scenarios.experiment_schema import Experiment
+from scenarios.regression_schema import Regressions
 from scenarios.runspec import ClusterSpec, RunSpec
 from scenarios.schema import Comparison, ScenarioFile, Sensitivity, Target
 from scenarios.shipped import is_file_name, open_named
@@ -104,6 +105,7 @@ class Scenario:
     comparisons: tuple[Comparison, ...]
     fixed: Mapping[str, Any]  # paths that targets name and nobody sweeps, with their one value
     warnings: tuple[str, ...]  # what is probably a mistake: an unknown metric, a point that is not swept
+    regressions: Regressions | None = None  # `where` of its rules in the spelling of the points' coordinates
 
     @property
     def source(self) -> str:
@@ -153,6 +155,13 @@ class Scenario:
         """Return the line on which a target begins, for annotations; 0 if it stands in no file."""
         ids = [target.id for target in self.targets]
         return self.document.mark(("targets", ids.index(target_id))).line if target_id in ids else 0
+
+    def line_of_rule(self, rule_id: str) -> int:
+        """Return the line on which a rule of `regressions` begins; 0 if it stands in no file."""
+        ids = [rule.id for rule in self.regressions.rules] if self.regressions else []
+        if rule_id not in ids:
+            return 0
+        return self.document.mark(("regressions", "rules", ids.index(rule_id))).line
 
     def resolved_yaml(self) -> str:
         """Return the whole scenario with every default explicit; loading it gives the same RunSpecs."""

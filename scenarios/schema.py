@@ -23,6 +23,7 @@ from scenarios.fields import (
 )
 from scenarios.limits import LimitField, unit_mismatch
 from scenarios.metrics import find_metric
+from scenarios.regression_schema import Regressions
 from scenarios.units import format_duration
 
 API_VERSION = "headroom/v1"
@@ -189,6 +190,7 @@ class ScenarioFile(Model):
     targets: Rows[Target] = ()
     comparisons: Rows[Comparison] = ()
     sensitivity: Rows[Sensitivity] = ()
+    regressions: Regressions | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -22,6 +22,7 @@ _FIXED: Final = (
     "targets",
     "comparisons",
     "sensitivity",
+    "regressions",
 )
 
 
