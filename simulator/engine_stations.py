@@ -32,8 +32,8 @@ class GroupCommit:
     """A store that commits one group at a time: what comes while it is busy goes into the next group."""
 
     __slots__ = (
-        "_batches", "_free_at", "_group_max", "_service", "_stream", "arrivals_count", "busy_ns",
-        "commits_count", "name", "queue_length_max", "seats", "wait_ns",
+        "_at", "_batches", "_free_at", "_group_max", "_queue_ns", "_service", "_stream", "arrivals_count",
+        "busy_ns", "commits_count", "name", "queue_length_max", "seats", "wait_ns",
     )  # fmt: skip
 
     def __init__(self, name: str, service: Sampler, stream: Stream, group_max: int) -> None:
@@ -45,6 +45,8 @@ class GroupCommit:
         self._group_max = group_max
         self._batches: deque[list[int]] = deque()  # [start, end, events] of groups that have not ended
         self._free_at = 0
+        self._at = 0
+        self._queue_ns = 0  # the time integral of how many wait, up to then
         self.commits_count = 0
         self.arrivals_count = 0
         self.busy_ns = 0
@@ -54,6 +56,7 @@ class GroupCommit:
     def reserve(self, now: int) -> int:
         """Put an event into the first group that begins at `now` or later; return when that is committed."""
         batches = self._batches
+        self._queue_ns, self._at = self.queue_until(now), now
         while batches and batches[0][1] <= now:
             batches.popleft()
         self.arrivals_count += 1
@@ -82,6 +85,16 @@ class GroupCommit:
         return self.wait_ns - sum(
             (start - at_ns) * count for start, _, count in self._batches if start > at_ns
         )
+
+    def queue_until(self, at_ns: int) -> int:
+        """Return the time integral of how many events wait up to `at_ns`, not before the last change."""
+        integral, at = self._queue_ns, self._at
+        waiting = sum(count for start, _, count in self._batches if start > at)
+        for start, _, count in self._batches:
+            if at < start <= at_ns:
+                integral += waiting * (start - at)
+                at, waiting = start, waiting - count
+        return integral + waiting * (at_ns - at)
 
 
 class EngineStations:

@@ -21,22 +21,27 @@ class Sampling:
         self._agenda = agenda
         self._stations = stations
         self._engine = engine
-        self._rows: list[SampleRow] = []
-        self._left = SAMPLES_MAX
+        self._taken: list[list[SampleRow]] = []
+        self._every_ns = SECOND_NS
 
     def every_second(self) -> None:
-        """Take a sample each second of virtual time, at most `SAMPLES_MAX`."""
-        self._agenda.after(SECOND_NS, self._tick)
+        """Take a sample each second of virtual time.
+
+        A run that is too long for that has `SAMPLES_MAX` at most: each time they are reached, every other
+        one is dropped, and from then on they are taken half as often.
+        """
+        self._agenda.after(self._every_ns, self._tick)
 
     def _tick(self, _event: Any) -> None:
-        self._rows.extend(self._take(self._agenda.now))
-        self._left -= 1
-        if self._left:
-            self._agenda.after(SECOND_NS, self._tick)
+        self._taken.append(self._take(self._agenda.now))
+        if len(self._taken) == SAMPLES_MAX:
+            self._taken = self._taken[1::2]
+            self._every_ns *= 2
+        self._agenda.after(self._every_ns, self._tick)
 
     def rows(self, at_ns: int) -> list[SampleRow]:
         """Return the samples taken, then one of every station at `at_ns`."""
-        return [*self._rows, *self._take(at_ns)]
+        return [*(row for rows in self._taken for row in rows), *self._take(at_ns)]
 
     def _take(self, at_ns: int) -> list[SampleRow]:
         rows = [
@@ -50,6 +55,7 @@ class Sampling:
                     wait_ns=station.waited_until(at_ns),
                     queue_length_max=station.queue_length_max,
                 ),
+                station.queue_until(at_ns),
             )
             for station in self._stations
             if station.arrivals_count
@@ -58,8 +64,8 @@ class Sampling:
         return rows
 
 
-def _row(at_ns: int, name: str, totals: StationTotals) -> SampleRow:
-    return SampleRow(
+def _row(at_ns: int, name: str, totals: StationTotals, queue_ns: int | None = None) -> SampleRow:
+    row = SampleRow(
         type="sample",
         at_ns=at_ns,
         station=name,
@@ -69,3 +75,6 @@ def _row(at_ns: int, name: str, totals: StationTotals) -> SampleRow:
         wait_ns=totals.wait_ns,
         queue_length_max=totals.queue_length_max,
     )
+    if queue_ns is not None:
+        row["queue_ns"] = queue_ns
+    return row

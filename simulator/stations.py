@@ -9,12 +9,60 @@ from heapq import heapreplace
 from typing import Protocol
 
 
+class Line:
+    """Who waits at a first-come station: the instants at which they will be served, in order.
+
+    The integral of its length over time is counted as it grows and shrinks, apart from the waits, so that
+    Little's law says something.
+    """
+
+    __slots__ = ("_at", "_integral_ns", "_starts")
+
+    def __init__(self) -> None:
+        """Start empty at time 0."""
+        self._starts: deque[int] = deque()
+        self._at = 0
+        self._integral_ns = 0
+
+    def join(self, now: int, start: int) -> int:
+        """Let one wait from now until `start`; return how many wait."""
+        starts, at = self._starts, self._at
+        integral = 0
+        while starts and starts[0] <= now:
+            integral += len(starts) * (starts[0] - at)
+            at = starts.popleft()
+        self._integral_ns += integral + len(starts) * (now - at)
+        self._at = now
+        starts.append(start)
+        return len(starts)
+
+    def clear(self, now: int) -> None:
+        """Send all away."""
+        self._integral_ns = self.integral_until(now)
+        self._at = now
+        self._starts.clear()
+
+    def ahead_of(self, at_ns: int) -> int:
+        """Return the waiting that is still to be done after an instant."""
+        return sum(start - at_ns for start in self._starts if start > at_ns)
+
+    def integral_until(self, at_ns: int) -> int:
+        """Return the time integral of the length up to an instant, which is not before the last change."""
+        integral, at, length = self._integral_ns, self._at, len(self._starts)
+        for start in self._starts:
+            if start > at_ns:
+                break
+            integral += length * (start - at)
+            at, length = start, length - 1
+        return integral + length * (at_ns - at)
+
+
 class Seats:
     """A first-come first-served station of `seats` equal servers (zero: unlimited)."""
 
     __slots__ = (
         "_free_at",
-        "_starts",
+        "_queue",
         "arrivals_count",
         "busy_ns",
         "name",
@@ -28,7 +76,7 @@ class Seats:
         self.name = name
         self.seats = seats
         self._free_at = [0] * seats
-        self._starts: deque[int] = deque()
+        self._queue = Line()
         self.arrivals_count = 0
         self.busy_ns = 0
         self.wait_ns = 0
@@ -54,15 +102,11 @@ class Seats:
         self.busy_ns = self.busy_until(now)
         self.wait_ns = self.waited_until(now)
         self._free_at = [min(free_at, now) for free_at in self._free_at]
-        self._starts.clear()
+        self._queue.clear(now)
 
     def _wait(self, now: int, start: int) -> None:
         self.wait_ns += start - now
-        starts = self._starts
-        while starts and starts[0] <= now:
-            starts.popleft()
-        starts.append(start)
-        self.queue_length_max = max(self.queue_length_max, len(starts))
+        self.queue_length_max = max(self.queue_length_max, self._queue.join(now, start))
 
     def busy_until(self, at_ns: int) -> int:
         """Return the service given up to `at_ns`, over all seats; later reservations do not count."""
@@ -70,7 +114,11 @@ class Seats:
 
     def waited_until(self, at_ns: int) -> int:
         """Return the waiting done up to `at_ns`, over all arrivals."""
-        return self.wait_ns - sum(start - at_ns for start in self._starts if start > at_ns)
+        return self.wait_ns - self._queue.ahead_of(at_ns)
+
+    def queue_until(self, at_ns: int) -> int:
+        """Return the time integral of the queue length up to `at_ns`."""
+        return self._queue.integral_until(at_ns)
 
 
 class TokenBucket:
@@ -81,7 +129,7 @@ class TokenBucket:
     """
 
     __slots__ = (
-        "_full_at", "_interval", "_slack", "_starts", "arrivals_count", "busy_ns", "name", "queue_length_max",
+        "_full_at", "_interval", "_queue", "_slack", "arrivals_count", "busy_ns", "name", "queue_length_max",
         "seats", "wait_ns",
     )  # fmt: skip
 
@@ -92,7 +140,7 @@ class TokenBucket:
         self._interval = 0 if qps is None else round(1e9 / qps)
         self._slack = self._interval * (burst - 1)
         self._full_at = 0
-        self._starts: deque[int] = deque()
+        self._queue = Line()
         self.arrivals_count = 0
         self.busy_ns = 0
         self.wait_ns = 0
@@ -112,11 +160,7 @@ class TokenBucket:
         if start <= now:
             return now
         self.wait_ns += start - now
-        starts = self._starts
-        while starts and starts[0] <= now:
-            starts.popleft()
-        starts.append(start)
-        self.queue_length_max = max(self.queue_length_max, len(starts))
+        self.queue_length_max = max(self.queue_length_max, self._queue.join(now, start))
         return start
 
     def busy_until(self, at_ns: int) -> int:
@@ -125,7 +169,11 @@ class TokenBucket:
 
     def waited_until(self, at_ns: int) -> int:
         """Return the waiting done up to `at_ns`, over all calls."""
-        return self.wait_ns - sum(start - at_ns for start in self._starts if start > at_ns)
+        return self.wait_ns - self._queue.ahead_of(at_ns)
+
+    def queue_until(self, at_ns: int) -> int:
+        """Return the time integral of the queue length up to `at_ns`."""
+        return self._queue.integral_until(at_ns)
 
 
 class Meter:
@@ -133,14 +181,15 @@ class Meter:
 
     __slots__ = (
         "_at",
+        "_queue_ns",
         "_serving",
+        "_stamps_ns",
         "_waiting",
         "arrivals_count",
         "busy_ns",
         "name",
         "queue_length_max",
         "seats",
-        "wait_ns",
     )
 
     def __init__(self, name: str, seats: int) -> None:
@@ -149,16 +198,17 @@ class Meter:
         self.seats = seats
         self.arrivals_count = 0
         self.busy_ns = 0
-        self.wait_ns = 0
         self.queue_length_max = 0
         self._at = 0
         self._serving = 0
         self._waiting = 0
+        self._queue_ns = 0
+        self._stamps_ns = 0  # the instants at which service began, less those of arrival
 
     def _advance(self, now: int) -> None:
         elapsed = now - self._at
         self.busy_ns += self._serving * elapsed
-        self.wait_ns += self._waiting * elapsed
+        self._queue_ns += self._waiting * elapsed
         self._at = now
 
     def arrive(self, now: int) -> None:
@@ -166,6 +216,7 @@ class Meter:
         if now != self._at:
             self._advance(now)
         self.arrivals_count += 1
+        self._stamps_ns -= now
         self._waiting = waiting = self._waiting + 1
         if waiting > self.queue_length_max:  # noqa: PLR1730 - max() would cost a call
             self.queue_length_max = waiting
@@ -174,6 +225,7 @@ class Meter:
         """Count one from waiting to being served."""
         if now != self._at:
             self._advance(now)
+        self._stamps_ns += now
         self._waiting -= 1
         self._serving += 1
 
@@ -188,8 +240,12 @@ class Meter:
         return self.busy_ns + self._serving * (at_ns - self._at)
 
     def waited_until(self, at_ns: int) -> int:
-        """Return the waiting done up to `at_ns`, which is not before the last change."""
-        return self.wait_ns + self._waiting * (at_ns - self._at)
+        """Return the waiting done up to `at_ns`, which is not before the last change: from the instants."""
+        return self._stamps_ns + self._waiting * at_ns
+
+    def queue_until(self, at_ns: int) -> int:
+        """Return the time integral of the queue length up to `at_ns`: from the lengths."""
+        return self._queue_ns + self._waiting * (at_ns - self._at)
 
 
 class Station(Protocol):
@@ -198,7 +254,6 @@ class Station(Protocol):
     name: str
     arrivals_count: int
     busy_ns: int
-    wait_ns: int
     queue_length_max: int
 
     @property
@@ -210,3 +265,6 @@ class Station(Protocol):
 
     def waited_until(self, at_ns: int) -> int:
         """Return the waiting done up to an instant."""
+
+    def queue_until(self, at_ns: int) -> int:
+        """Return the time integral of the queue length up to an instant, counted apart from the waits."""

@@ -115,8 +115,8 @@ class EffectRow(TypedDict):
 class SampleRow(TypedDict):
     """A station or cluster quantity: totals since the start of the run up to `at_ns`.
 
-    Every run has one row per station at its end; with detail also one per second of virtual time at most
-    600 per station.
+    Every run has one row per station at its end; with detail also one per second of virtual time; in a
+    longer run, every second, fourth, ... so that there are 600 per station at most.
     """
 
     type: Literal["sample"]
@@ -129,6 +129,7 @@ class SampleRow(TypedDict):
     busy_ns: int  # sum of service over seats
     wait_ns: int  # sum of waits
     queue_length_max: int
+    queue_ns: NotRequired[int]  # time integral of the queue length, counted apart from the waits
     note: NotRequired[str]
 
 

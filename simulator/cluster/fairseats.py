@@ -32,9 +32,9 @@ class FairSeats:
     """A limited priority level; its `limit` changes when levels lend and borrow."""
 
     __slots__ = (
-        "_agenda", "_changed_at", "_executing", "_limited_ns", "_queues", "_queuing", "_taken",
-        "_waiting_count", "_waiting_since_ns", "arrivals_count", "busy_ns", "expired_count", "in_use_max",
-        "limit", "name", "queue_length_max", "refused_count", "wait_ns",
+        "_agenda", "_changed_at", "_executing", "_limited_ns", "_queue_ns", "_queued_at", "_queues",
+        "_queuing", "_taken", "_waiting_count", "_waiting_since_ns", "arrivals_count", "busy_ns",
+        "expired_count", "in_use_max", "limit", "name", "queue_length_max", "refused_count", "wait_ns",
     )  # fmt: skip
 
     def __init__(self, agenda: Agenda, name: str, seats: int, queuing: Queuing) -> None:
@@ -50,6 +50,8 @@ class FairSeats:
         self._queues: Queues | None = None
         self._waiting_count = 0
         self._waiting_since_ns = 0  # the sum of the arrivals of those that wait
+        self._queued_at = 0
+        self._queue_ns = 0  # the time integral of how many wait, up to then
         self.arrivals_count = 0
         self.busy_ns = 0  # of seats, so a wide request counts more than once
         self.wait_ns = 0
@@ -123,12 +125,14 @@ class FairSeats:
 
     def note_waiting(self, now: int) -> None:
         """Count one in that waits."""
+        self._queue_ns, self._queued_at = self.queue_until(now), now
         self._waiting_count += 1
         self._waiting_since_ns += now
         self.queue_length_max = max(self.queue_length_max, self._waiting_count)
 
     def note_waited(self, now: int, since: int) -> None:
         """Count one out that has waited."""
+        self._queue_ns, self._queued_at = self.queue_until(now), now
         self._waiting_count -= 1
         self._waiting_since_ns -= since
         self.wait_ns += now - since
@@ -186,3 +190,7 @@ class FairSeats:
     def waited_until(self, at_ns: int) -> int:
         """Return the waiting done up to `at_ns`, over all arrivals; it is not before the last change."""
         return self.wait_ns + self._waiting_count * at_ns - self._waiting_since_ns
+
+    def queue_until(self, at_ns: int) -> int:
+        """Return the time integral of how many wait up to `at_ns`; it is not before the last change."""
+        return self._queue_ns + self._waiting_count * (at_ns - self._queued_at)

@@ -39,6 +39,7 @@ class CpuMeter(Meter):
         """Count so many from now on."""
         if now != self._at:
             self._advance(now)
+        self._stamps_ns += (self._waiting - waiting) * now
         self._serving = serving
         self._waiting = waiting
         self.queue_length_max = max(self.queue_length_max, waiting)

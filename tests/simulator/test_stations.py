@@ -57,6 +57,7 @@ def test_seats_account_for_all_time_up_to_any_instant(
     jobs = [(at, begin, begin + service) for (at, service), begin in zip(arrivals, begins, strict=True)]
     assert station.busy_until(now) == sum(min(end, now) - min(begin, now) for _, begin, end in jobs)
     assert station.waited_until(now) == sum(min(begin, now) - at for at, begin, _ in jobs)
+    assert station.queue_until(now) == station.waited_until(now)
     assert station.busy_until(now) <= seats * now
     assert station.arrivals_count == len(visits)
 
@@ -72,7 +73,7 @@ def test_littles_law_holds_exactly_once_drained(seats: int, visits: list[tuple[i
         sum(at <= tick < begin for (at, _), begin in zip(arrivals, begins, strict=True))
         for tick in range(end)
     ]
-    assert sum(lengths) == station.waited_until(end)
+    assert sum(lengths) == station.waited_until(end) == station.queue_until(end)
     assert station.queue_length_max >= max(lengths, default=0)
 
 
@@ -106,6 +107,7 @@ def test_the_bucket_of_client_go_at_5_and_10() -> None:
     assert bucket.queue_length_max == 5
     # Up to 0.5 s: two have waited out their 0.2 and 0.4 s, three wait still.
     assert bucket.waited_until(500_000_000) == 200_000_000 + 400_000_000 + 3 * 500_000_000
+    assert bucket.queue_until(500_000_000) == bucket.waited_until(500_000_000)
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=40))
@@ -148,6 +150,7 @@ def test_a_meter_integrates_what_it_is_told(moves: list[tuple[int, str]]) -> Non
         getattr(meter, move)(now)
     assert meter.busy_until(now + 3) == busy + 3 * serving
     assert meter.waited_until(now + 3) == waited + 3 * waiting
+    assert meter.queue_until(now + 3) == waited + 3 * waiting
     assert meter.queue_length_max == longest
 
 
@@ -158,3 +161,20 @@ def test_the_last_of_many_calls_at_once_has_its_token_after_n_minus_burst_over_q
     bucket = TokenBucket("b", qps, burst)
     last = [bucket.reserve(0) for _ in range(count)][-1]
     assert last == (count - burst) * 1_000_000_000 // qps
+
+
+@given(st.integers(1, 3), gaps_and_services, st.integers(0, 40))
+def test_a_queue_that_is_sent_away_keeps_its_integral(
+    seats: int, visits: list[tuple[int, int]], later: int
+) -> None:
+    """Little's law outlives the machine's going down: waits end then, and so does the queue."""
+    station = Seats("s", seats)
+    arrivals = arrivals_of(visits)
+    for at, service in arrivals:
+        station.reserve(at, service)
+    now = (arrivals[-1][0] if arrivals else 0) + later
+    station.vacate(now)
+    for at, service in arrivals:
+        station.reserve(now + at, service)
+    end = 2 * now + 100
+    assert station.queue_until(end) == station.waited_until(end)
