@@ -67,11 +67,35 @@ def page(text: str) -> Page:
     return Page(text)
 
 
+SECTIONS = [
+    "verdict", "targets", "regressions", "throughput", "latency", "map", "distribution", "causes", "queues",
+    "gantt", "capacity", "method", "provenance",
+]  # fmt: skip
+
+
 def test_the_sections_come_in_their_order(page: Page) -> None:
-    assert page.sections == [
-        "targets", "throughput", "latency", "map1", "distribution", "causes", "gantt", "points", "method",
-        "provenance",
-    ]  # fmt: skip
+    assert page.sections == SECTIONS
+
+
+def section(text: str, name: str) -> str:
+    return text.split(f'<section id="{name}"')[1].split("</section>", maxsplit=1)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "verb"), [("regressions", "gate"), ("capacity", "capacity"), ("queues", "run")]
+)
+def test_a_section_with_nothing_to_show_says_what_would_fill_it(text: str, name: str, verb: str) -> None:
+    said = section(text, name)
+    assert 'class="absent"' in said
+    assert f"headroom {verb} high-throughput-orchestration" in said
+
+
+def test_the_first_section_answers_what_a_reader_asks(standard: Summary, text: str) -> None:
+    said = section(text, "verdict")
+    for question in ("Does it hold?", "How far does it go?", "What gives way first?", "Did it get worse?"):
+        assert question in said
+    tightest = min((it.worst for it in standard.targets[:2]), key=lambda item: item.margin or 0)
+    assert f"The tightest is {tightest.target.id}: {tightest.value_text}" in said
 
 
 def test_nothing_is_loaded_from_anywhere(text: str, page: Page) -> None:
@@ -130,7 +154,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("theme", [0, 1])
 def test_text_can_be_read(text: str, theme: int) -> None:
-    block = text.split("@media print", maxsplit=1)[0].split("@media (prefers-color-scheme: dark)")[theme]
+    block = text.split("@media print", maxsplit=1)[0].split("(prefers-color-scheme: dark)")[theme]
     colors = dict(re.findall(r"(--[a-z0-9-]+): (#[0-9a-f]{6})", block))
     pairs = [
         (name, "--paper") for name in ("--ink", "--muted", "--link", "--limit", "--pass", "--fail", "--open")
@@ -160,9 +184,12 @@ def single(directory: Path, **given: Any) -> Summary:
 
 
 def test_one_point_alone_makes_a_report(tmp_path: Path) -> None:
-    page = Page(html_text(single(tmp_path)))
-    assert "throughput" not in page.sections
-    assert {"distribution", "causes", "gantt"} <= set(page.sections)
+    text = html_text(single(tmp_path))
+    assert Page(text).sections == SECTIONS
+    assert "<svg" not in section(text, "throughput")
+    assert "one point, so there is no curve" in section(text, "throughput")
+    for name in ("distribution", "causes", "gantt"):
+        assert "<svg" in section(text, name)
 
 
 def test_an_empty_run_makes_a_report(tmp_path: Path) -> None:
@@ -255,7 +282,8 @@ def test_a_mean_of_survivors_is_marked_in_table_tile_and_map(tmp_path: Path) -> 
 
 
 def test_the_chart_of_an_execution_fills_its_time(tmp_path: Path) -> None:
-    from reports.figures.gantt import choose, tracks_of
+    from reports.figures.gantt import tracks_of
+    from reports.focus import choose
 
     for detail in ([], [0]):
         run = read_run(
@@ -272,7 +300,7 @@ def test_the_chart_of_an_execution_fills_its_time(tmp_path: Path) -> None:
 
 
 def test_median_p95_and_worst_are_chosen_by_rank(tmp_path: Path) -> None:
-    from reports.figures.gantt import choose
+    from reports.focus import choose
 
     run = read_run(write_run(tmp_path, [{"load.burst": 20}], 5))
     everyone = sorted(

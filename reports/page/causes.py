@@ -1,0 +1,76 @@
+"""Section 8: where the time goes, by cause and by station."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reports import figures
+from reports.bottleneck import Station
+from reports.console import bottleneck_line
+from reports.formats import ABSENT, coordinates, interval, number, percent, scaled
+from reports.page.cells import sort_key
+from reports.page.view import View
+from reports.summary import PointSummary, Summary
+
+_MOST_ROWS = 30
+
+
+def legend(causes: list[str]) -> list[dict[str, str]]:
+    """Return the entries of a legend of causes."""
+    return [{"name": cause, "variable": figures.cause_variable(cause)} for cause in causes]
+
+
+def cause_values(view: View) -> Mapping[str, Any]:
+    """Return the bars, the shares and the stations."""
+    focus = view.focus
+    if focus is None or not focus.shares:
+        return view.absent("No time was recorded.")
+    shown = figures.shown_causes(view.summary.points)
+    smaller = {"name": "smaller ones", "variable": figures.cause_variable(None)}
+    return {
+        "figure": figures.time_by_cause(view.summary, view.layout),
+        "legend": [*legend(shown), smaller],
+        "bottleneck": f"At {view.focus_name}, {bottleneck_line(focus)}.",
+        "shares": _shares(focus),
+        "stations": _stations(view.summary, focus),
+    }
+
+
+def _shares(focus: PointSummary) -> list[dict[str, str]]:
+    return [
+        {
+            "cause": cause,
+            "share": number(scaled(share.value, "ratio")),
+            "interval": interval(share.low, share.high, "ratio"),
+            "seconds": number(focus.seconds[cause]),
+            "n": str(share.n),
+        }
+        for cause, share in list(focus.shares.items())[:_MOST_ROWS]
+    ]
+
+
+def _stations(summary: Summary, focus: PointSummary) -> list[dict[str, Any]]:
+    ranked = sorted(focus.stations, key=lambda item: (-(item.utilisation or 0.0), item.name))
+    return [_station(item, summary) for item in ranked[:_MOST_ROWS]]
+
+
+def _station(item: Station, summary: Summary) -> dict[str, Any]:
+    everywhere = [
+        (station.utilisation, point)
+        for point in summary.points
+        for station in point.stations
+        if station.name == item.name and station.utilisation is not None
+    ]
+    busiest = max(everywhere, key=lambda entry: entry[0], default=None)
+    return {
+        "name": item.name,
+        "seats": item.seats or ABSENT,
+        "utilisation": "" if item.utilisation is None else percent(item.utilisation),
+        "width": number(min((item.utilisation or 0.0) * 100, 100)),
+        "sort": sort_key(item.utilisation),
+        "wait": number(item.wait_s),
+        "arrivals": number(item.arrivals),
+        "queue": item.queue_length_max,
+        "busiest": ""
+        if busiest is None
+        else f"{percent(busiest[0])} at {coordinates(busiest[1].coordinates)}",
+    }
