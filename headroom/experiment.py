@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import scenarios
-from headroom import feasibility, manifest, rundir, sensitivity
+from headroom import exhibits, feasibility, manifest, rundir, sensitivity
 from headroom.errors import HarnessError
 from headroom.executor import Executor
 from headroom.interrupt import Interrupt
@@ -18,6 +18,9 @@ from headroom.rundir import RunDirectory
 from headroom.worker import WORLD, Job, Outcome, Task
 from reports import exits
 from scenarios import Scenario
+
+if TYPE_CHECKING:
+    from reports.columns import RunData
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Experiment:
         self.directory = RunDirectory(settings.out)
         self.points = scenario.points()
         self.failures: list[Outcome] = []
+        self.read: RunData | None = None  # what the last round was decided on
         self.done = 0  # runs with records: made now, or kept from an earlier start
 
     def prepare(self) -> None:
@@ -70,16 +74,17 @@ class Experiment:
                 self._round(executor, task, jobs)
                 if interrupt.seen:
                     raise self._interrupted()
+            if not self.failures:
+                rows = sensitivity.search(executor, self.directory, task, self.teller)
+                if rows and not interrupt.seen:
+                    rundir.write_json(self.directory.path / rundir.SENSITIVITY, rows)
+                self.failures += exhibits.keep(executor, self.directory, task, self.read)
+                if interrupt.seen:
+                    raise self._interrupted()
             if self.failures:
                 rundir.write_json(
                     self.directory.path / rundir.FAILURES, [failure_row(it) for it in self.failures]
                 )
-            else:
-                rows = sensitivity.search(executor, self.directory, task, self.teller)
-                if interrupt.seen:
-                    raise self._interrupted()
-                if rows:
-                    rundir.write_json(self.directory.path / rundir.SENSITIVITY, rows)
 
     def _round(self, executor: Executor, task: Task, jobs: Sequence[Job]) -> None:
         with self.teller.count("runs", len(jobs)) as counter:
@@ -102,7 +107,7 @@ class Experiment:
         yield [Job(point, number) for number in range(replications.min) for point in counts]
         read = None
         while not self.failures:
-            read = reports.read_run(self.directory.path, read)
+            self.read = read = reports.read_run(self.directory.path, read)
             more = [
                 index
                 for index in reports.undecided(reports.summarise(read, self.scenario))

@@ -22,6 +22,7 @@ SCENARIO = "scenario.resolved.yaml"
 INFEASIBLE = "infeasible.json"
 SENSITIVITY = "sensitivity.json"
 FAILURES = "failures.json"
+EXHIBITS = "exhibits"
 LOCK = ".lock"
 MADE_BY = ("code_digest", "dependencies", "python")  # what records depend on besides their spec
 RECORD = re.compile(r"p(\d{4,})-r(\d{5,})\.jsonl")
@@ -118,7 +119,7 @@ class RunDirectory:
         else:  # other code, or other versions below it: none of it can be used
             shutil.rmtree(self.earlier)
             self.earlier.mkdir()
-        for stale in (self.records, self.histories):
+        for stale in (self.records, self.histories, self.path / EXHIBITS):
             shutil.rmtree(stale, ignore_errors=True)
         for name in (INFEASIBLE, SENSITIVITY, FAILURES, "summary.json", "points.csv", "junit.xml"):
             (self.path / name).unlink(missing_ok=True)

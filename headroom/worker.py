@@ -8,11 +8,12 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
 import scenarios
+from headroom.excerpt import Shown, excerpt
 from headroom.rundir import RunDirectory, record_name, write_text
 from scenarios import RunSpec, Scenario
 
@@ -70,6 +71,9 @@ class Task:
     histories: bool = False
     world: str = WORLD
     scales: Mapping[str, float] = field(default_factory=dict)  # factors on parameters of the cluster model
+    shown: Mapping[int, Shown] = field(
+        default_factory=dict
+    )  # by replication: compute with detail, and keep this
 
 
 class Worker:
@@ -87,7 +91,7 @@ class Worker:
         spec = scenarios.compile(self.task.scenario, self.points[job.point], job.replication)
         for name, factor in self.task.scales.items():
             spec = scenarios.with_parameter(spec, name, spec.cluster.parameters[name] * factor, "sensitivity")
-        return spec
+        return replace(spec, detail=True) if self.task.shown else spec
 
     def perform(self, job: Job) -> Outcome:
         """Do one job: adopt its earlier result if the digest agrees, else simulate and write."""
@@ -114,7 +118,8 @@ class Worker:
         if self.task.histories:
             self.directory.histories.mkdir(exist_ok=True)
             write_text(self.directory.history(*job), (line + "\n" for line in result.history.to_lines()))
-        write_text(self.directory.record(*job), (line_of(row) for row in result.rows))
+        rows = excerpt(result.rows, self.task.shown[job.replication]) if self.task.shown else result.rows
+        write_text(self.directory.record(*job), (line_of(row) for row in rows))
 
 
 def line_of(row: Mapping[str, Any]) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reports.focus import focus_index
 from reports.formats import coordinate, visible
 from reports.summary import PointSummary, Summary
-from reports.verdicts import Verdict
 
 MOST_SERIES = 6
 _MOST_LETTERS = 24
@@ -97,18 +97,8 @@ class Layout:
 def focus_of(summary: Summary) -> PointSummary | None:
     """Return the requirement's point: where the first target that can fail looks; else the last point."""
     known = {point.index: point for point in summary.points}
-    ranked = sorted(
-        (item for item in summary.judgements if item.point in known),
-        key=lambda item: (
-            item.target.severity != "error",
-            not item.target.where,
-            item.verdict is Verdict.NO_DATA,
-        ),
-    )
-    for item in ranked:
-        if item.point is not None:
-            return known[item.point]
-    return summary.points[-1] if summary.points else None
+    index = focus_index(summary.judgements, known)
+    return None if index is None else known[index]
 
 
 def layout_of(summary: Summary) -> Layout:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.core.causes import Cause
-from reports.columns import SECOND_NS, PointRuns, Replication
+from reports.columns import SECOND_NS, PointRuns
 from reports.figures.canvas import Drawing, drawing, finish
 from reports.figures.palette import PAPER, cause_color
+from reports.focus import Chosen, choose
 from reports.formats import number, quantity, visible
 from reports.read import rows_of
 
 _MOST_ROWS = 30
-_QUANTILES = (("median", 0.5), ("p95", 0.95), ("worst", 1.0))
 
 
 @dataclass(frozen=True)
@@ -22,37 +22,6 @@ class Track:
     label: str
     spans: tuple[tuple[str, float, float], ...]
     chronological: bool = False  # the spans lie where they happened; else a step's causes are laid end to end
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """An execution that stands for its place among all of its point."""
-
-    word: str  # "median"
-    replication: Replication
-    index: int
-    duration_s: float
-
-
-def choose(point: PointRuns) -> list[Chosen]:
-    """Return the median, the p95 and the slowest execution of a point; ties go to the earlier replication."""
-    everyone = [
-        (float(ended - submitted) / SECOND_NS, item.number, place)
-        for item in point.replications
-        for place, (ended, submitted) in enumerate(
-            zip(item.executions.ended_ns, item.executions.submitted_ns, strict=True)
-        )
-        if ended >= 0
-    ]
-    everyone.sort()
-    by_number = {item.number: item for item in point.replications}
-    chosen: list[Chosen] = []
-    for word, level in _QUANTILES:
-        if everyone:
-            duration, number_, place = everyone[max(0, -(-int(level * 1000) * len(everyone) // 1000) - 1)]
-            chosen.append(Chosen(word, by_number[number_], place, duration))
-    unique = {(item.replication.number, item.index): item for item in reversed(chosen)}
-    return [item for item in chosen if unique[item.replication.number, item.index] is item]
 
 
 def tracks_of(chosen: Chosen) -> list[Track]:
