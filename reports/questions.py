@@ -49,6 +49,10 @@ class Questions:
     targets: tuple[Target, ...]
     comparisons: tuple[Comparison, ...]
     points: tuple[tuple[int, Mapping[str, Any]], ...]  # index and coordinates of every point of the sweep
+    precision: float = 0.05  # relative half-width at which a mean is known well enough
+    steady: bool = False
+    warmup_ns: int | None = None  # of a steady experiment; None: to be found
+    think_s: float = 0.0  # what users of a closed load think between executions, on average
 
     @property
     def looks(self) -> tuple[int, ...]:
@@ -83,6 +87,10 @@ def questions_of(scenario: scenarios.Scenario) -> Questions:
         targets=tuple(_target(target, scenario.requirement) for target in scenario.targets),
         comparisons=tuple(_comparison(comparison) for comparison in scenario.comparisons),
         points=tuple((point.index, point.coordinates) for point in scenario.points()),
+        precision=experiment.replications.precision,
+        steady=experiment.kind == "steady",
+        warmup_ns=experiment.warmup,
+        think_s=scenario.think_s,
     )
 
 

@@ -53,6 +53,7 @@ def scenario(
         name=name,
         requirement=requirement,
         description=description,
+        think_s=0.0,
         targets=tuple(targets),
         comparisons=tuple(comparisons),
         experiment=SimpleNamespace(
