@@ -57,7 +57,11 @@ def scenario(
         targets=tuple(targets),
         comparisons=tuple(comparisons),
         experiment=SimpleNamespace(
-            confidence=0.95, replications=SimpleNamespace(min=minimum, max=maximum), seed=20260101
+            confidence=0.95,
+            replications=SimpleNamespace(min=minimum, max=maximum, precision=0.05),
+            seed=20260101,
+            kind="terminating",
+            warmup=None,
         ),
         points=lambda: [
             SimpleNamespace(index=index, coordinates=coordinates) for index, coordinates in enumerate(points)
