@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.formats import visible
 from reports.page import SECTIONS, View, head_values
 from reports.summary import Summary
 
@@ -36,9 +37,17 @@ def rendered(template: str, values: Mapping[str, Any]) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     own = {name: _own(f"report.{name}") for name in ("css", "js")}
     return environment.get_template(template).render({**values, **own})
+
+
+def _shown(value: Any) -> Any:
+    """Make visible what a page would obey and not show; what is markup already is ours."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return "\n".join(visible(line) for line in value.replace("\t", " ").split("\n"))
+    return value
 
 
 def _own(name: str) -> Markup:

@@ -19,17 +19,8 @@ from reports.markdown import markdown_text
 from reports.read import read_run
 from reports.summary import MEASURES, Summary, summarise
 from reports.write import write
+from tests.reports.hostile import HOSTILE, hostile_run
 from tests.reports.synthetic import grid, scenario, standard_targets, target, write_run
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "&amp; {{ 7 * 7 }} {% raw %}",
-    "\u202eright to left \u05e9\u05dc\u05d5\u05dd",
-    "control \x00\x0b\x1b[31m characters",
-    "| pipe ` tick * star $x_1$ \\frac",
-    "long " * 2_000,
-]
 
 
 def console_text(summary: Summary, width: int = 80, **given: Any) -> str:
@@ -42,18 +33,7 @@ def console_text(summary: Summary, width: int = 80, **given: Any) -> str:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Summary:
-    points: list[dict[str, Any]] = [
-        {"load.burst": burst, "workflow.name": name} for burst in (2, 3) for name in HOSTILE
-    ]
-    directory = write_run(Path(tmp_path_factory.mktemp("hostile")), points, 2, detail_points=[0])
-    targets = [target(name, "makespan", stat="mean", max=30, requirement=name) for name in HOSTILE]
-    sensitivity = [
-        {"target": name, "what": name, "flips_at": 2, "flips_at_values": {name: 1.0}} for name in HOSTILE
-    ]
-    (directory / "sensitivity.json").write_text(json.dumps(sensitivity))
-    (directory / "manifest.json").write_text(json.dumps({"command": HOSTILE[0], "platform": HOSTILE[1]}))
-    asked = scenario(points, targets, minimum=2, maximum=2, name=HOSTILE[0], description="".join(HOSTILE))
-    return summarise(read_run(directory), asked)
+    return hostile_run(Path(tmp_path_factory.mktemp("hostile")))
 
 
 def test_every_document_is_written_whole(standard: Summary, tmp_path: Path) -> None:
