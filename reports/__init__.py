@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reports.summary import Summary as Summary
     from reports.summary import summarise as summarise
     from reports.summary import undecided as undecided
+    from reports.summary import wanting as wanting
     from reports.verdicts import Verdict as Verdict
     from reports.write import write as write
 
@@ -37,6 +38,7 @@ _HOMES = {
     "summarise": "reports.summary",
     "summary_json": "reports.documents",
     "undecided": "reports.summary",
+    "wanting": "reports.summary",
     "write": "reports.write",
 }
 
@@ -54,6 +56,7 @@ __all__ = [
     "summarise",
     "summary_json",
     "undecided",
+    "wanting",
     "write",
 ]
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from reports.columns import Replication, RunData
 
-_WAIT_TOLERANCE = 0.02
+_TOLERANCE = 0.02
+_LEAST_NS = 1_000_000  # what an event counted at the very end may add to one of the two
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,21 @@ def _admission_waits(item: Replication) -> int | None:
     if station is None or not item.whole or station["arrivals_count"] != len(rows.ended_ns):
         return None
     waited = int((rows.admitted_ns - rows.submitted_ns).sum())
-    return int(abs(station["wait_ns"] - waited) > _WAIT_TOLERANCE * max(waited, 1))
+    return int(abs(station["wait_ns"] - waited) > _TOLERANCE * max(waited, 1))
+
+
+def _little(item: Replication) -> int | None:
+    """The waits are summed as they are known, the queue's lengths over time apart from them.
+
+    Both are of the whole run up to its end, those who still wait included, so that no edge is left over.
+    """
+    rows = [row for row in item.stations.values() if "queue_ns" in row]
+    return sum(_differ(row["wait_ns"], row["queue_ns"]) for row in rows) if rows else None
+
+
+def _differ(wait_ns: int, queue_ns: int) -> bool:
+    allowed = max(_TOLERANCE * max(wait_ns, queue_ns), _LEAST_NS)
+    return min(wait_ns, queue_ns) < 0 or abs(wait_ns - queue_ns) > allowed
 
 
 _CHECKS: tuple[tuple[str, str, Callable[[Replication], int | None]], ...] = (
@@ -72,6 +87,11 @@ _CHECKS: tuple[tuple[str, str, Callable[[Replication], int | None]], ...] = (
     ("no negative time", "nothing ends before it began", _fault("negative times")),
     ("makespan", "the makespan is the last end minus the first arrival in the rows", _makespan),
     ("utilisation", "no station was busy for longer than its seats have time", _busy),
+    (
+        "Little's law",
+        "at every station the time integral of the queue length is the sum of the waits, within 2 %",
+        _little,
+    ),
     (
         "admission waits agree",
         "the wait that the admission station counted is the wait in the rows, within 2 %",

@@ -48,6 +48,14 @@ class Estimate:
         return max(self.high - self.value, self.value - self.low)
 
     @property
+    def precision(self) -> float | None:
+        """The half-width as a share of the value; None where there is no interval."""
+        width = self.half_width
+        if width is None or self.value is None:
+            return None
+        return abs(width / self.value) if self.value else (0.0 if not width else math.inf)
+
+    @property
     def text(self) -> str:
         """Value and half-width, without the unit: `12.34 ±0.21`; `p` where pooled, `†` where some failed."""
         width = self.half_width
@@ -95,11 +103,21 @@ def samples(metric: Metric, point: PointRuns | None) -> list[Floats]:
     return [kept for values in taken if len(kept := values[~np.isnan(values)])]
 
 
+def why_nothing(metric: Metric, point: PointRuns | None) -> str:
+    """Say why there is no value of a metric at a point."""
+    if point is not None and point.settling is not None and metric.name == "makespan":
+        return "a steady experiment goes on and has no makespan: ask for execution_duration"
+    return "nothing was recorded here"
+
+
 def estimate(metric: Metric, stat: str, point: PointRuns | None, error: float) -> Estimate:
     """Estimate one stat of one metric at one point; `error` is that of each bound."""
+    if point is not None and point.settling is not None and not point.settling.has_numbers:
+        note = point.settling.reason
+        return Estimate(metric.unit, None, None, None, len(point.replications), 0, "none", note)
     groups = samples(metric, point)
     if point is None or not groups:
-        return Estimate(metric.unit, None, None, None, 0, 0, "none", "nothing was recorded")
+        return Estimate(metric.unit, None, None, None, 0, 0, "none", why_nothing(metric, point))
     if stat == "mean":
         return _mean(metric, groups, error)
     if stat in ("min", "max"):

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from reports.columns import Floats, PointRuns, RunData
-from reports.estimates import estimate, samples, value_of
+from reports.columns import Floats, PointRuns, RunData, Settling
+from reports.detectable import Detectable, of_bootstrap, of_every, of_mean, of_share
+from reports.estimates import Estimate, estimate, samples, value_of, why_nothing
 from reports.formats import SURVIVORS, interval, number, percent, quantity, scaled
 from reports.intervals import Bounds, quantile, share_bounds, shares_bounds
 from reports.looks import passing_looks, replications_needed
@@ -37,6 +38,7 @@ class Judgement:
     reason: str = ""
     infeasible: bool = False
     partial: bool = False  # the value is a mean of only those that completed
+    detectable: Detectable | None = None  # the smallest violation that it would have found
 
     @property
     def value_unit(self) -> str:
@@ -120,9 +122,12 @@ def judge(
     proof = _infeasible(target, index, run)
     if proof is not None:
         return _with(blank, verdict=Verdict.FAIL, infeasible=True, reason=proof)
+    settling = None if point is None else point.settling
+    if settling is not None and not settling.has_numbers:
+        return _unsettled(blank, metric, settling)
     groups = samples(metric, point)
     if point is None or not groups:
-        return _with(blank, reason="nothing was recorded here")
+        return _with(blank, reason=why_nothing(metric, point))
     if target.attainment is not None:
         result = _attainment(blank, target.attainment, _units(target, groups), questions)
     else:
@@ -130,7 +135,17 @@ def judge(
     if result.verdict is Verdict.PASS and result.n < questions.replications_min:
         reason = f"{result.n} of at least {questions.replications_min} replications were recorded"
         return _with(result, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    if settling is not None and settling.status == "short":
+        return _with(result, verdict=Verdict.INCONCLUSIVE, reason=settling.reason)
     return result
+
+
+def _unsettled(blank: Judgement, metric: Metric, settling: Settling) -> Judgement:
+    """Without a steady state there is no number; but a queue that grows misses any limit on a time."""
+    if settling.status == "unsettled":
+        return _with(blank, verdict=Verdict.INCONCLUSIVE, reason=settling.reason)
+    missed = metric.unit == "s" and blank.target.maximum is not None
+    return _with(blank, verdict=Verdict.FAIL if missed else Verdict.NO_DATA, reason=settling.reason)
 
 
 def _units(target: Target, groups: list[Floats]) -> list[Floats]:
@@ -181,6 +196,11 @@ def _attainment(blank: Judgement, attainment: float, groups: list[Floats], quest
         verdict, reason = _attained(low.low, high.high, attainment, may_pass=may_pass), ""
     if verdict is Verdict.INCONCLUSIVE:
         reason = _why_open(n, attainment, passing, questions)
+    found: Detectable | None
+    if attainment >= 1:
+        found = Detectable(of_every(n), "ratio", "misses", upper=True)
+    else:
+        found = _share_found(attainment, high, method, n, fail_error)
     level = 1 - attainment if target.maximum is None else attainment
     reached = quantile(values, max(level, 1e-6)) if len(values) else None
     return _with(
@@ -196,7 +216,18 @@ def _attainment(blank: Judgement, attainment: float, groups: list[Floats], quest
         reached=reached,
         margin=margin(reached, target.minimum, target.maximum),
         reason=reason,
+        detectable=found,
     )
+
+
+def _share_found(attainment: float, bounds: Bounds, method: str, n: int, error: float) -> Detectable | None:
+    value: float | None
+    if method == "t" and bounds.high is not None:
+        reach = bounds.high - bounds.value
+        value = of_mean(attainment, -reach, reach, n, error, upper=False)
+    else:
+        value = of_share(attainment, n, error)
+    return None if value is None else Detectable(max(value, 0.0), "ratio", "share", upper=False)
 
 
 def _every_one(groups: list[Floats], target: Target, questions: Questions) -> tuple[Verdict, str]:
@@ -263,7 +294,24 @@ def _stat(
         margin=margin(found.value, target.minimum, target.maximum),
         reason=reason,
         partial=found.partial,
+        detectable=_stat_found(target, found, stat, error),
     )
+
+
+def _stat_found(target: Target, found: Estimate, stat: str, error: float) -> Detectable | None:
+    """Return the power of a judged stat; of its limits the upper one, if it has both."""
+    if stat in ("min", "max"):
+        return Detectable(of_every(found.n), "ratio", "misses", upper=True)
+    limit, upper = (target.minimum, False) if target.maximum is None else (target.maximum, True)
+    if limit is None or found.value is None or found.low is None or found.high is None:
+        return None
+    value: float | None
+    if found.method == "pooled":
+        bound = found.low if upper else found.high
+        value = of_bootstrap(limit, found.value, bound, error, upper=upper)
+    else:
+        value = of_mean(limit, found.low, found.high, found.n, error, upper=upper)
+    return None if value is None else Detectable(value, found.unit, stat, upper)
 
 
 def _judged(metric: Metric, bounds: Bounds, target: Target, note: str) -> tuple[Verdict, str]:

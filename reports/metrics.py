@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from engine.core.causes import Cause
-from reports.columns import SECOND_NS, Floats, Replication
+from reports.columns import SECOND_NS, Floats, Replication, Window
 from scenarios.metrics import FAMILIES, Unit
 from scenarios.metrics import METRICS as DECLARED
 
@@ -39,10 +39,15 @@ def _one(value: float) -> Floats:
 
 
 def _makespan(item: Replication) -> Floats:
+    if item.window is not None:
+        return _one(np.nan)  # a stream that could go on for ever has no last end
     return _one(item.run["makespan_ns"] / SECOND_NS if item.whole else np.inf)
 
 
-def _per_makespan(count: float, item: Replication) -> Floats:
+def _rate(count: float, item: Replication, in_window: Callable[[Window], float]) -> Floats:
+    if item.window is not None:
+        seconds = item.window.seconds
+        return _one(in_window(item.window) / seconds if seconds > 0 else np.nan)
     return _one(count * SECOND_NS / item.run["makespan_ns"] if item.run["makespan_ns"] > 0 else np.nan)
 
 
@@ -80,10 +85,19 @@ _TAKEN: Mapping[str, tuple[Callable[[Replication], Floats], float | None]] = {
     "executions_completed_ratio": (_completed_ratio, 1),
     "executions_unfinished_count": (lambda item: _one(item.run["unfinished_count"]), 0),
     "executions_failed_count": (lambda item: _one(item.run["failed_count"]), 0),
-    "executions_per_second": (lambda item: _per_makespan(item.run["completed_count"], item), None),
+    "executions_per_second": (
+        lambda item: _rate(item.run["completed_count"], item, lambda it: it.completed_count),
+        None,
+    ),
     "executions_active_max": (lambda item: _one(item.run["executions_active_max"]), None),
-    "steps_per_second": (lambda item: _per_makespan(item.steps.completed_count, item), None),
-    "steps_per_minute": (lambda item: _per_makespan(60 * item.steps.completed_count, item), None),
+    "steps_per_second": (
+        lambda item: _rate(item.steps.completed_count, item, lambda it: it.steps_completed_count),
+        None,
+    ),
+    "steps_per_minute": (
+        lambda item: _rate(60 * item.steps.completed_count, item, lambda it: 60 * it.steps_completed_count),
+        None,
+    ),
     "api_requests_count": (lambda item: _one(item.run["api_requests_count"]), None),
     "recovery": (_recovery("whole_ns"), None),
     "workload_recovery": (_recovery("restored_ns"), None),

@@ -111,7 +111,7 @@ def _replication(path: Path, rows: Mapping[str, list[Any]]) -> Replication:
         path=path,
         run=run,
         executions=executions,
-        steps=_steps(rows["step"]),
+        steps=_steps(rows["step"], executions),
         stations={row["station"]: row for row in sorted(rows["sample"], key=_instant)},
         faults=_faults(run, rows["execution"], rows["step"]),
         incidents=tuple(_incident(row) for row in rows["fault"]),
@@ -146,10 +146,12 @@ def _executions(rows: list[ExecutionRow]) -> Executions:
         ended_ns=column("ended_ns"),
         gap_ns=column("progress_gap_ns_max"),
         steps_completed=column("steps_completed_count"),
+        causes=tuple(row["causes"] for row in rows),
     )
 
 
-def _steps(rows: list[StepRow]) -> Steps:
+def _steps(rows: list[StepRow], executions: Executions) -> Steps:
+    places = {identity: place for place, identity in enumerate(executions.identity)}
     real = [
         row
         for row in rows
@@ -161,7 +163,8 @@ def _steps(rows: list[StepRow]) -> Steps:
     ]
     return Steps(
         duration_s=np.array(duration, dtype=np.float64),
-        completed_count=sum(row["state"] == "completed" for row in real),
+        ended_ns=np.array([row["ended_ns"] for row in real], dtype=np.int64),
+        owner=np.array([places.get(row["execution"], -1) for row in real], dtype=np.int64),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from reports.bottleneck import Bottleneck, Station, bottleneck_of, seconds_of, shares_of, stations_of
 from reports.checks import Check, self_checks
-from reports.columns import PointRuns, RunData
+from reports.columns import PointRuns, RunData, Settling
 from reports.compare import Compared, compare_all
 from reports.estimates import Estimate, estimate
 from reports.exits import (
@@ -26,7 +26,9 @@ from reports.judge import Judgement, TargetResult, judge_targets
 from reports.looks import next_look
 from reports.metrics import METRICS
 from reports.paired import Finding
+from reports.precision import imprecise
 from reports.questions import Questions, questions_of
+from reports.steady import steady_view
 from reports.verdicts import Verdict
 from scenarios import Scenario
 
@@ -64,11 +66,12 @@ class PointSummary:
     failed: int  # executions, over all replications
     unfinished: int
     incidents: tuple[Incident, ...] = ()  # the faults that the scenario let happen
+    settling: Settling | None = None  # of a steady experiment
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A run, summarised."""
+    """A run, summarised. Of a steady experiment `run` holds only what counts."""
 
     questions: Questions
     run: RunData
@@ -98,12 +101,14 @@ def summarise(
     """
     questions = questions_of(scenario)
     error = questions.alpha / 2
+    checks = self_checks(run)  # of all that happened, also where it does not count
+    run = steady_view(run, questions)
     targets = judge_targets(questions, run)
     comparisons = compare_all(questions, run)
-    checks = self_checks(run)
     found = [
         *causes,
         *_check_causes(checks),
+        *_unstable_causes(run),
         *_point_causes(questions, run),
         *_target_causes(targets, allow_inconclusive=allow_inconclusive),
         *_comparison_causes(comparisons),
@@ -135,6 +140,7 @@ def _point(point: PointRuns, error: float) -> PointSummary:
         failed=sum(item.run["failed_count"] for item in point.replications),
         unfinished=sum(item.run["unfinished_count"] for item in point.replications),
         incidents=incidents_of(point),
+        settling=point.settling,
     )
 
 
@@ -146,6 +152,14 @@ def _check_causes(checks: tuple[Check, ...]) -> list[ExitCause]:
         )
         for check in checks
         if not check.passed
+    ]
+
+
+def _unstable_causes(run: RunData) -> list[ExitCause]:
+    return [
+        ExitCause(MODEL_ERROR, f"{write_coordinates(point.coordinates)}: {point.settling.reason}")
+        for point in run.points
+        if point.settling is not None and point.settling.status == "unstable"
     ]
 
 
@@ -207,6 +221,13 @@ def _comparison_causes(comparisons: tuple[Compared, ...]) -> list[ExitCause]:
         for item in comparisons
         if item.finding is Finding.NO_DATA
     ]
+
+
+def wanting(summary: Summary) -> list[int]:
+    """Return the points that get more replications: undecided, or not known precisely enough, in order."""
+    looks = summary.questions.looks
+    rough = [index for index in imprecise(summary) if next_look(looks, _recorded(summary, index))]
+    return sorted({*undecided(summary), *rough})
 
 
 def undecided(summary: Summary) -> list[int]:

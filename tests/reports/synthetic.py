@@ -47,6 +47,7 @@ def scenario(
     name: str = "high-throughput-orchestration",
     requirement: str = "BR-WORKFLOW-032",
     description: str = "Bursts of restarts on the high-load production cluster.",
+    **experiment: Any,
 ) -> Any:
     """What reports read of a scenario."""
     return SimpleNamespace(
@@ -57,11 +58,8 @@ def scenario(
         targets=tuple(targets),
         comparisons=tuple(comparisons),
         experiment=SimpleNamespace(
-            confidence=0.95,
+            **{"kind": "terminating", "warmup": None, "confidence": 0.95, "seed": 20260101} | experiment,
             replications=SimpleNamespace(min=minimum, max=maximum, precision=0.05),
-            seed=20260101,
-            kind="terminating",
-            warmup=None,
         ),
         points=lambda: [
             SimpleNamespace(index=index, coordinates=coordinates) for index, coordinates in enumerate(points)
@@ -282,6 +280,7 @@ def _stations(executions: list[dict[str, Any]], slots: int) -> list[dict[str, An
             "busy_ns": busy_ns,
             "wait_ns": wait_ns,
             "queue_length_max": max(0, len(executions) - slots),
+            "queue_ns": wait_ns,
         }
 
     rows = [
