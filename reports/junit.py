@@ -1,17 +1,17 @@
 """`junit.xml`: one test case per target x point, and one per self-check."""
 
-import re
 import xml.etree.ElementTree as ET
 
+from reports.attachments import answer
 from reports.exits import MODEL_ERROR
 from reports.formats import coordinates
+from reports.gate_view import gate_view
 from reports.judge import Judgement
+from reports.junit_gate import regression_cases
+from reports.junit_suite import add_property, cleaned, document_text
 from reports.phrases import behind_text, margin_text
 from reports.summary import Summary
 from reports.verdicts import Verdict
-
-# What XML 1.0 cannot hold, not even escaped.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit_text(summary: Summary) -> str:
@@ -23,36 +23,21 @@ def junit_text(summary: Summary) -> str:
         for check in summary.checks
         if check.runs
     ]
-    counts = {
-        "tests": len(cases),
-        "failures": sum(case.find("failure") is not None for case in cases),
-        "errors": sum(case.find("error") is not None for case in cases),
-        "skipped": sum(case.find("skipped") is not None for case in cases),
-    }
-    written = {key: str(count) for key, count in counts.items()}
-    root = ET.Element("testsuites", {"name": "headroom", **written})
-    suite = ET.SubElement(root, "testsuite", {"name": _clean(name), **written, "time": "0"})
-    properties = ET.SubElement(suite, "properties")
-    _property(properties, "requirement", summary.questions.requirement)
-    _property(properties, "exit_code", str(summary.exit_code))
-    suite.extend(cases)
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
-
-
-def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\ufffd", text)
-
-
-def _property(parent: ET.Element, name: str, value: str) -> None:
-    ET.SubElement(parent, "property", {"name": name, "value": _clean(value)})
+    told = answer(summary.run, "regressions")
+    if told is not None:
+        cases += regression_cases(gate_view(told))
+    properties = [
+        ("requirement", summary.questions.requirement),
+        ("exit_code", str(summary.exit_code)),
+    ]
+    return document_text(name, properties, cases)
 
 
 def _case(scenario: str, item: Judgement) -> ET.Element:
     target = item.target
     name = f"{target.requirement} {target.id} [{coordinates(item.coordinates)}]".strip()
     case = ET.Element(
-        "testcase", {"classname": _clean(f"{scenario}.{target.id}"), "name": _clean(name), "time": "0"}
+        "testcase", {"classname": cleaned(f"{scenario}.{target.id}"), "name": cleaned(name), "time": "0"}
     )
     properties = ET.SubElement(case, "properties")
     for key, value in (
@@ -64,14 +49,16 @@ def _case(scenario: str, item: Judgement) -> ET.Element:
         ("value", item.value_text),
         ("n", str(item.n)),
     ):
-        _property(properties, key, value)
+        add_property(properties, key, value)
     message = _message(item)
     tag = _tag(item)
     if tag is not None:
-        attributes = {"message": _clean(message)} | ({} if tag == "skipped" else {"type": item.verdict.value})
-        ET.SubElement(case, tag, attributes).text = _clean(message)
+        attributes = {"message": cleaned(message)} | (
+            {} if tag == "skipped" else {"type": item.verdict.value}
+        )
+        ET.SubElement(case, tag, attributes).text = cleaned(message)
     else:
-        ET.SubElement(case, "system-out").text = _clean(f"{item.verdict.value}: {message}")
+        ET.SubElement(case, "system-out").text = cleaned(f"{item.verdict.value}: {message}")
     return case
 
 
@@ -95,10 +82,10 @@ def _complaint(check: object) -> str:
 
 def _check_case(scenario: str, name: str, words: str, complaint: str) -> ET.Element:
     case = ET.Element(
-        "testcase", {"classname": _clean(f"{scenario}.self-check"), "name": _clean(name), "time": "0"}
+        "testcase", {"classname": cleaned(f"{scenario}.self-check"), "name": cleaned(name), "time": "0"}
     )
     if complaint:
-        ET.SubElement(case, "error", {"message": _clean(complaint), "type": str(MODEL_ERROR)}).text = words
+        ET.SubElement(case, "error", {"message": cleaned(complaint), "type": str(MODEL_ERROR)}).text = words
     else:
         ET.SubElement(case, "system-out").text = words
     return case
