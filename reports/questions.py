@@ -52,7 +52,6 @@ class Questions:
     precision: float = 0.05  # relative half-width at which a mean is known well enough
     steady: bool = False
     warmup_ns: int | None = None  # of a steady experiment; None: to be found
-    think_s: float = 0.0  # what users of a closed load think between executions, on average
 
     @property
     def looks(self) -> tuple[int, ...]:
@@ -90,7 +89,6 @@ def questions_of(scenario: scenarios.Scenario) -> Questions:
         precision=experiment.replications.precision,
         steady=experiment.kind == "steady",
         warmup_ns=experiment.warmup,
-        think_s=scenario.think_s,
     )
 
 

@@ -17,7 +17,6 @@ from scenarios.runspec import ClusterSpec, RunSpec
 from scenarios.schema import Comparison, ScenarioFile, Sensitivity, Target
 from scenarios.shipped import is_file_name, open_named
 from scenarios.sweep import Point, Sweep
-from scenarios.units import SECOND_NS
 from scenarios.workflows import WorkflowSource
 
 
@@ -132,12 +131,6 @@ class Scenario:
     def experiment(self) -> Experiment:
         """Replications, seed, confidence, horizon."""
         return self.file.experiment
-
-    @property
-    def think_s(self) -> float:
-        """For how long users of a closed load think between their executions, on average; 0 without them."""
-        closed = self.file.workload.load.closed
-        return closed.think / SECOND_NS if closed else 0.0
 
     @property
     def sensitivity(self) -> tuple[Sensitivity, ...]:

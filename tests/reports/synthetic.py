@@ -54,7 +54,6 @@ def scenario(
         name=name,
         requirement=requirement,
         description=description,
-        think_s=0.0,
         targets=tuple(targets),
         comparisons=tuple(comparisons),
         experiment=SimpleNamespace(
