@@ -36,3 +36,31 @@ def replay(
     from headroom import verbs
 
     raise typer.Exit(verbs.replay(directory, point, replication, history, as_json=json))
+
+
+@app.command()
+def trace(
+    directory: Directory,
+    point: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Number of the point. Default: that of the targets."),
+    ] = None,
+    replication: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Number of the replication. Default: the median one."),
+    ] = None,
+    execution: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this execution; may be repeated.")
+    ] = None,
+    kind: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="chrome (Perfetto opens it) or otlp.")
+    ] = "chrome",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write it. Default: in the run directory.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the timeline of one run, step by step and call by call, for Perfetto or OpenTelemetry."""
+    from headroom import looking
+
+    looking.trace(directory, (point, replication), execution or (), kind, out, as_json=json)
