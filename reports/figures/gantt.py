@@ -1,11 +1,12 @@
 """One execution from submission to its end: which step, and what it waited for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.core.causes import Cause
 from reports.columns import SECOND_NS, PointRuns
+from reports.exhibits import ShownExecution
 from reports.figures.canvas import Drawing, drawing, finish
 from reports.figures.palette import PAPER, cause_color
 from reports.focus import Chosen, choose
@@ -24,14 +25,24 @@ class Track:
     chronological: bool = False  # the spans lie where they happened; else a step's causes are laid end to end
 
 
-def tracks_of(chosen: Chosen) -> list[Track]:
-    """Read the execution's rows and lay them out; without detail a step's causes are laid end to end."""
-    identity = chosen.replication.executions.identity[chosen.index]
-    rows = [row for row in rows_of(chosen.replication.path) if row.get("execution") == identity]
+def shown_of(point: PointRuns) -> tuple[ShownExecution, ...]:
+    """Return the median, the p95 and the worst execution as the records have them, mostly without detail."""
+    return tuple(
+        ShownExecution(item.word, item.replication.number, _rows(item))
+        for item in choose(point)
+        if item.replication.path.is_file()
+    )
+
+
+def _rows(chosen: Chosen) -> tuple[Mapping[str, Any], ...]:
+    rows = [row for row in rows_of(chosen.replication.path) if row.get("execution") == chosen.execution]
     heads = [place for place, row in enumerate(rows) if row["type"] == "execution"]
-    rows = rows[
-        heads[0] : heads[1] if len(heads) > 1 else None
-    ]  # an id that occurs twice is for the verdict to say
+    # An id that occurs twice is for the verdict to say.
+    return tuple(rows[heads[0] : heads[1] if len(heads) > 1 else None])
+
+
+def tracks_of(rows: Sequence[Mapping[str, Any]]) -> list[Track]:
+    """Lay out an execution's rows; without detail a step's causes are laid end to end."""
     head = rows[0]
     start = head["submitted_ns"]
     attempts: dict[str, list[Mapping[str, Any]]] = {}
@@ -83,11 +94,9 @@ def _from_causes(step: Mapping[str, Any]) -> list[tuple[str, int, int]]:
     return spans
 
 
-def gantt(point: PointRuns) -> tuple[Drawing, list[str]] | None:
-    """Draw the median, the p95 and the worst execution of a point; returns the causes drawn too."""
-    chosen = choose(point)
-    laid = [(item, tracks_of(item)) for item in chosen]
-    laid = [(item, tracks) for item, tracks in laid if tracks]
+def gantt(shown: Sequence[ShownExecution]) -> tuple[Drawing, list[str]] | None:
+    """Draw executions one below the other; returns the causes drawn too."""
+    laid = [(item, tracks) for item in shown if (tracks := tracks_of(item.rows))]
     if not laid:
         return None
     heights = [min(len(tracks), _MOST_ROWS) + 2.2 for _, tracks in laid]
@@ -106,8 +115,8 @@ def gantt(point: PointRuns) -> tuple[Drawing, list[str]] | None:
             else " Without detail rows the causes of a step are laid end to end, not as they came."
         )
         told = "; ".join(
-            f"{item.word} {quantity(item.duration_s, 's')} (replication {item.replication.number}, "
-            f"execution {item.replication.executions.identity[item.index][:80]})"
+            f"{item.word} {quantity(item.duration_s, 's')} (replication {item.replication}, "
+            f"execution {item.execution[:80]})"
             for item, _ in laid
         )
         made = finish(
@@ -120,7 +129,7 @@ def gantt(point: PointRuns) -> tuple[Drawing, list[str]] | None:
     return made, [cause.value for cause in Cause if cause.value in used]
 
 
-def _panel(axes: object, item: Chosen, tracks: list[Track]) -> None:
+def _panel(axes: object, item: ShownExecution, tracks: list[Track]) -> None:
     from matplotlib.axes import Axes
 
     assert isinstance(axes, Axes)

@@ -24,15 +24,20 @@ def queue_values(view: View) -> Mapping[str, Any]:
         for point in view.summary.points
         for incident in point.incidents
     ]
-    if not faults:
+    drawn = None if view.exhibits is None else figures.queues(view.exhibits)
+    if not faults and drawn is None:
+        if view.exhibits is not None:
+            return view.absent(f"At {view.focus_name} nobody waited at any station.")
         return view.absent("No samples over time were kept.", "run")
-    return {"faults": faults, "heads": HEADS, "several": len(view.summary.points) > 1}
+    several = len(view.summary.points) > 1
+    return {"figure": drawn, "faults": faults, "heads": HEADS, "several": several}
 
 
 def gantt_values(view: View) -> Mapping[str, Any]:
     """Return single executions of the point in front."""
     point = view.focus_runs
-    drawn = None if point is None else figures.gantt(point)
+    shown = view.exhibits.executions if view.exhibits else () if point is None else figures.shown_of(point)
+    drawn = figures.gantt(shown)
     if drawn is None:
         return view.absent("No execution ended, so there is none to show.")
     return {"figure": drawn[0], "legend": legend(drawn[1])}

@@ -8,6 +8,7 @@ from typing import Any
 
 from reports import figures
 from reports.columns import PointRuns
+from reports.exhibits import Exhibits, read_exhibits
 from reports.figures import Layout
 from reports.formats import coordinate, coordinates
 from reports.summary import PointSummary, Summary
@@ -55,6 +56,12 @@ class View:
         return shlex.quote(
             words[0] if words and not words[0].startswith("-") else self.summary.questions.name
         )
+
+    @cached_property
+    def exhibits(self) -> Exhibits | None:
+        """What was kept of the point in front in detail; None where nothing was, or of another point."""
+        found = read_exhibits(self.summary.run.directory)
+        return found if found and self.focus and found.point == self.focus.index else None
 
     def absent(self, words: str, verb: str = "", options: str = "") -> Mapping[str, Any]:
         """Return what a section says that has nothing to show, and the command that would fill it."""

@@ -282,16 +282,15 @@ def test_a_mean_of_survivors_is_marked_in_table_tile_and_map(tmp_path: Path) -> 
 
 
 def test_the_chart_of_an_execution_fills_its_time(tmp_path: Path) -> None:
-    from reports.figures.gantt import tracks_of
-    from reports.focus import choose
+    from reports.figures.gantt import shown_of, tracks_of
 
     for detail in ([], [0]):
         run = read_run(
             write_run(tmp_path, [{"load.burst": 15, "workflow.steps": 3}], 3, detail_points=detail)
         )
-        for chosen in choose(run.points[0]):
+        for chosen in shown_of(run.points[0]):
             spans = sorted(
-                span for track in tracks_of(chosen) for span in [(a, b) for _, a, b in track.spans]
+                span for track in tracks_of(chosen.rows) for span in [(a, b) for _, a, b in track.spans]
             )
             assert spans[0][0] == 0
             assert spans[-1][1] == pytest.approx(chosen.duration_s)
