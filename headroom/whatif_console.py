@@ -1,4 +1,4 @@
-"""The answer of a what-if for a person: the sentence first, then the table, then what it leaves out and why."""
+"""The answer of a what-if for a person: the sentence, the table, then what it leaves out and why."""
 
 from collections.abc import Iterable
 
@@ -78,7 +78,7 @@ def _rest(found: Answer, more: int) -> list[str]:
     if more:
         lines.append(f"{more} more knobs are not shown to buy anything: --top or --json lists them")
     small = [row for row in found.rows if _negligible(row)]
-    least = number(NEGLIGIBLE * 100)
+    least = f"{NEGLIGIBLE * 100:g}"
     lines += _together(f"less than {least} % either way", small)
     never = [row for row in found.rows if row.effect is Effect.NEVER]
     lines += _together("in no replication do all executions complete, with them or without", never)
