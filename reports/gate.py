@@ -72,8 +72,8 @@ def judge(
 ) -> Gate:
     """Judge every rule at every point. `alpha` is the error probability of this look at the data."""
     environment = changed(baseline.fingerprint, now.fingerprint) if baseline else ()
-    refusal = _refusal(now, baseline, name, environment)
-    rows = [row for rule in now.rules for row in _rows(rule, now, baseline, run, refusal, alpha)]
+    refused = refusal(now, baseline, name)
+    rows = [row for rule in now.rules for row in _rows(rule, now, baseline, run, refused, alpha)]
     judged = waived(corrected(rows, alpha), now.waivers, today)
     return Gate(
         now=now,
@@ -83,7 +83,7 @@ def judge(
         causes=(),
         differences=differences(baseline.configuration, now.configuration) if baseline else (),
         environment=environment,
-        unjudged=_unjudged(now, baseline) if baseline and not refusal else (),
+        unjudged=_unjudged(now, baseline) if baseline and not refused else (),
         identical=_identical(now, baseline, run),
         notes=_notes(now, judged, today),
     )
@@ -119,12 +119,13 @@ def open_points(gate: Gate) -> list[Mapping[str, Any]]:
     return [row.coordinates for row in gate.rows if row.verdict is Verdict.INCONCLUSIVE]
 
 
-def _refusal(now: Now, baseline: Baseline | None, name: str, environment: Sequence[Difference]) -> str:
+def refusal(now: Now, baseline: Baseline | None, name: str) -> str:
     """Return why nothing at all can be compared; empty if it can."""
     if baseline is None:
         return f"there is no baseline {name}: accept one with `headroom baseline accept RUN --reason TEXT`"
     if baseline.scenario != now.scenario:
         return f"the baseline {name} is of the scenario {baseline.scenario!r}"
+    environment = changed(baseline.fingerprint, now.fingerprint)
     if environment:
         told = ", ".join(item.text for item in environment)
         return f"the environment is not that of the baseline ({told}): accept a baseline that was made here"
@@ -132,7 +133,7 @@ def _refusal(now: Now, baseline: Baseline | None, name: str, environment: Sequen
 
 
 def _rows(
-    rule: Rule, now: Now, baseline: Baseline | None, run: RunData | None, refusal: str, alpha: float
+    rule: Rule, now: Now, baseline: Baseline | None, run: RunData | None, refused: str, alpha: float
 ) -> list[Regression]:
     metric = find_metric(rule.metric)
     blank = Regression(rule, metric.unit if metric else "", dict(rule.where), Verdict.NO_DATA)
@@ -144,8 +145,8 @@ def _rows(
     rows = []
     for index, coordinates in here:
         row = replace(blank, coordinates=swept(coordinates, now.paths))
-        if refusal or baseline is None:
-            rows.append(replace(row, reason=refusal))
+        if refused or baseline is None:
+            rows.append(replace(row, reason=refused))
         else:
             rows.append(_row(row, baseline, run.point(index) if run else None, alpha))
     return rows

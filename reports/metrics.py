@@ -99,6 +99,7 @@ _TAKEN: Mapping[str, tuple[Callable[[Replication], Floats], float | None]] = {
         None,
     ),
     "api_requests_count": (lambda item: _one(item.run["api_requests_count"]), None),
+    "client_requests_count": (lambda item: _one(item.run["client_requests_count"]), None),
     "recovery": (_recovery("whole_ns"), None),
     "workload_recovery": (_recovery("restored_ns"), None),
     "node_hours": (_pooled("node_ns", 3600 * SECOND_NS), None),

@@ -40,6 +40,7 @@ _ENTRIES: Final = (
     Metric("steps_per_second", "1/s", "run", "steps completed a second"),
     Metric("steps_per_minute", "1/min", "run", "steps completed a minute"),
     Metric("api_requests_count", "count", "run", "requests to the API server by all clients"),
+    Metric("client_requests_count", "count", "run", "requests of the engine to the API server"),
     Metric("recovery", "s", "run", "longest time from the beginning of a fault until the cluster was whole"),
     Metric(
         "workload_recovery",
