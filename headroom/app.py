@@ -12,7 +12,7 @@ ORDER = (
     *("run", "capacity", "whatif", "compare", "gate", "baseline", "verify"),
     *("init", "validate", "plan", "schema", "import", "actions"),
     *("report", "open", "explain", "trace", "replay", "history"),
-    *("parameters", "cluster", "validate-model", "doctor"),
+    *("serve", "parameters", "cluster", "validate-model", "doctor"),
 )
 
 

@@ -69,10 +69,10 @@ class DaemonSetController(SetController):
         self._failed[key] = False
         if not self._awaits(key):
             link = yield from self._manage(key, found, link)
-        if not self._awaits(key) and not self._failed[key]:
+        if not self._awaits(key) and not self._failed.get(key):
             link = yield from self._update(key, found, revision, link)
         yield from self._write_status(key, found, revision, link)
-        return self._failed[key]
+        return self._failed.get(key, False)
 
     def _by_node(self, key: Key) -> dict[str, list[Resource]]:
         """Return the pods that count, by node; the oldest first."""
@@ -103,7 +103,7 @@ class DaemonSetController(SetController):
         if surplus:
             link = yield from self._delete(key, surplus, link)
         batch = self._slow_start
-        while missing and not self._failed[key]:
+        while missing and not self._failed.get(key):
             link = yield from self._create(key, found, missing[:batch], link)
             missing, batch = missing[batch:], batch * 2
         return link
@@ -130,7 +130,7 @@ class DaemonSetController(SetController):
         for (name, node), call in zip(names, calls, strict=True):
             self._tell(key, "create", name)
             if call.error is not None:
-                self._awaited[key].pop(name, None)
+                self._awaited.get(key, {}).pop(name, None)
                 self._generations[key, node] -= 1  # so that the next try is the same pod
                 self._failed[key] = True
         return gathered.link
@@ -148,7 +148,7 @@ class DaemonSetController(SetController):
         for pod, call in zip(pods, calls, strict=True):
             self._tell(key, "delete", pod["metadata"]["name"])
             if call.error is not None:
-                self._awaited[key].pop(pod["metadata"]["name"], None)
+                self._awaited.get(key, {}).pop(pod["metadata"]["name"], None)
         gathered.check()
         return gathered.link
 
@@ -156,7 +156,7 @@ class DaemonSetController(SetController):
         try:
             self._store.delete(ref, link, uid)
         except NotFound:
-            self._awaited[key].pop(ref.name, None)
+            self._awaited.get(key, {}).pop(ref.name, None)
 
     def _update(self, key: Key, found: Resource, revision: str, link: Link) -> Steps:
         """Delete pods of an older revision, as many as may be unavailable; those that are go first."""

@@ -31,7 +31,7 @@ def defaulted(deployment: Resource) -> dict[str, Any]:
     spec["template"] = {
         **template,
         "metadata": template.get("metadata") or {},
-        "spec": _defaulted_pod(template["spec"]),
+        "spec": defaulted_pod(template["spec"]),
     }
     return {**deployment, "spec": spec}
 
@@ -47,12 +47,13 @@ def defaulted_set(owner: Resource) -> dict[str, Any]:
     spec["template"] = {
         **template,
         "metadata": template.get("metadata") or {},
-        "spec": _defaulted_pod(template["spec"]),
+        "spec": defaulted_pod(template["spec"]),
     }
     return {**owner, "spec": spec}
 
 
-def _defaulted_pod(pod_spec: Mapping[str, Any]) -> dict[str, Any]:
+def defaulted_pod(pod_spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec of a pod with the defaults that the model reads in place."""
     spec = {**_POD, **pod_spec}
     for name in ("containers", "initContainers"):
         if name in spec:

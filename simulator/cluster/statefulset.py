@@ -60,7 +60,7 @@ class StatefulSetController(SetController):
         if not self._awaits(key):
             link = yield from self._progress(key, found, revision, link)
         yield from self._write_status(key, found, revision, link)
-        return self._failed[key]
+        return self._failed.get(key, False)
 
     def _progress(self, key: Key, found: Resource, revision: str, link: Link) -> Steps:
         name, ordered, wanted = key[1], is_ordered(found), ordinals_of(found)
@@ -70,7 +70,7 @@ class StatefulSetController(SetController):
             pod = by_ordinal.get(ordinal)
             if pod is None:
                 link = yield from self._create(key, found, revision, ordinal, link)
-                if ordered or self._failed[key]:
+                if ordered or self._failed.get(key):
                     return link
             elif has_ended(pod) and not is_terminating(pod):
                 link = yield from self._delete(key, pod, link)
@@ -168,7 +168,7 @@ class StatefulSetController(SetController):
         yield call
         self._tell(key, "create", f"{name}-{ordinal}")
         if call.error is not None:
-            self._awaited[key].pop(f"{name}-{ordinal}", None)
+            self._awaited.get(key, {}).pop(f"{name}-{ordinal}", None)
             self._failed[key] = True
         return call.link
 
@@ -187,7 +187,7 @@ class StatefulSetController(SetController):
         yield call
         self._tell(key, "delete", name)
         if call.error is not None:
-            self._awaited[key].pop(name, None)
+            self._awaited.get(key, {}).pop(name, None)
             if not isinstance(call.error, NotFound | Conflict):
                 call.check()  # else it is gone already, or another by now: the watch will tell
         return call.link

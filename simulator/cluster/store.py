@@ -261,7 +261,9 @@ class Store:
         self.check_space()
         marked = {**before["metadata"], "deletionTimestamp": self._timestamp(), "finalizers": finalizers}
         after = {**before, "metadata": marked}
-        if ref.kind == "Namespace":
+        if ref.kind != "Namespace":  # which has no grace period
+            marked["deletionGracePeriodSeconds"] = 0
+        else:
             after["status"] = {**(before.get("status") or {}), "phase": "Terminating"}
         self._commit(ref.kind, (ref.namespace, ref.name), before, after, link)
 

@@ -151,3 +151,12 @@ def test_nodes_that_come_get_a_pod_and_those_that_go_lose_theirs() -> None:
     rig.run(60 * S)
     assert [node_of(pod) for pod in rig.active("agent")] == ["n2"]
     assert rig.get("DaemonSet", "agent")["status"]["desiredNumberScheduled"] == 1
+
+
+def test_a_set_that_is_deleted_while_it_is_worked_on_is_forgotten_without_harm() -> None:
+    for wait_ns in range(0, 120_000_000, 3_000_000):
+        rig = rig_of()
+        rig.create(node("n4"))
+        rig.run(wait_ns)
+        rig.delete("DaemonSet", "agent")
+        rig.run_until(lambda rig=rig: rig.pods("agent") == [])

@@ -1,0 +1,1 @@
+"""The modelled cluster behind the Kubernetes HTTP API: `headroom serve`."""
