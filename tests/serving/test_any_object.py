@@ -11,7 +11,7 @@ import pytest
 from tests.serving.served import Reply, Served, serving
 
 pytestmark = pytest.mark.slow
-VALUES: Final = (
+VALUES: Final[tuple[Any, ...]] = (
     None, True, 0, -1, 3, 10**12, 3.5, "", "x", "5m", "1Gi", "-3", "25%", "2026-01-01T00:00:00Z",
     [], {}, [1], ["a"], [{}], [None], {"a": "b"}, {"a": None}, [{"name": "c"}],
 )  # fmt: skip

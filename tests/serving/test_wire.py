@@ -1,7 +1,6 @@
 """The recorded exchanges with a real API server 1.36: the same status, reason and shape from the model's."""
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,11 +48,8 @@ PARTS: dict[str, str] = {  # exchanges whose bodies differ by what the server is
 
 
 @pytest.fixture(scope="module")
-def exchanges() -> list[dict[str, Any]]:
-    folder = os.environ.get("HEADROOM_REFERENCE_DATA")
-    if not folder:
-        pytest.skip("HEADROOM_REFERENCE_DATA is not set")
-    found: list[dict[str, Any]] = json.loads((Path(folder) / "control-plane" / "wire.json").read_text())
+def exchanges(reference_data: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((reference_data / "control-plane" / "wire.json").read_text())
     return found
 
 
