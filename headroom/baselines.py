@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reports.columns import RunData
 
 REASON_MAX: Final = 1000
-# What is guarded where a scenario says nothing: times, work done, and what the engine asks the API server for.
+# What is guarded where a scenario says nothing: times, work done, and what the engine asks for.
 DEFAULT_RULES: Final = tuple(
     Rule.model_validate({"metric": metric})
     for metric in ("makespan", "execution_duration", "executions_completed_ratio", "client_requests_count")

@@ -24,6 +24,7 @@ SENSITIVITY = "sensitivity.json"
 FAILURES = "failures.json"
 EXHIBITS = "exhibits"
 LOCK = ".lock"
+ANSWERS = ("capacity", "whatif", "regressions")  # files of other verbs, whatever their ending
 MADE_BY = ("code_digest", "dependencies", "python")  # what records depend on besides their spec
 RECORD = re.compile(r"p(\d{4,})-r(\d{5,})\.jsonl")
 
@@ -80,7 +81,7 @@ class RunDirectory:
     def check_usable(self) -> None:
         """Refuse a place that holds something else."""
         if self.path.is_dir():
-            others = any(file.name != LOCK for file in self.path.iterdir())
+            others = any(not _is_answer(file.name) for file in self.path.iterdir())
             if others and not (self.path / MANIFEST).is_file():
                 raise HarnessError(
                     f"{self.path} is not empty and holds no run",
@@ -141,6 +142,11 @@ class RunDirectory:
     def history(self, point: int, replication: int) -> Path:
         """Return the history file of one run."""
         return self.histories / record_name(point, replication)
+
+
+def _is_answer(name: str) -> bool:
+    """Tell what other verbs leave where a run may come: their answers, and hidden scratch."""
+    return name.startswith(".") or name.partition(".")[0] in ANSWERS
 
 
 def record_name(point: int, replication: int) -> str:

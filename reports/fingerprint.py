@@ -20,7 +20,7 @@ _BESIDE: Final = (
     "pandas",
     "pydantic",
     "rich",
-    "ruamel.yaml",
+    "ruamel-yaml",
     "scipy",
     "typer",
 )
@@ -38,7 +38,11 @@ def fingerprint(manifest: Mapping[str, Any], seed: int) -> dict[str, str]:
         "platform": str(manifest.get("platform", "unknown")),
     }
     rows = dependencies.items() if isinstance(dependencies, Mapping) else ()
-    return found | {str(name): str(version) for name, version in sorted(rows) if name not in _BESIDE}
+    return found | {str(name): str(version) for name, version in sorted(rows) if _normal(name) not in _BESIDE}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Difference, ...]:

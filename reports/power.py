@@ -41,4 +41,5 @@ def as_share(log_ratio: float | None, sign: int) -> float | None:
     """Return a log ratio in the direction of the worse as a share: 0.03 is 3 % longer, or 3 % less."""
     if log_ratio is None:
         return None
-    return math.expm1(log_ratio) if sign > 0 else -math.expm1(-log_ratio)
+    share = math.expm1(log_ratio) if sign > 0 else -math.expm1(-log_ratio)
+    return round(share, 12)  # 3 % is 3 %, there and back

@@ -70,7 +70,7 @@ class Regression:
     def edges(self) -> tuple[float, float]:
         """The margin as changes: the least and the greatest that pass."""
         low, high = edges(self.rule, self.sign)
-        return math.expm1(low), math.expm1(high)
+        return round(math.expm1(low), 12), round(math.expm1(high), 12)
 
 
 def sign_of(metric: str, unit: str) -> int:
