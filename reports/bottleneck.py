@@ -1,6 +1,6 @@
 """What holds a point back: the cause that critical paths spend most time on, and its station."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,9 +140,16 @@ def bottleneck_of(shares: Mapping[str, Estimate], stations: tuple[Station, ...])
     if not shares:
         return None
     cause, share = next(iter(shares.items()))
+    names = stations_for(cause, [station.name for station in stations])
+    candidates = [station for station in stations if station.name in names]
+    chosen = max(candidates, key=lambda item: (item.utilisation or 0.0, item.wait_s), default=None)
+    return Bottleneck(cause, share, chosen)
+
+
+def stations_for(cause: str, names: Sequence[str]) -> list[str]:
+    """Return the stations at which a cause is waited for: all of one kind, or none."""
     for prefix in _STATIONS.get(cause, ()):
-        candidates = [station for station in stations if station.name.startswith(prefix)]
-        if candidates:
-            chosen = max(candidates, key=lambda item: (item.utilisation or 0.0, item.wait_s))
-            return Bottleneck(cause, share, chosen)
-    return Bottleneck(cause, share, None)
+        found = [name for name in names if name.startswith(prefix)]
+        if found:
+            return found
+    return []

@@ -51,6 +51,9 @@ class Steps:
     duration_s: Floats
     ended_ns: Integers
     owner: Integers  # the execution's place among the executions
+    # By action, of the whole run: what steps on critical paths waited for, and from first start to end.
+    critical: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    held: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def completed_count(self) -> int:

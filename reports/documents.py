@@ -5,6 +5,7 @@ import io
 import json
 from typing import Any, Final
 
+from reports.blame import blames_of
 from reports.exits import NAMES
 from reports.formats import coordinate, json_number, printed_unit, scaled
 from reports.judge import Judgement, TargetResult
@@ -28,7 +29,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
             {"code": item.code, "name": item.name, "message": item.message} for item in summary.causes
         ],
         "targets": [_target(result) for result in summary.targets],
-        "points": [_point(point) for point in summary.points],
+        "points": [_point(point, summary) for point in summary.points],
         "comparisons": [item.to_json() for item in summary.comparisons],
         "sensitivity": [dict(entry) for entry in summary.run.sensitivity],
         "infeasible": [dict(entry) for entry in summary.run.infeasible],
@@ -93,8 +94,9 @@ def _judgement(item: Judgement) -> dict[str, Any]:
     }
 
 
-def _point(point: PointSummary) -> dict[str, Any]:
+def _point(point: PointSummary, summary: Summary) -> dict[str, Any]:
     neck = point.bottleneck
+    blames = blames_of(summary.run.point(point.index), summary.questions.alpha / 2)
     return {
         "point": point.index,
         "coordinates": dict(point.coordinates),
@@ -113,6 +115,7 @@ def _point(point: PointSummary) -> dict[str, Any]:
             cause: {"share": share.to_json(), "seconds_per_execution": json_number(point.seconds[cause])}
             for cause, share in point.shares.items()
         },
+        "blame": [blame.to_json() for blame in blames],
         "stations": [station.to_json() for station in point.stations],
         **({"faults": [item.to_json() for item in point.incidents]} if point.incidents else {}),
     }

@@ -10,6 +10,7 @@ import numpy as np
 from engine.core.records import SCHEMA_VERSION, ExecutionRow, FaultRow, RunRow, SampleRow, StepRow
 from reports.columns import SECOND_NS, Executions, PointRuns, Replication, RunData, Steps
 from reports.errors import ReportError
+from reports.step_times import critical_times, held_times
 
 _GROUPS = ("parallel", "sequential")
 _NOT_RUN = ("skipped", "omitted")
@@ -165,6 +166,8 @@ def _steps(rows: list[StepRow], executions: Executions) -> Steps:
         duration_s=np.array(duration, dtype=np.float64),
         ended_ns=np.array([row["ended_ns"] for row in real], dtype=np.int64),
         owner=np.array([places.get(row["execution"], -1) for row in real], dtype=np.int64),
+        critical=critical_times(real),
+        held=held_times(real),
     )
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports import figures
-from reports.bottleneck import Station
+from reports.blame import Blame, blames_of, parties
+from reports.bottleneck import OWN_WAITS, Station
 from reports.console import bottleneck_line
 from reports.formats import ABSENT, coordinates, interval, number, percent, scaled
 from reports.page.cells import sort_key
@@ -32,7 +33,33 @@ def cause_values(view: View) -> Mapping[str, Any]:
         "bottleneck": f"At {view.focus_name}, {bottleneck_line(focus)}.",
         "shares": _shares(focus),
         "stations": _stations(view.summary, focus),
+        "blames": _blames(view.summary, focus),
     }
+
+
+def _blames(summary: Summary, focus: PointSummary) -> list[dict[str, str]]:
+    """Return who makes whom wait, a row a cause."""
+    found = blames_of(summary.run.point(focus.index), summary.questions.alpha / 2)
+    return [
+        {
+            "cause": it.cause,
+            "mean": it.mean.text,
+            "slowest": it.slowest.text,
+            "station": _kind(it),
+            "utilisation": "" if it.utilisation is None else it.utilisation.text,
+            "queue": "" if it.queue_length is None else it.queue_length.text,
+            "waiting": parties(it.waiting),
+            "ahead": parties(it.ahead),
+            "n": str(it.mean.n),
+        }
+        for it in found
+    ]
+
+
+def _kind(blame: Blame) -> str:
+    if blame.stations_count > 1:
+        return f"{blame.station}, the most used of {blame.stations_count}"
+    return blame.station or ("the workload's own wait" if blame.cause in OWN_WAITS else "")
 
 
 def _shares(focus: PointSummary) -> list[dict[str, str]]:
