@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 import scenarios
-from headroom import rundir
+from headroom import announcing, gating, rundir
 from headroom.errors import HarnessError
 from headroom.experiment import Experiment, Settings
 from headroom.progress import Teller
@@ -52,6 +53,7 @@ def run(
     explore: bool,
     allow_inconclusive: bool,
     as_json: bool,
+    github: bool | None = None,
 ) -> int:
     """Run, judge, write, print.
 
@@ -69,7 +71,10 @@ def run(
     experiment.prepare()
     with experiment.directory.alone():
         experiment.perform()
-        return judge(settings.out, scenario, allow_inconclusive=allow_inconclusive, as_json=as_json)
+        gating.attach(scenario, settings.out, datetime.now(UTC).date())
+        return judge(
+            settings.out, scenario, allow_inconclusive=allow_inconclusive, as_json=as_json, github=github
+        )
 
 
 def report(path: Path, *, allow_inconclusive: bool, as_json: bool) -> int:
@@ -79,17 +84,27 @@ def report(path: Path, *, allow_inconclusive: bool, as_json: bool) -> int:
     return judge(path, scenario, allow_inconclusive=allow_inconclusive, as_json=as_json)
 
 
-def judge(path: Path, scenario: Scenario, *, allow_inconclusive: bool, as_json: bool) -> int:
+def judge(
+    path: Path,
+    scenario: Scenario,
+    *,
+    allow_inconclusive: bool,
+    as_json: bool,
+    github: bool | None = False,
+) -> int:
     """Write the documents of a run directory and print the summary."""
     import reports
 
     run = reports.read_run(path)
     crashed = rundir.read_json(path / rundir.FAILURES) if (path / rundir.FAILURES).is_file() else []
     causes = [reports.ExitCause(exits.MODEL_ERROR, crash_of(path, row)) for row in crashed]
+    causes += gating.causes_of(run, allow_inconclusive=allow_inconclusive)
     summary = reports.summarise(run, scenario, allow_inconclusive=allow_inconclusive, causes=causes)
     if run.infeasible and not run.points:  # nothing was run, so nothing is missing
         summary = replace(summary, causes=tuple(it for it in summary.causes if it.code != exits.NO_DATA))
     reports.write(path, summary)
+    if announcing.wanted(given=github):
+        announcing.announce_run(summary, scenario)
     if as_json:
         sys.stdout.write((path / "summary.json").read_text(encoding="utf-8"))
     else:

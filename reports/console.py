@@ -6,7 +6,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from reports.attachments import answer
 from reports.formats import coordinate, coordinates, percent, visible
+from reports.gate_console import render_regressions
+from reports.gate_view import gate_view
 from reports.incidents import HEADS as FAULT_HEADS
 from reports.paired import Finding
 from reports.phrases import (
@@ -66,6 +69,9 @@ def render_console(summary: Summary, console: Console, report: Path | str | None
     _targets(summary, console)
     _sensitivity(summary, console)
     _comparisons(summary, console)
+    told = answer(summary.run, "regressions")
+    if told is not None:
+        render_regressions(gate_view(told), console)
     _checks(summary, console)
     _ending(summary, console, report)
 

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from reports.attachments import answer
 from reports.exits import NAMES
 from reports.formats import coordinate, coordinates
+from reports.gate_markdown import regressions_markdown
+from reports.gate_view import gate_view
 from reports.incidents import HEADS as FAULT_HEADS
 from reports.judge import TargetResult
 from reports.method import method_paragraphs
@@ -47,6 +50,7 @@ def markdown_text(summary: Summary) -> str:
         parts.append("\n".join([f"Exit code {code}:", "", *listed, *more]))
     parts += [
         *_targets(summary),
+        *_regressions(summary),
         *_sensitivity(summary),
         *_comparisons(summary),
         *_faults(summary),
@@ -103,6 +107,11 @@ def _targets(summary: Summary) -> list[str]:
         table = _table(_TARGET_HEADS, [_target_row(item) for item in passed])
         parts.append(_folded(f"{len(passed)} that pass", table) if open_ones else table)
     return parts
+
+
+def _regressions(summary: Summary) -> list[str]:
+    told = answer(summary.run, "regressions")
+    return [] if told is None else regressions_markdown(gate_view(told))
 
 
 def _sensitivity(summary: Summary) -> list[str]:

@@ -27,6 +27,10 @@ def run(
     allow_inconclusive: Annotated[
         bool, typer.Option("--allow-inconclusive", help="Let inconclusive targets pass.")
     ] = False,
+    github: Annotated[
+        bool | None,
+        typer.Option("--github/--no-github", help="Annotations and step summary. Default: on GitHub."),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -47,6 +51,7 @@ def run(
         explore=bool(overrides),
         allow_inconclusive=allow_inconclusive,
         as_json=json,
+        github=github,
     )
     raise typer.Exit(code)
 
