@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from reports.whatif import Answer, Candidate, Question
 
 ATTACHMENT = "whatif.json"
-SCHEMA = 1
 REPLICATIONS = 20
 FIRST = 5  # replications after which a knob that changed nothing is left
 _TIMES = ("s", "1/s", "1/min")
@@ -74,13 +73,12 @@ def ask(
     coordinates = point.points()[0].coordinates
     found = answer(question, base, candidates, coordinates)
     document = {
-        "schema": SCHEMA,
+        **answer_json(found),
         "scenario": scenario.name,
         "scenario_digest": hashlib.sha256(scenario.resolved_yaml().encode()).hexdigest(),
         "code_digest": identity.code_digest(),
         "seed": scenario.experiment.seed,
         "notes": list(notes),
-        **answer_json(found),
     }
     rundir.write_json(out / ATTACHMENT, document)
     return Told(found, notes, document)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -12,22 +13,22 @@ from reports.estimates import Estimate
 from reports.formats import json_number, percent
 from reports.intervals import mean_bounds
 
-# Where a cause is waited for; the busiest station whose name begins so is the one meant.
+# Where a cause is waited for, by pattern of name; the first pattern that some station has is the one meant.
 _STATIONS: Mapping[str, tuple[str, ...]] = {
     Cause.ADMISSION: ("engine.executions",),
     Cause.DISPATCH_QUEUE: ("engine.steps", "engine.slots"),
-    Cause.LOCK: ("lock", "engine.locks"),
-    Cause.CLIENT_THROTTLE: ("client.",),
-    Cause.API_QUEUE: ("api",),
-    Cause.API_SERVICE: ("api",),
-    Cause.WATCH_DELAY: ("watch",),
-    Cause.CONTROLLER_THROTTLE: ("client.controller", "controller"),
-    Cause.CONTROLLER_QUEUE: ("controller",),
+    Cause.LOCK: ("lock*", "engine.locks"),
+    Cause.CLIENT_THROTTLE: ("client.engine",),
+    Cause.API_QUEUE: ("api.workload-*", "api*"),
+    Cause.API_SERVICE: ("api.workload-*", "api*"),
+    Cause.WATCH_DELAY: ("watch*",),
+    Cause.CONTROLLER_THROTTLE: ("client.*-controller", "client.controller*"),
+    Cause.CONTROLLER_QUEUE: ("controller*",),
     Cause.SCHEDULING: ("scheduler",),
     Cause.SCHEDULING_BACKOFF: ("scheduler",),
-    Cause.IMAGE_PULL: ("kubelet", "registry"),
-    Cause.CONTAINER_START: ("kubelet",),
-    Cause.ENGINE_DECISION: ("engine.decision",),
+    Cause.IMAGE_PULL: ("registry*", "kubelet*"),
+    Cause.CONTAINER_START: ("kubelet*",),
+    Cause.ENGINE_DECISION: ("engine.decision*",),
     Cause.STORE_COMMIT: ("engine.store",),
 }
 # Waits that belong to the workload or to the workflow: no setting of the engine or the cluster shortens them.
@@ -148,8 +149,8 @@ def bottleneck_of(shares: Mapping[str, Estimate], stations: tuple[Station, ...])
 
 def stations_for(cause: str, names: Sequence[str]) -> list[str]:
     """Return the stations at which a cause is waited for: all of one kind, or none."""
-    for prefix in _STATIONS.get(cause, ()):
-        found = [name for name in names if name.startswith(prefix)]
+    for pattern in _STATIONS.get(cause, ()):
+        found = [name for name in names if fnmatchcase(name, pattern)]
         if found:
             return found
     return []

@@ -9,6 +9,7 @@ from reports.figures.heatmap import heatmap, mapped_targets
 from reports.figures.palette import cause_variable
 from reports.figures.queues import queues
 from reports.figures.sweep import latency, throughput
+from reports.figures.tornado import tornado
 
 __all__ = [
     "Drawing",
@@ -26,4 +27,5 @@ __all__ = [
     "shown_of",
     "throughput",
     "time_by_cause",
+    "tornado",
 ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports import figures
+from reports.attachments import answer
 from reports.blame import Blame, blames_of, parties
 from reports.bottleneck import OWN_WAITS, Station
 from reports.console import bottleneck_line
@@ -11,6 +12,7 @@ from reports.formats import ABSENT, coordinates, interval, number, percent, scal
 from reports.page.cells import sort_key
 from reports.page.view import View
 from reports.summary import PointSummary, Summary
+from reports.whatif_json import recorded
 
 _MOST_ROWS = 30
 
@@ -34,6 +36,28 @@ def cause_values(view: View) -> Mapping[str, Any]:
         "shares": _shares(focus),
         "stations": _stations(view.summary, focus),
         "blames": _blames(view.summary, focus),
+        **_whatif(view),
+    }
+
+
+def _whatif(view: View) -> Mapping[str, Any]:
+    """Return the answer of `headroom whatif`, if it was asked of this scenario."""
+    run = view.summary.run
+    document = answer(run, "whatif")
+    command = f"headroom whatif {view.asked_as}"
+    if document is None:
+        stale = "whatif" in run.attachments
+        words = "What would buy more was asked of another version of this scenario; again:" if stale else ""
+        return {"whatif": None, "ask": words or "What would buy more was not asked:", "command": command}
+    found = recorded(document)
+    tried = [row for row in found.rows if row.effect not in ("same", "not applicable")]
+    left_out = [f"{row.knob}: {row.reason}" for row in found.rows if row.effect in ("same", "not applicable")]
+    return {
+        "whatif": found,
+        "whatif_place": coordinates(found.coordinates),
+        "whatif_rows": tried,
+        "whatif_rest": left_out,
+        "tornado": figures.tornado(found),
     }
 
 
