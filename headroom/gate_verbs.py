@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from headroom import announcing, baselines, gating, verbs
+from headroom import announcing, baselines, comparing, gating, verbs
 from headroom.commands.gate import SELFTEST
+from headroom.comparing import Asked as Comparison
 from headroom.errors import HarnessError
 from headroom.gating import Asked
 from headroom.progress import Teller
@@ -94,3 +95,15 @@ def accept(path: Path, reason: str, out: Path | None, keep: int, *, as_json: boo
         console.print(f"note: {note}", markup=False)
     console.print("review it and commit it; `headroom gate` compares with it from now on", markup=False)
     return None
+
+
+def compare(asked: Comparison, out: Path, workers: int, teller: Teller, *, as_json: bool) -> int:
+    """Compare and print; only what has no data fails."""
+    from reports.comparison_console import render_comparison
+
+    found = comparing.compare(asked, out, workers, teller)
+    if as_json:
+        verbs.print_json(found.to_json())
+    else:
+        render_comparison(found, verbs.console())
+    return exits.exit_code(found.causes)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from headroom.app import Json, Overrides, Quiet, Seed, Workers, app, cores
+from headroom.app import Json, Overrides, Quiet, Replications, Seed, Workers, app, cores
 
 SELFTEST = "selftest"
 
@@ -16,6 +16,52 @@ class Deed(StrEnum):
     """What is done to a baseline."""
 
     ACCEPT = "accept"
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A run directory, a baseline, or a scenario.")],
+    second: Annotated[
+        str | None, typer.Argument(metavar="B", help="Another. Default: A under other settings.")
+    ] = None,
+    overrides: Overrides = None,
+    only_first: Annotated[
+        list[str] | None,
+        typer.Option("--first", metavar="PATH=VALUE", help="Set in A alone; may be repeated."),
+    ] = None,
+    only_second: Annotated[
+        list[str] | None,
+        typer.Option("--second", metavar="PATH=VALUE", help="Set in B alone; may be repeated."),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[:STAT]", help="Compare this; may be repeated. Default: the usual ones."),
+    ] = None,
+    replications: Replications = None,
+    workers: Workers = None,
+    seed: Seed = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where scenarios are run meanwhile. Default: runs.")
+    ] = Path("runs"),
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare two runs, baselines or scenarios on the same seeds: what changed, by how much, how surely."""
+    from headroom import gate_verbs
+    from headroom.comparing import Asked
+    from headroom.progress import Teller
+
+    asked = Asked(
+        first,
+        second,
+        tuple(overrides or ()),
+        tuple(only_first or ()),
+        tuple(only_second or ()),
+        tuple(metric or ()),
+        replications,
+        seed,
+    )
+    raise typer.Exit(gate_verbs.compare(asked, out, workers or cores(), Teller(quiet=quiet), as_json=json))
 
 
 @app.command()
