@@ -92,19 +92,30 @@ def _measure(
     first = min(FIRST, count)
     candidates = []
     with teller.count("knobs", len(settings) + 1) as counter:
-        base = trials.measure(bench.base, count).points[0]
+        base = _counted(trials, bench.base, count)
+        if base.settling is not None and not base.settling.has_numbers:
+            hint = "ask at a lower load with --at, or say `kind: terminating` and drain it"
+            raise HarnessError(base.settling.reason, exits.MODEL_ERROR, hint)
         counter.advance(1)
         for setting in settings:
             runs = None
             if setting.scenario is not None:
-                runs = trials.measure(setting.scenario, first).points[0]
+                runs = _counted(trials, setting.scenario, first)
                 if not same_runs(base, runs):
-                    runs = trials.measure(setting.scenario, count).points[0]
+                    runs = _counted(trials, setting.scenario, count)
             knob = setting.knob
             steps = {turn.path: turn.step for turn in knob.turns}
             candidates.append(Candidate(knob.name, setting.change, knob.cost, steps, runs, setting.reason))
             counter.advance(1)
     return base, candidates
+
+
+def _counted(trials: Trials, scenario: Scenario, replications: int) -> "PointRuns":
+    """Measure a setting; of a steady experiment only what counts, after its own warm-up."""
+    from reports.questions import questions_of
+    from reports.steady import steady_view
+
+    return steady_view(trials.measure(scenario, replications), questions_of(scenario)).points[0]
 
 
 def _target(scenario: Scenario, wanted: Wanted) -> Target | None:

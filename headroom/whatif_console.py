@@ -84,8 +84,12 @@ def _rest(found: Answer, more: int) -> list[str]:
     lines += _together("in no replication do all executions complete, with them or without", never)
     same = [row for row in found.rows if row.effect is Effect.SAME]
     lines += _together("no effect at all, the runs are the same event for event", same)
-    untold = (Effect.NO_DATA, Effect.NOT_APPLICABLE)
-    lines += [f"not turned: {it.candidate.name}: {it.reason}" for it in found.rows if it.effect in untold]
+    lines += [
+        f"{words}: {row.candidate.name}: {row.reason}"
+        for words, effect in (("no data", Effect.NO_DATA), ("not turned", Effect.NOT_APPLICABLE))
+        for row in found.rows
+        if row.effect is effect
+    ]
     level = percent(1 - found.question.alpha)
     lines.append(
         f"{found.n} replications; changes are paired run by run on the same dice, intervals at {level},"

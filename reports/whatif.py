@@ -191,6 +191,8 @@ def _row(question: Question, base: PointRuns, candidate: Candidate) -> Row:
     runs = candidate.runs
     if runs is None:
         return Row(candidate, Effect.NOT_APPLICABLE, reason=candidate.reason)
+    if runs.settling is not None and not runs.settling.has_numbers:
+        return Row(candidate, Effect.NO_DATA, n=len(runs.replications), reason=runs.settling.reason)
     error = question.alpha / 2
     row = Row(
         candidate,
