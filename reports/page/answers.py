@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from reports import attachments
 from reports.figures import mapped_targets
 from reports.formats import coordinates, percent
+from reports.gate_view import gate_view
 from reports.judge import Judgement
 from reports.page.view import View
 from reports.paired import Finding
@@ -29,6 +31,7 @@ def answers(view: View) -> list[Answer]:
         Answer("Does it hold?", _holds(view), "targets"),
         _far(view),
         Answer("What gives way first?", _first(view), "causes"),
+        _buys(view),
         _worse(view),
     ]
 
@@ -57,7 +60,7 @@ def _far(view: View) -> Answer:
     question, command = "How far does it go?", f"headroom capacity {view.asked_as} --knob load.burst"
     mapped = mapped_targets(view.summary, view.layout)
     if not mapped:
-        return Answer(question, "Not asked.", "capacity", command)
+        return Answer(question, _unasked(view, "capacity"), "capacity", command)
     result, layout = mapped[0], view.layout
     verdicts = {item.point: item.verdict for item in result.judgements}
     reached = []
@@ -100,13 +103,34 @@ def _neck(point: PointSummary) -> str:
     return f"{neck.cause}, {percent(neck.share.value)} of the time{station}, at {where}"
 
 
+def _buys(view: View) -> Answer:
+    question, run = "What would buy more?", view.summary.run
+    told = attachments.answer(run, "whatif")
+    if told is None:
+        return Answer(question, _unasked(view, "whatif"), "causes", f"headroom whatif {view.asked_as}")
+    words = str(told.get("headline", "")).removeprefix(question).strip()
+    return Answer(question, words, "causes")
+
+
 def _worse(view: View) -> Answer:
     question, found = "Did it get worse?", view.summary.comparisons
+    told = attachments.answer(view.summary.run, "regressions")
+    if told is not None:
+        gate = gate_view(told)
+        same = f" {gate.unchanged[:1].upper()}{gate.unchanged[1:]}." if gate.unchanged else ""
+        text = f"{gate.headline} against {gate.baseline}: {gate.counted}.{same}"
+        return Answer(question, text, "regressions")
     if not found:
-        return Answer(question, "Not asked.", "regressions", f"headroom gate {view.asked_as} --baseline FILE")
+        command = f"headroom gate {view.asked_as} --baseline FILE"
+        return Answer(question, _unasked(view, "regressions"), "regressions", command)
     changed = sum(item.finding in (Finding.LOWER, Finding.HIGHER) for item in found)
     return Answer(
         question,
         f"Within the sweep, {changed} of {len(found)} comparisons differ by more than 3 %.",
         "regressions",
     )
+
+
+def _unasked(view: View, name: str) -> str:
+    stale = name in view.summary.run.attachments
+    return "Asked of another version of the scenario; again:" if stale else "Not asked:"

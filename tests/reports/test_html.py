@@ -92,7 +92,8 @@ def test_a_section_with_nothing_to_show_says_what_would_fill_it(text: str, name:
 
 def test_the_first_section_answers_what_a_reader_asks(standard: Summary, text: str) -> None:
     said = section(text, "verdict")
-    for question in ("Does it hold?", "How far does it go?", "What gives way first?", "Did it get worse?"):
+    asked = ("Does it hold?", "How far does it go?", "What gives way first?", "What would buy more?")
+    for question in (*asked, "Did it get worse?"):
         assert question in said
     tightest = min((it.worst for it in standard.targets[:2]), key=lambda item: item.margin or 0)
     assert f"The tightest is {tightest.target.id}: {tightest.value_text}" in said
