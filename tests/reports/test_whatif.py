@@ -4,6 +4,7 @@ import json
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -122,6 +123,31 @@ def test_what_completes_only_with_it_comes_before_what_is_faster() -> None:
     assert told["idle"].effect is Effect.NEVER
     assert told["lucky"].effect is Effect.UNDECIDED, "3 of 12 could be chance: 2 * (1/2)^3 = 0.25"
     assert told["nodes"].probability == pytest.approx(2 * 2 * 0.5**12)  # Holm: the smaller of two tests
+
+
+def test_what_lets_more_replications_complete_comes_first() -> None:
+    never = [math.inf] * 20
+    candidates = [
+        Candidate("some", "", "", {}, runs([math.inf] * 8 + base(12))),
+        Candidate("all", "", "", {}, runs([2 * value for value in base(20)])),
+    ]
+    found = answer(QUESTION, runs(never), candidates, {})
+    assert [(row.candidate.name, row.rescued, row.rank) for row in found.rows] == [
+        ("all", 20, 1),
+        ("some", 12, 2),
+    ]
+
+
+def test_the_greatest_rate_comes_first_where_more_is_better() -> None:
+    question = replace(QUESTION, higher_is_better=True)
+    candidates = [
+        Candidate(str(factor), "", "", {}, runs(noisy(base(), factor, 0.01, round(10 * factor))))
+        for factor in (1.2, 1.9, 0.5, 1.5)
+    ]
+    found = answer(question, runs(base()), candidates, {})
+    assert [row.candidate.name for row in found.rows] == ["1.9", "1.5", "1.2", "0.5"]
+    assert [row.rank for row in found.rows] == [1, 2, 3, 0]
+    assert found.rows[-1].effect is Effect.COSTS
 
 
 def test_more_is_better_where_it_is() -> None:
