@@ -6,6 +6,7 @@ import json
 from typing import Any, Final
 
 from reports.blame import blames_of
+from reports.estimates import Estimate
 from reports.exits import NAMES
 from reports.formats import coordinate, json_number, printed_unit, scaled
 from reports.judge import Judgement, TargetResult
@@ -122,13 +123,14 @@ def _point(point: PointSummary, summary: Summary) -> dict[str, Any]:
 
 
 def points_csv(summary: Summary) -> str:
-    """Return `points.csv`: a row a point; value, low and high of each measure; the bottleneck."""
+    """Return `points.csv`: a row a point; value, low, high and n of each measure; the bottleneck."""
     paths = list(dict.fromkeys(path for point in summary.points for path in point.coordinates))
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     measures = [(name, _csv_unit(summary, name)) for name in MEASURES]
-    heads = [f"{name}{unit}{end}" for name, unit in measures for end in ("", "_low", "_high")]
-    ends = ["failed", "unfinished", "bottleneck", "bottleneck_share_percent", "bottleneck_station"]
+    heads = [f"{name}{unit}{end}" for name, unit in measures for end in _ENDS]
+    share = [f"bottleneck_share_percent{end}" for end in _ENDS]
+    ends = ["failed", "unfinished", "bottleneck", *share, "bottleneck_station"]
     writer.writerow(["point", *paths, "n", *heads, *ends])
     for point in summary.points:
         neck = point.bottleneck
@@ -137,17 +139,18 @@ def points_csv(summary: Summary) -> str:
                 point.index,
                 *(coordinate(point.coordinates[path]) if path in point.coordinates else "" for path in paths),
                 point.n,
-                *(cell for name in MEASURES for cell in _cells(point, name)),
+                *(cell for name in MEASURES for cell in _cells(point.estimates[name])),
                 point.failed,
                 point.unfinished,
                 "" if neck is None else neck.cause,
-                "" if neck is None else _text(json_number(scaled(neck.share.value, "ratio"))),
+                *([""] * len(_ENDS) if neck is None else _cells(neck.share)),
                 "" if neck is None or neck.station is None else neck.station.name,
             ]
         )
     return stream.getvalue()
 
 
+_ENDS = ("", "_low", "_high", "_n")
 _CSV_UNITS = {"s": "_s", "1/s": "", "1/min": "", "ratio": "_percent", "count": ""}
 
 
@@ -156,9 +159,9 @@ def _csv_unit(summary: Summary, name: str) -> str:
     return _CSV_UNITS[units.pop()] if units else ""
 
 
-def _cells(point: PointSummary, name: str) -> list[str]:
-    value = point.estimates[name].to_json()
-    return [_text(value["value"]), _text(value["low"]), _text(value["high"])]
+def _cells(found: Estimate) -> list[str]:
+    value = found.to_json()
+    return [*(_text(value[name]) for name in ("value", "low", "high")), str(found.n)]
 
 
 def _text(value: float | None) -> str:

@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 from reports.figures.axes import Layout
 from reports.figures.canvas import WIDTH, Drawing, drawing, finish
 from reports.figures.palette import INK, PAPER, heat
-from reports.formats import SURVIVORS, number, scaled
+from reports.formats import SURVIVORS, interval, number, percent, scaled
 from reports.judge import Judgement, TargetResult
 from reports.summary import Summary
 from reports.verdicts import Verdict
@@ -27,7 +27,7 @@ def heatmap(result: TargetResult, layout: Layout, number_of: int) -> Drawing:
     """Draw the map of one target."""
     found = {item.point: item for item in result.judgements}
     columns, rows = layout.along.values, layout.series.values
-    height = 1.0 + 0.52 * len(rows)
+    height = 1.0 + 0.62 * len(rows)
     with drawing(height, WIDTH) as figure:
         axes = figure.subplots()
         counts = dict.fromkeys(Verdict, 0)
@@ -84,17 +84,16 @@ def _cell(axes: object, x: int, y: int, item: Judgement | None) -> None:
             Rectangle((x - 0.4, y - 0.34), 0.8, 0.68, facecolor=color, edgecolor=PAPER, linewidth=0)
         )
     unit = " s" if item.unit == "s" and item.reached != math.inf else ""
-    axes.text(
-        x,
-        y + 0.14,
-        f"{number(scaled(item.reached, item.unit), 3)}{unit}{SURVIVORS if item.partial else ''}",
-        ha="center",
-        va="center",
-        fontsize=9.5,
-        color=ink,
+    mark = SURVIVORS if item.partial else ""
+    spare = "" if not math.isfinite(item.margin) else f", {_signed(item.margin)}"
+    lines = (
+        (0.22, 9.5, f"{number(scaled(item.reached, item.unit))}{unit}{mark}"),
+        (-0.03, 7.0, interval(item.low, item.high, item.unit) if item.stat != "attainment" else ""),
+        (-0.24, 7.5, f"n={item.n}{spare}"),
     )
-    spare = "" if not math.isfinite(item.margin) else f"{item.margin * 100:+.0f} %"
-    resting = f"n={item.n}" if item.partial else ""
-    axes.text(
-        x, y - 0.2, ", ".join(filter(None, [spare, resting])), ha="center", va="center", fontsize=8, color=ink
-    )
+    for up, size, words in lines:
+        axes.text(x, y + up, words, ha="center", va="center", fontsize=size, color=ink)
+
+
+def _signed(margin: float) -> str:
+    return ("+" if margin >= 0 else "-") + percent(abs(margin))

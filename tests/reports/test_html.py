@@ -274,7 +274,7 @@ def test_a_mean_of_survivors_is_marked_in_table_tile_and_map(tmp_path: Path) -> 
     )
     [map_] = re.findall(r"<svg[^>]*map1-title.*?</svg>", text, flags=re.DOTALL)
     assert len(re.findall(r">[\d.]+ s†<", map_)) == 1
-    assert f"n={part.n}<" in map_
+    assert f">n={part.n}, " in map_
     [result] = summary.targets
     assert result.worst.point == 2
     assert result.worst.verdict is Verdict.INCONCLUSIVE
