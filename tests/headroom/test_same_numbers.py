@@ -1,4 +1,4 @@
-"""One run of the command, read from console, JSON, CSV, HTML and JUnit: the same values, units, intervals, n."""
+"""One run, read from console, JSON, CSV, HTML and JUnit: the same values with unit, interval and n."""
 
 import csv
 import json
