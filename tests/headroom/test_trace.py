@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from headroom import tracing
+from headroom.errors import HarnessError
+from headroom.worker import Job
 from reports import ReportError, chrome_trace, exits, otlp
 from reports.spans import Span
 from tests.headroom.command import headroom
@@ -25,10 +28,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def traced(run: Path, *more: str, kind: str = "chrome") -> Any:
-    done = headroom("trace", run, "--format", kind, "--json", *more)
-    assert done.returncode == 0, done.stderr
-    return json.loads(Path(json.loads(done.stdout)["file"]).read_text())
+def traced(
+    run: Path, out: Path, kind: str = "chrome", which: tuple[int, int] = (0, 1), only: tuple[str, ...] = ()
+) -> Any:
+    tracing.trace(run, Job(*which), out, kind, only)
+    return json.loads(out.read_text())
 
 
 # The Trace Event Format: what each phase must have.
@@ -70,8 +74,8 @@ def check_chrome(trace: Any) -> Counter[str]:
     return Counter(event["ph"] for event in trace["traceEvents"])
 
 
-def test_a_chrome_trace_is_valid_and_holds_the_run(run: Path) -> None:
-    trace = traced(run, "--point", "0", "--replication", "0")
+def test_a_chrome_trace_is_valid_and_holds_the_run(run: Path, tmp_path: Path) -> None:
+    trace = traced(run, tmp_path / "t.json", which=(0, 0))
     phases = check_chrome(trace)
     [record] = (run / "records").glob("p0000-r00000.jsonl")
     rows = [json.loads(line) for line in record.read_text().splitlines()]
@@ -134,43 +138,51 @@ def check_otlp(request: Any) -> list[Any]:
     return spans
 
 
-def test_otlp_is_valid_and_each_execution_is_a_trace(run: Path) -> None:
-    spans = check_otlp(traced(run, kind="otlp"))
+def test_otlp_is_valid_and_each_execution_is_a_trace(run: Path, tmp_path: Path) -> None:
+    spans = check_otlp(traced(run, tmp_path / "o.json", "otlp"))
     roots = [span for span in spans if "parentSpanId" not in span]
     assert len(roots) == len({span["traceId"] for span in spans}) == 6
     failed = [span for span in spans if span["status"].get("code") == 2]
     assert all(span["status"]["message"] for span in failed)
     lengths = sorted(int(it["endTimeUnixNano"]) - int(it["startTimeUnixNano"]) for it in roots)
-    chrome = traced(run)["traceEvents"]
+    chrome = traced(run, tmp_path / "c.json")["traceEvents"]
     slices = sorted(round(it["dur"] * 1000) for it in chrome if it.get("cat") == "execution")
     assert lengths == slices, "both tell the same"
 
 
 def test_the_same_run_gives_the_same_bytes_and_one_execution_can_be_chosen(run: Path, tmp_path: Path) -> None:
-    asked = ("--point", "0", "--replication", "1")
-    first, second = tmp_path / "a.json", tmp_path / "b.json"
-    for file in (first, second):
-        done = headroom("trace", run, *asked, "--out", file)
-        assert "open it in https://ui.perfetto.dev" in done.stdout
-    assert first.read_bytes() == second.read_bytes()
-    one = traced(run, *asked, "--execution", "disaster-simulation-1-2", "--out", str(tmp_path / "c.json"))
+    traced(run, tmp_path / "a.json")
+    done = headroom("trace", run, "--replication", "1", "--out", tmp_path / "b.json")
+    assert "b.json: open it in https://ui.perfetto.dev" in done.stdout
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    one = traced(run, tmp_path / "c.json", only=("disaster-simulation-1-2",))
     names = [it["name"] for it in one["traceEvents"] if it.get("cat") == "execution"]
     assert names == ["disaster-simulation-1-2"]
+
+
+def asks(run: Path, kind: str = "chrome", only: str = "", **which: int) -> None:
+    job = tracing.telling(run, which.get("point"), which.get("replication"))
+    tracing.trace(run, job, None, kind, [only] if only else [])
 
 
 @pytest.mark.parametrize(
     ("asked", "code", "words"),
     [
-        (("--format", "chrom"), exits.USAGE, "chrome"),
-        (("--point", "9"), exits.NO_DATA, "no record of point 9\npoints: 0"),
-        (("--point", "0", "--replication", "7"), exits.NO_DATA, "no record of point 0, replication 7"),
-        (("--execution", "disaster-simulation-0-9"), exits.NO_DATA, "did you mean"),
+        ({"kind": "chrom"}, exits.USAGE, "--format chrom: unknown: did you mean"),
+        ({"point": 9}, exits.NO_DATA, "no record of point 9: points: 0"),
+        ({"replication": 7}, exits.NO_DATA, "no record of point 0, replication 7: 4 runs are there"),
+        (
+            {"only": "disaster-simulation-0-9"},
+            exits.NO_DATA,
+            "has no execution 'disaster-simulation-0-9': did",
+        ),
     ],
 )
-def test_what_is_not_there_is_told(run: Path, asked: tuple[str, ...], code: int, words: str) -> None:
-    done = headroom("trace", run, *asked)
-    assert done.returncode == code
-    assert words in done.stderr
+def test_what_is_not_there_is_told(run: Path, asked: dict[str, Any], code: int, words: str) -> None:
+    with pytest.raises(HarnessError) as caught:
+        asks(run, **asked)
+    assert caught.value.code == code
+    assert words in f"{caught.value}: {caught.value.hint}"
 
 
 def test_a_run_that_comes_out_otherwise_has_no_timeline(run: Path, tmp_path: Path) -> None:
@@ -181,9 +193,9 @@ def test_a_run_that_comes_out_otherwise_has_no_timeline(run: Path, tmp_path: Pat
     text = record.read_text()
     digest = json.loads(text.splitlines()[0])["history_digest"]
     (tmp_path / "records" / record.name).write_text(text.replace(digest, "0" * 64))
-    done = headroom("trace", tmp_path)
-    assert done.returncode == exits.MODEL_ERROR
-    assert "does not come out as it was recorded: it is not deterministic" in done.stderr
+    with pytest.raises(HarnessError, match="does not come out as it was recorded") as caught:
+        tracing.recompute(tmp_path, Job(0, 0))
+    assert caught.value.code == exits.MODEL_ERROR
 
 
 HOSTILE = "</script>\u202e" + "x" * 10_000
