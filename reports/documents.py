@@ -6,6 +6,7 @@ import json
 from typing import Any, Final
 
 from reports.blame import blames_of
+from reports.detectable import POWER
 from reports.estimates import Estimate
 from reports.exits import NAMES
 from reports.formats import coordinate, json_number, printed_unit, scaled
@@ -90,6 +91,16 @@ def _judgement(item: Judgement) -> dict[str, Any]:
         "n": item.n,
         "method": item.method,
         "confidence_of_a_bound": json_number(1 - item.error) if item.error else None,
+        "detectable": None
+        if item.detectable is None
+        else {
+            "value": json_number(scaled(item.detectable.value, item.detectable.unit)),
+            "unit": printed_unit(item.detectable.unit),
+            "what": item.detectable.what,
+            "upper": item.detectable.upper,
+            "power_percent": json_number(POWER * 100),
+            "text": item.detectable.text,
+        },
         "infeasible": item.infeasible,
         "reason": item.reason,
     }

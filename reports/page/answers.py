@@ -58,6 +58,9 @@ def _margin_of(item: Judgement) -> float:
 
 def _far(view: View) -> Answer:
     question, command = "How far does it go?", f"headroom capacity {view.asked_as} --knob load.burst"
+    told = attachments.answer(view.summary.run, "capacity")
+    if told is not None and told.get("statement"):
+        return Answer(question, str(told["statement"]), "capacity")
     mapped = mapped_targets(view.summary, view.layout)
     if not mapped:
         return Answer(question, _unasked(view, "capacity"), "capacity", command)

@@ -46,6 +46,7 @@ def _target(result: TargetResult) -> dict[str, Any]:
         "margin": margin_text(item),
         "margin_sort": sort_key(item.margin),
         "reason": item.reason,
+        "power": "" if item.detectable is None else item.detectable.text,
     }
 
 
