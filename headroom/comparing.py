@@ -52,13 +52,12 @@ def compare(asked: Asked, out: Path, workers: int, teller: Teller) -> "Comparing
     if asked.second is None and not (asked.only_first or asked.only_second):
         hint = "name a second run, baseline or scenario; or say what differs with --first and --second"
         raise HarnessError(f"{asked.first} with what?", exits.USAGE, hint)
+    names = (asked.first, asked.second or asked.first)
+    _check_settings(names, asked)
     sides, confidences = [], []
-    for number, (name, own) in enumerate(
-        ((asked.first, asked.only_first), (asked.second or asked.first, asked.only_second)), start=1
-    ):
-        side, confidence = _side(
-            name, (*asked.both, *own), asked, rules, out / SCRATCH / str(number), workers, teller
-        )
+    for number, (name, own) in enumerate(zip(names, (asked.only_first, asked.only_second), strict=True)):
+        scratch = out / SCRATCH / str(number)
+        side, confidence = _side(name, (*asked.both, *own), asked, rules, scratch, workers, teller)
         sides.append(side)
         confidences.append(confidence)
     with contextlib.suppress(OSError):  # it is there only if something was run, and empty unless it failed
@@ -91,12 +90,10 @@ def _side(
     teller: Teller,
 ) -> tuple["Side", float | None]:
     path = Path(name)
-    kept = (path / rundir.MANIFEST).is_file()
-    if kept or _is_baseline(path):
-        if overrides or asked.replications or asked.seed is not None:
-            hint = "compare scenarios, which are run anew"
-            raise HarnessError(f"{name} is measured already: nothing of it can be set", exits.USAGE, hint)
-        return _run_side(path, rules) if kept else (_baseline_side(path), None)
+    if _is_run(path):
+        return _run_side(path, rules)
+    if _is_baseline(path):
+        return _baseline_side(path), None
     if path.is_dir():
         raise HarnessError(f"{name} is no run directory: it has no {rundir.MANIFEST}", exits.INVALID)
     scenario = verbs.load(name, overrides, asked.replications, asked.seed)
@@ -105,6 +102,20 @@ def _side(
         run = trials.measure(scenario, scenario.experiment.replications.min)
     title = " ".join([name, *(f"{text}" for text in overrides)])
     return _of_run(title, scenario, run, rules, here()), scenario.experiment.confidence
+
+
+def _check_settings(names: Sequence[str], asked: Asked) -> None:
+    """Refuse to set something of what is measured already."""
+    measured = [_is_run(Path(name)) or _is_baseline(Path(name)) for name in names]
+    both = bool(asked.both or asked.replications or asked.seed is not None)
+    for name, done, own in zip(names, measured, (asked.only_first, asked.only_second), strict=True):
+        if done and (own or (both and all(measured))):
+            hint = "compare scenarios, which are run anew"
+            raise HarnessError(f"{name} is measured already: nothing of it can be set", exits.USAGE, hint)
+
+
+def _is_run(path: Path) -> bool:
+    return (path / rundir.MANIFEST).is_file()
 
 
 def _is_baseline(path: Path) -> bool:

@@ -10,7 +10,7 @@ from scenarios.scenario import Scenario
 
 # What decides the numbers; how they are judged, and what is said about them, does not.
 SECTIONS: Final = ("cluster", "engine", "workload", "faults", "sweep", "experiment")
-_LEFT_OUT: Final = ("cluster.overridden_by.", "experiment.replications.", "experiment.confidence")
+_LEFT_OUT: Final = ("cluster.overridden_by", "experiment.replications.", "experiment.confidence")
 TEXT_MAX: Final = 200  # characters; of a longer text, such as a snapshot, the digest is kept
 PATHS_MAX: Final = 20_000
 

@@ -80,6 +80,7 @@ def test_the_same_code_is_green_and_its_histories_are_the_same(folder: Path) -> 
     assert told["configuration"]["differences"] == []
 
 
+@pytest.mark.slow
 def test_the_answer_does_not_depend_on_workers_or_hash_seed(folder: Path) -> None:
     answers = []
     for workers, seed in (("1", "0"), ("2", "7")):
@@ -108,6 +109,7 @@ def test_what_got_better_beyond_belief_is_red_too(folder: Path) -> None:
     assert {row["finding"] for row in told["rows"]} == {"better beyond belief"}
 
 
+@pytest.mark.slow
 def test_a_small_improvement_passes_and_is_worth_a_new_baseline(folder: Path) -> None:
     changed(folder, points=scaled(folder, 1.1))
     code, told = gate(folder)
@@ -139,6 +141,7 @@ def test_a_changed_environment_is_no_data(folder: Path) -> None:
     assert [(item["path"], item["before"]) for item in told["environment"]] == [("simpy", "4.0.0")]
 
 
+@pytest.mark.slow
 def test_another_seed_cannot_be_paired(folder: Path) -> None:
     code, told = gate(folder, "--seed", "2")
     assert code == 13
@@ -285,6 +288,7 @@ def test_the_selftest_proves_each_colour(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_blind_gate_fails_its_selftest_and_says_what_would_see(folder: Path) -> None:
     (folder / "guarded.yaml").write_text(
         SCENARIO.replace("    - {id: calls, metric: client_requests_count}\n", "").replace(
@@ -298,6 +302,7 @@ def test_a_blind_gate_fails_its_selftest_and_says_what_would_see(folder: Path) -
     assert "the gate is blind to: " in result.stdout
 
 
+@pytest.mark.slow
 def test_what_is_not_there_cannot_be_lost(folder: Path) -> None:
     free = ("--set", "engine.client=unlimited", "--set", "workflow.attempts=1")
     arguments = ("gate", "selftest", "guarded.yaml", "--out", "out", "--json", "-q", *free)
