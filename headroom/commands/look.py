@@ -64,3 +64,11 @@ def trace(
     from headroom import looking
 
     looking.trace(directory, (point, replication), execution or (), kind, out, as_json=json)
+
+
+@app.command(name="open")
+def open_(directory: Directory, json: Json = False) -> None:
+    """Show the report of a run in the browser."""
+    from headroom import opening
+
+    opening.open_report(directory, as_json=json)
