@@ -59,7 +59,13 @@ class Experiment:
         began = time.monotonic()
         impossible = feasibility.examine(self.scenario, self.points)
         first = scenarios.compile(self.scenario, self.points[0], 0)
-        said = manifest.build(first, command=command(), world="simulated", workers=self.settings.workers)
+        said = manifest.build(
+            first,
+            command=command(),
+            world="simulated",
+            workers=self.settings.workers,
+            source=self.scenario.source,
+        )
         self.directory.begin(said, self.scenario.resolved_yaml())
         if impossible:
             rundir.write_json(self.directory.path / rundir.INFEASIBLE, impossible)
@@ -99,7 +105,7 @@ class Experiment:
                 self.teller.say(f"{outcome.job} failed: {outcome.error.strip().splitlines()[-1]}")
 
     def _rounds(self) -> Iterator[list[Job]]:
-        """Yield the jobs of each round: the least number everywhere, then more where a verdict is open."""
+        """Yield the jobs of each round: the least number everywhere, then more where that is worth it."""
         import reports
 
         replications = self.scenario.experiment.replications
@@ -110,7 +116,7 @@ class Experiment:
             self.read = read = reports.read_run(self.directory.path, read)
             more = [
                 index
-                for index in reports.undecided(reports.summarise(read, self.scenario))
+                for index in reports.wanting(reports.summarise(read, self.scenario))
                 if counts[index] < replications.max
             ]
             if not more:
@@ -120,7 +126,8 @@ class Experiment:
                 wanted = min(2 * counts[index], replications.max)
                 jobs += [Job(index, number) for number in range(counts[index], wanted)]
                 counts[index] = wanted
-            self.teller.say(f"{len(more)} of {len(counts)} points are undecided: {len(jobs)} runs more")
+            reason = "undecided, or not known precisely"
+            self.teller.say(f"{len(more)} of {len(counts)} points are {reason}: {len(jobs)} runs more")
             yield sorted(jobs, key=lambda job: (job.replication, job.point))
 
     def _interrupted(self) -> HarnessError:

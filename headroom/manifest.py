@@ -10,12 +10,13 @@ from scenarios import CATALOGUE, RunSpec
 SCHEMA = 1
 
 
-def build(spec: RunSpec, *, command: str, world: str, workers: int) -> dict[str, Any]:
-    """Return the manifest as it is when the runs begin; `spec` is any one of them."""
+def build(spec: RunSpec, *, command: str, world: str, workers: int, source: str = "") -> dict[str, Any]:
+    """Return the manifest as it is when the runs begin; `spec` is one of them, `source` their file."""
     return {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
+        "source": source,
         "version": identity.version(),
         "code_digest": identity.code_digest(),
         "dependencies": identity.dependencies(),

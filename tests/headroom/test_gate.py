@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import scenarios
-from headroom import gating
+from headroom import baselines, gating
+from headroom.errors import HarnessError
 from reports.exits import exit_code
 from reports.gate import concluded
 from reports.read import read_run
@@ -309,3 +310,32 @@ def test_what_is_not_there_cannot_be_lost(folder: Path) -> None:
     told = json.loads(headroom(*arguments, cwd=folder).stdout)
     found = {proof["name"]: proof["found"] for proof in told["proofs"]}
     assert (found["a lost retry"], found["a smaller bucket"]) == ("not applicable", "not applicable")
+
+
+def test_a_baseline_is_written_where_the_scenario_looks_for_it(tmp_path: Path) -> None:
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "guarded.yaml").write_text(SCENARIO)
+    headroom("run", "scenarios/guarded.yaml", "-q", "--out", "run", cwd=tmp_path)
+    refused = headroom("baseline", "accept", "run", "--reason", " ", cwd=tmp_path)
+    assert (refused.returncode, "a baseline without a reason" in refused.stderr) == (2, True)
+    result = headroom("baseline", "accept", "run", "--reason", "the first", cwd=tmp_path)
+    assert result.stdout.startswith("scenarios/kept/guarded.json: 3 series at 2 points, 10 replications each")
+    again = (tmp_path / "scenarios" / "kept" / "guarded.json").read_bytes()
+    headroom("baseline", "accept", "run", "--reason", "the first", cwd=tmp_path)
+    assert (tmp_path / "scenarios" / "kept" / "guarded.json").read_bytes() == again
+    passed = headroom("gate", "scenarios/guarded.yaml", "--out", "out", "-q", cwd=tmp_path)
+    assert passed.returncode == 0, passed.stdout
+
+
+def test_an_unfinished_run_is_no_baseline(accepted: Path, tmp_path: Path) -> None:
+    shutil.copytree(accepted / "runs" / "guarded", tmp_path / "run")
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps({**manifest, "complete": False}))
+    with pytest.raises(HarnessError, match="was not finished") as error:
+        baselines.accept(tmp_path / "run", "a good reason", None, 80)
+    assert error.value.code == 13
+    shutil.rmtree(tmp_path / "run" / "records")
+    (tmp_path / "run" / "records").mkdir()
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(HarnessError, match="holds nothing to compare with"):
+        baselines.accept(tmp_path / "run", "a good reason", None, 80)
