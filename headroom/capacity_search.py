@@ -3,8 +3,11 @@
 Nothing here knows what is probed: `probe(value)` says whether the targets are met at one value of an
 integer knob. It is a sequential test, so there are three answers, and one that is not decided counts on the
 safe side: as not met. From the start the search doubles (or halves) until the finding changes, then bisects.
-Each probe spends its share of the error (`probes_max` of them at most), so that the confidence of the answer
-is that of the whole search and not of one test.
+
+Every probe has the whole error of the answer, although there are many. With common random numbers that is
+enough: a replication that misses its target at one value misses it at every harder one, so whatever makes a
+value beyond the capacity look good makes the first value beyond it look good too. The answer is wrong only if
+that one test is.
 
 A bisection believes that what is harder is never met where something easier is missed. That is checked: at
 the values that lie farthest from any probe, on both sides of the answer. Where it is not so, a bisection
@@ -20,7 +23,7 @@ from typing import Any, Final
 
 GRID: Final = 16  # values of the grid where a knob is not monotone
 CHECKS: Final = 2  # further probes on each side of the answer
-CLOSE: Final = 1.25  # no check between neighbours that lie closer together than this, as a ratio
+CLOSE: Final = 1.5  # no check between neighbours that lie closer together than this, as a ratio
 
 
 class Met(StrEnum):

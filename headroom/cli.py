@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from headroom.app import app
-from headroom.commands import gate, init, look, model, run, serve, whatif, write
+from headroom.commands import capacity, gate, init, look, model, run, serve, whatif, write
 from headroom.errors import HarnessError
 
 __all__ = ["app", "main"]
-GROUPS = (run, gate, whatif, init, look, write, model, serve)  # each has added its verbs
+GROUPS = (run, capacity, gate, whatif, init, look, write, model, serve)  # each has added its verbs
 
 
 def version(wanted: bool) -> None:

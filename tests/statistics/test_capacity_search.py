@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from headroom.capacity_probe import met_by
-from headroom.capacity_search import Direction, Met, Probe, Prober, Search, probes_max, search
+from headroom.capacity_search import Direction, Met, Probe, Prober, Search, search
 from reports.judge import judge_targets
 from reports.looks import planned_looks
 from reports.questions import Questions, Target
@@ -27,7 +27,7 @@ def questions(confidence: float) -> Questions:
 
 def searched(seed: int, start: int = START) -> Search:
     customers = Customers(seed, rate=20.0, jobs=1000, warmup=200)
-    asked = questions(1 - 0.05 / probes_max(LOW, HIGH))
+    asked = questions(0.95)
     looks = planned_looks(asked.replications_min, asked.replications_max)
 
     def probe(servers: int) -> Probe:
