@@ -10,16 +10,28 @@ from headroom.app import Directory, Json, app
 
 @app.command()
 def report(
-    directory: Directory,
+    directories: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="A directory that `headroom run` wrote; several: side by side."
+        ),
+    ],
     allow_inconclusive: Annotated[
         bool, typer.Option("--allow-inconclusive", help="Let inconclusive targets pass.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The page of several runs. Default: side-by-side.html."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Judge a run directory again and write its documents anew."""
-    from headroom import verbs
+    """Judge a run directory again and write its documents anew; lay several side by side."""
+    from headroom import besides, verbs
 
-    raise typer.Exit(verbs.report(directory, allow_inconclusive=allow_inconclusive, as_json=json))
+    if len(directories) > 1:
+        besides.report_beside(directories, out, as_json=json)
+        raise typer.Exit
+    raise typer.Exit(verbs.report(directories[0], allow_inconclusive=allow_inconclusive, as_json=json))
 
 
 @app.command()
@@ -72,3 +84,19 @@ def open_(directory: Directory, json: Json = False) -> None:
     from headroom import opening
 
     opening.open_report(directory, as_json=json)
+
+
+@app.command()
+def explain(
+    directory: Directory,
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The id of a target of its scenario.")],
+    point: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Number of the point. Default: the worst one.")
+    ] = None,
+    top: Annotated[int, typer.Option(metavar="N", min=1, max=100, help="How many executions to show.")] = 3,
+    json: Json = False,
+) -> None:
+    """Say why a target stands as it does: the worst replication, and its slowest executions step by step."""
+    from headroom import explaining
+
+    explaining.explain(directory, target, point, top, as_json=json)

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from reports.beside import Side, beside
+from reports.beside_html import beside_html
 from reports.html import html_text
 from reports.read import read_run
 from reports.summary import summarise
 from tests.browser.devtools import Browser, find_chromium
-from tests.reports.hostile import hostile_run
-from tests.reports.synthetic import standard_run
+from tests.reports.attached import write_answers, write_exhibits
+from tests.reports.hostile import HOSTILE, hostile_run
+from tests.reports.synthetic import grid, standard_run
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +32,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a sweep as the requirement has it."""
     directory, scenario = standard_run(tmp_path_factory.mktemp("standard"))
+    write_exhibits(directory, grid().index({"load.burst": 5, "workflow.steps": 1}))
+    write_answers(directory, ["capacity", "regressions"])
     file = directory / "report.html"
     file.write_text(html_text(summarise(read_run(directory), scenario)), encoding="utf-8")
     return file
@@ -40,4 +45,15 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("hostile")
     file = directory / "report.html"
     file.write_text(html_text(hostile_run(directory)), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of two runs side by side, whose names are hostile."""
+    directory = tmp_path_factory.mktemp("pair")
+    summary = hostile_run(directory)
+    file = directory / "pair.html"
+    sides = [Side(name, summary, {"load.burst": name}) for name in HOSTILE[:2]]
+    file.write_text(beside_html(beside(sides)), encoding="utf-8")
     return file

@@ -86,6 +86,19 @@ def test_hostile_names_are_words_and_nothing_else(browser: Browser, hostile: Pat
         page.close()
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_runs_side_by_side_make_a_page_as_good(browser: Browser, pair: Path, *, dark: bool) -> None:
+    page = browser.open(pair, dark=dark)
+    assert page.requests == [pair.resolve().as_uri()]
+    assert page.complaints == []
+    assert page.evaluate(UNREADABLE)["pale"] == []
+    assert page.evaluate(WIDER) <= 0
+    images = [item for item in page.spoken() if item[0] in ("image", "img")]
+    assert len(images) == page.evaluate("document.querySelectorAll('svg').length") == 1
+    assert len(images[0][1]) > 20
+    page.close()
+
+
 def test_headings_lead_through_the_page_in_order(browser: Browser, report: Path) -> None:
     page = browser.open(report)
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(it => +it.tagName[1])")
