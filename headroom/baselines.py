@@ -57,7 +57,9 @@ def accept(path: Path, reason: str, out: Path | None, kept: int) -> Accepted:
     from reports.baseline import Baseline, points_of
     from reports.baseline_file import baseline_text
     from reports.fingerprint import fingerprint
+    from reports.questions import questions_of
     from reports.read import read_run
+    from reports.steady import steady_view
 
     words = " ".join(reason.split())
     if not 3 <= len(words) <= REASON_MAX:
@@ -67,6 +69,8 @@ def accept(path: Path, reason: str, out: Path | None, kept: int) -> Accepted:
     scenario = scenarios.load(directory.path / rundir.SCENARIO)
     run = read_run(path)
     _check_sound(path, run)
+    run = steady_view(run, questions_of(scenario))
+    _check_steady(path, run)
     rules = rules_of(scenario)
     points = points_of(run, rules, scenario.sweep.paths, kept)
     if not points:
@@ -115,6 +119,15 @@ def _check_sound(path: Path, run: "RunData") -> None:
     if broken:
         names = ", ".join(check.name for check in broken)
         raise HarnessError(f"{path} fails its self-checks: {names}", exits.MODEL_ERROR)
+
+
+def _check_steady(path: Path, run: "RunData") -> None:
+    from reports.gate import NOT_STEADY
+
+    for point in run.points:
+        if point.settling is not None and point.settling.status in NOT_STEADY:
+            message = f"{path}, point {point.index}: {point.settling.reason}"
+            raise HarnessError(message, exits.MODEL_ERROR, "there is no number to accept")
 
 
 def _notes(baseline: "Baseline", rules: tuple[Rule, ...], scenario: Scenario) -> tuple[str, ...]:

@@ -138,8 +138,10 @@ def _of_run(
     from reports.baseline import points_of
     from reports.comparison import Side
     from reports.fingerprint import fingerprint
+    from reports.questions import questions_of
+    from reports.steady import steady_view
 
-    points = points_of(run, rules, scenario.sweep.paths, KEPT)
+    points = points_of(steady_view(run, questions_of(scenario)), rules, scenario.sweep.paths, KEPT)
     found = fingerprint(manifest, scenario.experiment.seed)
     return Side(name, points, plain(configuration(scenario)), found)
 

@@ -156,8 +156,11 @@ class _Bench:
     def baseline(self, kind: str) -> "Baseline":
         """Return the baseline that a world gives."""
         from reports.baseline import Baseline, points_of
+        from reports.questions import questions_of
+        from reports.steady import steady_view
 
         run = self.run(kind, injected.world(kind, 0)) if kind else self.run("plain")
+        run = steady_view(run, questions_of(self.scenario))
         points = points_of(run, self.now.rules, self.now.paths)
         return Baseline(
             self.scenario.name, "selftest", "", "", "", self.now.fingerprint, points, self.now.configuration

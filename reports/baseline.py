@@ -40,6 +40,7 @@ class BaselinePoint:
     replications: tuple[int, ...]
     histories: tuple[str, ...]  # the beginning of each history's digest
     series: tuple[Series, ...]
+    cut_ns: int | None = None  # where a steady experiment begins to count; None: all of it counts
 
     def find(self, metric: str, stat: str) -> Series | None:
         """Return the series of a stat of a metric, if it was kept."""
@@ -105,4 +106,5 @@ def _point(
         replications=tuple(item.number for item in items),
         histories=tuple(item.run["history_digest"][:HISTORY_DIGITS] for item in items),
         series=tuple(series),
+        cut_ns=None if point.settling is None else point.settling.cut_ns,
     )

@@ -96,7 +96,9 @@ def _point(row: Mapping[str, Any]) -> BaselinePoint:
     series = tuple(_series(item, len(numbers)) for item in row["values"])
     if len({(item.metric, item.stat) for item in series}) != len(series):
         raise ValueError("a series of a point is there twice")
-    return BaselinePoint(_checked(row["coordinates"], dict, "coordinates"), numbers, histories, series)
+    cut_ns = None if row.get("cut_ns") is None else _checked(row["cut_ns"], int, "cut_ns")
+    coordinates = _checked(row["coordinates"], dict, "coordinates")
+    return BaselinePoint(coordinates, numbers, histories, series, cut_ns)
 
 
 def _series(item: Mapping[str, Any], count: int) -> Series:
@@ -126,6 +128,7 @@ def _point_json(point: BaselinePoint) -> dict[str, Any]:
         "coordinates": dict(point.coordinates),
         "replications": list(point.replications),
         "histories": list(point.histories),
+        **({} if point.cut_ns is None else {"cut_ns": point.cut_ns}),
         "values": [
             {
                 "metric": item.metric,

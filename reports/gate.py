@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from reports.baseline import Baseline, BaselinePoint, swept, taken
 from reports.checks import Check
@@ -16,8 +16,11 @@ from reports.metrics import find_metric
 from reports.phrases_gate import row_name, row_text
 from reports.questions import matches
 from reports.regressions import Regression, corrected, judge_pairs, waived
+from reports.steady import cut
 from reports.verdicts import Verdict
 from scenarios.regression_schema import Rule, Waiver
+
+NOT_STEADY: Final = ("unstable", "unsettled")  # then there is no number
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,10 @@ def _row(blank: Regression, baseline: Baseline, point: PointRuns | None, alpha: 
     if before is None or series is None or metric is None:
         what = "this point" if before is None else f"{rule.metric} {rule.stat}"
         return replace(blank, reason=f"the baseline does not have {what}: accept a new one")
+    if point is not None and before.cut_ns is not None:  # both sides begin to count at the same instant
+        point = cut(point, before.cut_ns)
+        if point.settling is not None and point.settling.status in NOT_STEADY:
+            return replace(blank, reason=point.settling.reason)
     numbers = {item.number: item for item in point.replications} if point else {}
     common = [(at, numbers[one]) for at, one in enumerate(before.replications) if one in numbers]
     if not common:

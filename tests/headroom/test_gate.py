@@ -339,3 +339,36 @@ def test_an_unfinished_run_is_no_baseline(accepted: Path, tmp_path: Path) -> Non
     (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(HarnessError, match="holds nothing to compare with"):
         baselines.accept(tmp_path / "run", "a good reason", None, 80)
+
+
+STEADY = """\
+apiVersion: headroom/v1
+name: stream
+cluster: basic-development
+engine: {max_concurrency: 10}
+workload:
+  workflow: restart-pods
+  targets: {deployments: all}
+  load: {open: {rate: 0.2/s, for: 10m}}
+experiment: {kind: steady, warmup: WARMUP, replications: 4, seed: 1}
+regressions:
+  baseline: stream.json
+  rules:
+    - {metric: execution_duration}
+"""
+
+
+@pytest.mark.parametrize("warmup", ["auto", "30s"])
+def test_both_sides_of_a_steady_experiment_count_from_the_same_instant(tmp_path: Path, warmup: str) -> None:
+    (tmp_path / "stream.yaml").write_text(STEADY.replace("WARMUP", warmup))
+    headroom("run", "stream.yaml", "-q", "--out", "run", cwd=tmp_path)
+    accepted = headroom("baseline", "accept", "run", "--reason", "the first", cwd=tmp_path)
+    assert accepted.returncode == 0, accepted.stderr
+    [point] = json.loads((tmp_path / "stream.json").read_text())["points"]
+    assert point["cut_ns"] == 30_000_000_000 or warmup == "auto"
+    result = headroom("gate", "stream.yaml", "--json", "-q", "--out", "out", cwd=tmp_path)
+    told = json.loads(result.stdout)
+    assert (result.returncode, told["rows"][0]["change_percent"]) == (0, 0), told["causes"]
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    value = summary["points"][0]["estimates"]["execution_duration_mean"]["value"]
+    assert told["rows"][0]["after"]["value"] == value

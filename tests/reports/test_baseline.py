@@ -23,6 +23,7 @@ POINT = BaselinePoint(
         Series("makespan", "mean", "s", (1.0000000000000002, math.inf, 3.0)),
         Series("recovery", "mean", "s", (math.nan, math.nan, 2.5)),
     ),
+    cut_ns=30_000_000_000,
 )
 BASELINE = Baseline(
     "s", "it is so", "0.1", "c" * 64, "d" * 64, {"world": "simulated"}, (POINT,), {"a.b": [1, "x"]}
@@ -37,6 +38,7 @@ def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
     assert found.points[0].series[0] == POINT.series[0]
     assert [math.isnan(value) for value in found.points[0].series[1].values] == [True, True, False]
     assert found.configuration == BASELINE.configuration
+    assert found.points[0].cut_ns == POINT.cut_ns
     assert is_baseline(file)
 
 
