@@ -70,12 +70,13 @@ def _target(result: TargetResult) -> dict[str, Any]:
         "limit": worst.limit_text,
         "where": dict(target.where),
         "verdict": result.verdict.value,
-        "worst": _judgement(worst),
-        "points": [_judgement(item) for item in result.judgements],
+        "worst": judgement_json(worst),
+        "points": [judgement_json(item) for item in result.judgements],
     }
 
 
-def _judgement(item: Judgement) -> dict[str, Any]:
+def judgement_json(item: Judgement) -> dict[str, Any]:
+    """Return a judgement as JSON values."""
     unit = item.value_unit
     return {
         "point": item.point,
