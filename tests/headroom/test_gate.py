@@ -372,3 +372,31 @@ def test_both_sides_of_a_steady_experiment_count_from_the_same_instant(tmp_path:
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     value = summary["points"][0]["estimates"]["execution_duration_mean"]["value"]
     assert told["rows"][0]["after"]["value"] == value
+
+
+def test_a_run_annotates_the_line_of_the_target_that_failed(folder: Path) -> None:
+    lines = [*SCENARIO.splitlines(), "targets:", "  - {id: quick, metric: makespan, stat: mean, max: 1s}"]
+    (folder / "guarded.yaml").write_text("\n".join(lines) + "\n")
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+    result = headroom("run", "guarded.yaml", "--out", "run", "-q", "--json", cwd=folder, env=env)
+    assert result.returncode == json.loads(result.stdout)["exit_code"] == 10
+    errors = [line for line in result.stderr.splitlines() if line.startswith("::error ")]
+    assert len(errors) == 2  # one a point
+    assert all(f"file=guarded.yaml,line={len(lines)},title=FAIL REQ-7 quick::" in line for line in errors)
+    summary = (folder / "summary.md").read_text()
+    assert "TARGET FAILED" in summary
+    assert "## Regressions" in summary
+
+
+@pytest.mark.slow
+def test_without_a_margin_a_three_per_cent_slower_api_server_is_red_and_nothing_is_green(
+    folder: Path,
+) -> None:
+    strict = SCENARIO.replace("{metric: makespan,", "{metric: makespan, worse_than: 0%,")
+    (folder / "guarded.yaml").write_text(strict)
+    slower = ("--set", "cluster.parameters.assumptions.api_scale=1.03")
+    code, told = gate(folder, *slower)
+    assert code == 11
+    assert told["rows"][0]["finding"] == "worse"
+    assert told["rows"][0]["high_percent"] < 1  # a thirtieth of a per cent, and surely
+    assert gate(folder)[0] == 0
