@@ -32,6 +32,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         ],
         "targets": [_target(result) for result in summary.targets],
         "points": [_point(point, summary) for point in summary.points],
+        "curves": [curve.to_json() for curve in summary.curves],
         "comparisons": [item.to_json() for item in summary.comparisons],
         "sensitivity": [dict(entry) for entry in summary.run.sensitivity],
         "infeasible": [dict(entry) for entry in summary.run.infeasible],

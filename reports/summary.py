@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from reports.bottleneck import Bottleneck, Station, bottleneck_of, seconds_of, shares_of, stations_of
 from reports.checks import Check, self_checks
@@ -31,6 +32,9 @@ from reports.questions import Questions, questions_of
 from reports.steady import steady_view
 from reports.verdicts import Verdict
 from scenarios import Scenario
+
+if TYPE_CHECKING:
+    from reports.curve import Curve
 
 # What is estimated at every point: a column name, the metric and the stat.
 MEASURES: Mapping[str, tuple[str, str]] = {
@@ -85,6 +89,13 @@ class Summary:
     def exit_code(self) -> int:
         """The process's exit code."""
         return exit_code(self.causes)
+
+    @cached_property
+    def curves(self) -> "tuple[Curve, ...]":
+        """What the laws of performance say of each line of the sweep."""
+        from reports.curve import curves
+
+        return curves(self)
 
     @property
     def judgements(self) -> tuple[Judgement, ...]:

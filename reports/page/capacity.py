@@ -7,7 +7,11 @@ from reports import attachments
 from reports.page.told import lines_of, tables_of
 from reports.page.view import View
 
-_APART: Final = ("schema", "statement", "scenario", "requirement")  # shown elsewhere
+# Shown elsewhere, or for machines.
+_APART: Final = (
+    "schema", "statement", "scenario", "requirement", "kind", "scenario_yaml", "scenario_digest",
+    "code_digest", "version",
+)  # fmt: skip
 
 
 def capacity_values(view: View) -> Mapping[str, Any]:

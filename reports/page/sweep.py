@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports import figures
-from reports.formats import coordinate
+from reports.curve import Curve
+from reports.figures.laws import laws
+from reports.formats import coordinate, coordinates
 from reports.page.cells import cell
 from reports.page.view import View
 from reports.phrases import ABSENT_NOTE, SURVIVORS_NOTE, short_paths, shown_paths
@@ -18,6 +20,7 @@ _COLUMNS = (
     ("p95, s", "execution_duration_p95"),
     ("p99, s", "execution_duration_p99"),
 )
+_MOST_CURVES = 12
 _ALONE = "The run has one point, so there is no curve; its figures are in the table of section 5."
 
 
@@ -25,7 +28,30 @@ def throughput_values(view: View) -> Mapping[str, Any]:
     """Return the curves of throughput."""
     if len(view.layout.points) < 2:
         return view.absent(_ALONE)
-    return {"figure": figures.throughput(view.layout), "held": view.held}
+    found = view.summary.curves
+    return {
+        "figure": figures.throughput(view.layout),
+        "held": view.held,
+        "laws": laws(found),
+        "curves": [_curve(curve) for curve in found[:_MOST_CURVES]],
+    }
+
+
+def _curve(curve: Curve) -> dict[str, Any]:
+    return {
+        "name": coordinates(curve.line.held) if curve.line.held else curve.line.axis,
+        "knee": curve.knee.words,
+        "laws": [
+            {
+                "title": reading.title,
+                "words": reading.words,
+                "values": "; ".join(
+                    f"{name.replace('_', ' ')} {it.full}" for name, it in reading.values.items()
+                ),
+            }
+            for reading in curve.readings
+        ],
+    }
 
 
 def latency_values(view: View) -> Mapping[str, Any]:

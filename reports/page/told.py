@@ -9,6 +9,8 @@ from reports.formats import coordinate, interval, number, printed_unit
 _MOST_ROWS: Final = 60
 _MOST_COLUMNS: Final = 10
 _MOST_LETTERS: Final = 2_000
+# Where every entry says in words what it found, these stand beside the words, and the parts do not.
+_BESIDE_TEXT: Final = ("value", "at", "finding", "verdict", "replications", "cost", "text")
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def _is_table(value: Any) -> bool:
 
 def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     keys = list(dict.fromkeys(key for row in rows[:_MOST_ROWS] for key in row))[:_MOST_COLUMNS]
+    if all("text" in row for row in rows):
+        keys = [key for key in _BESIDE_TEXT if any(key in row for row in rows)]
     return Table(
         title=title,
         heads=tuple(words_of(key) for key in keys),

@@ -54,7 +54,7 @@ def test_the_keys_of_the_summary_are_stable(standard: Summary) -> None:
     assert list(found) == [
         "schema", "scenario", "requirement", "confidence", "looks", "exit_code", "exit_name", "causes",
         "targets",
-        "points", "comparisons", "sensitivity", "infeasible", "checks",
+        "points", "curves", "comparisons", "sensitivity", "infeasible", "checks",
     ]  # fmt: skip
     assert found["schema"] == 1
     assert list(found["points"][0]["estimates"]) == list(MEASURES)

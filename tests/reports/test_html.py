@@ -108,7 +108,7 @@ def test_nothing_is_loaded_from_anywhere(text: str, page: Page) -> None:
 
 
 def test_every_figure_says_what_it_shows(text: str, page: Page) -> None:
-    assert len(page.figures) == 6
+    assert len(page.figures) == 7
     for figure in page.figures:
         assert figure["role"] == "img"
         for name in str(figure["aria-labelledby"]).split():
