@@ -1,4 +1,4 @@
-"""`headroom capacity`: the largest load, or the smallest cluster, that meets the targets; with a certificate."""
+"""`headroom capacity`: the largest load, or the smallest cluster, that meets the targets, certified."""
 
 import json
 from collections.abc import Sequence
@@ -45,10 +45,22 @@ def answer(
     place = RunDirectory(out)
     place.check_usable()
     knobs = knobs_of(scenario, question)
+    _check(scenario, question, knobs)
     with open_trials(out / SCRATCH, workers, teller, world) as trials:
         found = _answer(trials, scenario, question, knobs)
     rundir.write_json(out / certificate.NAME, found)
     return found
+
+
+def _check(scenario: Scenario, question: Question, knobs: Sequence[Knob]) -> None:
+    """Refuse what can have no answer before anything is run."""
+    from headroom.capacity_cost import check_prices
+    from headroom.capacity_growth import check_growth
+
+    only = _pinned(scenario, question)
+    check_prices(scenarios.compile(only, only.points()[0], 0), question.prices)
+    if question.growth:
+        check_growth(knobs[0])
 
 
 def knobs_of(scenario: Scenario, question: Question) -> list[Knob]:
@@ -95,7 +107,7 @@ def searched(trials: Trials, scenario: Scenario, knob: Knob, settings: Settings)
         held = prober.holds(knob.low)
         what = "holds" if held else "is not shown to hold"
         raise HarnessError(
-            f"{knob.path}: the scenario {what} at both ends, {knob.text(knob.low)} and {knob.text(knob.high)}",
+            f"{knob.path} {what} at both ends, {knob.text(knob.low)} and {knob.text(knob.high)}",
             exits.INCONCLUSIVE,
             f"a wider --range {knob.path}=A..B, or say --direction largest or smallest",
         )
@@ -126,8 +138,8 @@ def _answer(trials: Trials, scenario: Scenario, question: Question, knobs: Seque
 
 
 def _pinned(scenario: Scenario, question: Question) -> Scenario:
-    """Return the scenario at one point; a knob that is swept is at its first value if no target says which."""
-    swept = {point: values for point, values in _swept(scenario).items() if point in question.knobs}
+    """Return the scenario at one point: a swept knob at its first value, if no target says which."""
+    swept = {path: values for path, values in _swept(scenario).items() if path in question.knobs}
     looked_at = [target.where for target in scenario.targets if target.severity == "error"]
     first = {
         path: values[0]

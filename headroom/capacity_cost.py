@@ -31,11 +31,6 @@ def cost_at(probe: Probe, scenario: Scenario, prices: Sequence[str]) -> dict[str
     if summary is None or spec is None or not summary.run.points:
         return None
     counts, own = nodes_of(spec)
-    unknown = [name for name in given if name not in counts]
-    if unknown:
-        raise HarnessError(
-            f"--price {unknown[0]}: no pool '{unknown[0]}'", exits.USAGE, f"one of {', '.join(counts)}"
-        )
     rates = {**own, **given}
     if not rates:
         return None
@@ -53,6 +48,16 @@ def cost_at(probe: Probe, scenario: Scenario, prices: Sequence[str]) -> dict[str
         estimate = Estimate("", bounds.value, bounds.low, bounds.high, len(values), len(values), "t")
         found |= {"per_1000_executions": estimate.to_json(), "text": f"{estimate.full} per 1,000 executions"}
     return found
+
+
+def check_prices(spec: scenarios.RunSpec, prices: Sequence[str]) -> None:
+    """Refuse prices of pools that there are not."""
+    counts, _ = nodes_of(spec)
+    for name in prices_of(prices):
+        if name not in counts:
+            raise HarnessError(
+                f"--price {name}: no pool '{name}'", exits.USAGE, f"one of {', '.join(counts)}"
+            )
 
 
 def nodes_of(spec: scenarios.RunSpec) -> tuple[dict[str, int], dict[str, float]]:

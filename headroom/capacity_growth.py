@@ -43,14 +43,19 @@ class Growth:
         return self.days * math.log(factor) / math.log1p(self.share)
 
 
-def lasting(growth: Growth, knob: Knob, search: Search) -> dict[str, Any]:
-    """Return until when the load is within what is shown to hold, and when it is beyond for certain."""
-    if search.direction is not Direction.LARGEST or not knob.own:
+def check_growth(knob: Knob) -> None:
+    """Refuse the growth of what is no load: the largest of it is not looked for, or it has no value now."""
+    if knob.direction is not Direction.LARGEST or not knob.own:
         raise HarnessError(
             f"--growth is of a load, and {knob.path} is none",
             exits.USAGE,
-            "--knob load.burst, or another that the search looks for the largest of",
+            "--knob load.burst, or another with --direction largest",
         )
+
+
+def lasting(growth: Growth, knob: Knob, search: Search) -> dict[str, Any]:
+    """Return until when the load is within what is shown to hold, and when it is beyond for certain."""
+    assert knob.own, "checked before the search"
     row: dict[str, Any] = {
         "rate": growth.text,
         "since": growth.since.isoformat(),

@@ -57,7 +57,9 @@ class Seen:
     def deciding(self) -> "Judgement | None":
         """The judgement that decides: of the worst verdict, the one with the smallest margin."""
         verdict = worst([item.verdict for item in self.judgements])
-        chosen = [item for item in self.judgements if item.verdict is verdict]
+        found = [item for item in self.judgements if item.verdict is verdict]
+        # "Every one" has no room to spare even where all is well: it tells nothing of how near a miss is.
+        chosen = [item for item in found if item.stat not in ("min", "max")] or found
         return min(chosen, key=lambda item: math.inf if item.margin is None else item.margin, default=None)
 
 

@@ -107,9 +107,8 @@ def headroom(knob: Knob, search: Search) -> dict[str, Any] | None:
         spare = "" if search.direction is Direction.LARGEST else " to spare"
         text = f"{percent(share)} {word} the scenario's own {knob.text(knob.own)}{spare}"
     else:
-        text = f"the scenario's own {knob.text(knob.own)} is not shown to hold: {percent(-share)} too much"
-        if search.direction is Direction.SMALLEST:
-            text = f"the scenario's own {knob.text(knob.own)} is not shown to hold: {percent(-share)} are missing"
+        lack = "too much" if search.direction is Direction.LARGEST else "are missing"
+        text = f"the scenario's own {knob.text(knob.own)} is not shown to hold: {percent(-share)} {lack}"
     return {"percent": json_number(share * 100), "text": text}
 
 
