@@ -6,6 +6,7 @@ import json
 from typing import Any, Final
 
 from reports.blame import blames_of
+from reports.columns import SECOND_NS, Settling
 from reports.detectable import POWER
 from reports.estimates import Estimate
 from reports.exits import NAMES
@@ -129,9 +130,22 @@ def _point(point: PointSummary, summary: Summary) -> dict[str, Any]:
             cause: {"share": share.to_json(), "seconds_per_execution": json_number(point.seconds[cause])}
             for cause, share in point.shares.items()
         },
+        **({} if point.settling is None else {"settling": _settling(point.settling)}),
         "blame": [blame.to_json() for blame in blames],
         "stations": [station.to_json() for station in point.stations],
         **({"faults": [item.to_json() for item in point.incidents]} if point.incidents else {}),
+    }
+
+
+def _settling(found: Settling) -> dict[str, Any]:
+    return {
+        "status": found.status,
+        "method": found.method,
+        "cut_s": json_number(found.cut_ns / SECOND_NS),
+        "cut_percent": json_number(found.cut_share * 100),
+        "executions_left_out": found.cut_count,
+        "growth_percent": json_number(None if found.growth is None else found.growth * 100),
+        "reason": found.reason,
     }
 
 

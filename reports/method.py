@@ -23,6 +23,9 @@ by no sample. It passes when none was seen to miss, and the reason says what tha
 bound of the share of replications without a miss. Ten replications without a miss show only 74 % at a 95 %
 confidence in a single look; where a share must be shown, ask for an attainment such as 95 %.
 
+What a pass is worth depends on what would have been found: beside each target stands the smallest violation
+that its check would have found with a probability of 95 %.
+
 Time is charged to exactly one cause at every instant, following back the last thing waited for; the
 bottleneck is the cause with the greatest share of the executions' time along their critical paths.
 

@@ -4,6 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from reports.columns import SECOND_NS
+from reports.figures import Drawing
+from reports.figures.welch import welch
+from reports.formats import coordinates, percent, quantity
 from reports.method import method_paragraphs
 from reports.page.view import View
 
@@ -12,7 +16,32 @@ _FACTS = ("created", "world", "version", "code_digest", "python", "platform", "w
 
 def method_values(view: View) -> Mapping[str, Any]:
     """Return how the numbers were made, and what was checked in every run."""
-    return {"paragraphs": method_paragraphs(view.summary), "checks": view.summary.checks}
+    return {
+        "paragraphs": method_paragraphs(view.summary),
+        "checks": view.summary.checks,
+        "welch": _welch(view),
+        "settled": [
+            {
+                "at": coordinates(point.coordinates),
+                "status": point.settling.status,
+                "cut": quantity(point.settling.cut_ns / SECOND_NS, "s"),
+                "share": percent(point.settling.cut_share),
+                "method": point.settling.method,
+                "left_out": point.settling.cut_count,
+                "reason": point.settling.reason,
+                "n": point.n,
+            }
+            for point in view.summary.points
+            if point.settling is not None
+        ],
+    }
+
+
+def _welch(view: View) -> Drawing | None:
+    focus = view.focus
+    if focus is None or focus.settling is None:
+        return None
+    return welch(focus.settling, view.focus_name, focus.n)
 
 
 def provenance_values(view: View) -> Mapping[str, Any]:
