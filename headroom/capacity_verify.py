@@ -80,7 +80,7 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 def _row(row: dict[str, Any]) -> str:
-    why = row.get("reason") or row.get("text", "")
+    why = row.get("text") or row.get("reason", "")
     return f"{row['path']} = {row['value']} {row['finding']}: {why}"
 
 
@@ -107,6 +107,4 @@ def _tested(
     }
     if seen.reason:
         row["reason"] = seen.reason
-    if seen.deciding is not None:
-        row |= certificate.judged(seen.deciding)
-    return row, met
+    return (row if seen.deciding is None else certificate.judged(seen.deciding) | row), met

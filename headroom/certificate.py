@@ -62,6 +62,7 @@ def build(scenario: Scenario, knob: Knob, search: Search, settings: Mapping[str,
         "statement": statement(knob, search, settings["confidence"], settings["targets"]),
         "answer": None if search.answer is None else knob.value(search.answer.at),
         "at_the_end_of_the_range": search.at_the_end,
+        "shown": [] if search.answer is None else [judged(it) for it in search.answer.detail.judgements],
         "next": told(knob, search.missed),
         "bracket": {
             "holds": None if search.answer is None else knob.value(search.answer.at),
@@ -125,9 +126,7 @@ def told(knob: Knob, probe: Probe | None) -> dict[str, Any] | None:
     }
     if seen.reason:
         row["reason"] = seen.reason
-    if item is not None:
-        row |= judged(item)
-    return row
+    return row if item is None else judged(item) | row
 
 
 def judged(item: "Judgement") -> dict[str, Any]:
@@ -143,6 +142,7 @@ def judged(item: "Judgement") -> dict[str, Any]:
         "n": item.n,
         "unit": unit,
         "asked": item.limit_text,
+        "reason": item.reason,
         "text": f"{item.target.id}: {item.value_text}, n={item.n}, asked {item.limit_text}",
     }
 

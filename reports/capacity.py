@@ -13,6 +13,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     told = [str(found["statement"])]
     if found.get("headroom"):
         told.append(f"headroom   {found['headroom']['text']}")
+    told += [f"shown      {row['text']}{_more(row)}" for row in found["shown"]]
     told += [f"next       {text}" for text in _next(found)]
     if found.get("binding"):
         told.append(f"binding    {found['binding']['text']}")
@@ -40,11 +41,15 @@ def cost_text(cost: Mapping[str, Any]) -> str:
     return f"{cost['per_hour']:g}/h for {nodes}{per}{without}"
 
 
+def _more(row: Mapping[str, Any]) -> str:
+    return f" ({row['reason']})" if row["reason"] else ""
+
+
 def _next(found: Mapping[str, Any]) -> list[str]:
     row, path = found["next"], found["knob"]["path"]
     if row is None:
         return []
-    why = row.get("reason") or row.get("text", "")
+    why = row.get("text") or row.get("reason", "")
     told = [f"{path} = {row['value']} {FINDINGS[row['finding']]}: {why}"]
     fails = found["bracket"]["fails"]
     if row["finding"] == "undecided" and fails is not None:

@@ -58,6 +58,9 @@ def test_the_largest_load_its_headroom_and_the_day_when_it_ends(ask: Ask, tmp_pa
     assert found["headroom"]["percent"] == 170
     assert found["monotone"]
     assert found["binding"]["cause"] == "API service"
+    [shown] = found["shown"]
+    assert shown["low"] > 0.95
+    assert shown["n"] >= 59  # fewer, however good, show no 95 %
     assert found["growth"]["holds_until"] == "2026-11-14"  # 10 x 1.1 ** 10.42 = 27
     assert found == json.loads((tmp_path / "out" / "capacity.json").read_text())
     assert found["statement"] in lines(found)[0]
