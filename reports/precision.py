@@ -1,8 +1,7 @@
 """Where more replications are worth their time: where a number matters and is not known well enough.
 
-A number matters at a point that a target judges, and where the curve over a swept number bends, with its
-neighbours: there the knee is found. Known well enough is a mean whose half-width is at most the asked share
-of it.
+A number matters at a point that a target judges, and where the curve over a swept number bends: there the
+knee is found. Known well enough is a mean whose half-width is at most the asked share of it.
 """
 
 import math
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
 MEASURES: Final = ("makespan", "execution_duration_mean")
 BEND: Final = 0.3  # change of the slope in log-log, from one segment to the next, that counts as a bend
+BEND_ROUNDS: Final = 2
 LEAST_POINTS: Final = 4  # of a curve that can be said to bend
 
 
@@ -23,31 +23,37 @@ def reached(point: "PointSummary") -> float | None:
     return max((value for value in found if value is not None), default=None)
 
 
-def watched(summary: "Summary") -> list[int]:
-    """Return the points whose means must be precise, in order: judged, or at a bend."""
-    judged = {item.point for item in summary.judgements if item.target.severity != "info"}
+def judged(summary: "Summary") -> list[int]:
+    """Return the points at which a target that may fail looks, in order; all of them where none looks."""
     if not summary.targets:
-        judged = {point.index for point in summary.points}
-    wanted = judged | set(bends(summary.points))
+        return [point.index for point in summary.points]
+    wanted = {item.point for item in summary.judgements if item.target.severity != "info"}
     return [point.index for point in summary.points if point.index in wanted]
 
 
 def imprecise(summary: "Summary") -> list[int]:
-    """Return the watched points whose means are not known to within the precision asked, in order."""
-    chosen = watched(summary)
-    asked = summary.questions.precision
-    points = {point.index: point for point in summary.points}
-    return [index for index in chosen if (reached(points[index]) or 0.0) > asked]
+    """Return the points whose means are not known to within the precision asked, in order.
+
+    A bend gets at most `BEND_ROUNDS` doublings: where nothing is judged, a map is worth no more.
+    """
+    asked, most = summary.questions.precision, summary.questions.replications_min << BEND_ROUNDS
+    chosen = set(judged(summary))
+    bent = {point.index for point in summary.points if point.n < most} & set(bends(summary.points))
+    return [
+        point.index
+        for point in summary.points
+        if point.index in chosen | bent and (reached(point) or 0.0) > asked
+    ]
 
 
 def bends(points: Sequence["PointSummary"]) -> list[int]:
-    """Return the points at which a curve bends most, each with its neighbours on the curve, in order."""
-    found: dict[int, None] = {}
+    """Return the points at which a curve bends most, in order."""
+    found = set()
     for path, curve in curves(points):
         for name in MEASURES:
             place = _bend(curve, path, name)
             if place is not None:
-                found |= dict.fromkeys(point.index for point in curve[place - 1 : place + 2])
+                found.add(curve[place].index)
     return sorted(found)
 
 

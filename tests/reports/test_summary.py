@@ -123,7 +123,7 @@ def test_checks_that_few_runs_allow_are_named_with_their_runs(tmp_path: Path) ->
     del rows[0]["checks"]["quota"]
     write_rows(tmp_path / "records/p0000-r00000.jsonl", rows)
     assert held_checks(summary_of(tmp_path)) == [
-        "8 checks hold in all 20 runs",
+        "9 checks hold in all 20 runs",
         "these could be made in fewer runs: invariant quota (19)",
     ]
 
