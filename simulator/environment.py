@@ -31,7 +31,7 @@ from simulator.capacity import CapacityReports
 from simulator.checkers import CHECKS, ClusterChecker, EngineChecker
 from simulator.cluster.cluster import Cluster
 from simulator.cluster.faults.schedule import Faults
-from simulator.driver import Driver
+from engine.core.driver import Driver
 from simulator.engine_stations import StationedHost, bind, host_type
 from simulator.outside import Outside
 from simulator.perform import ModelPerformer

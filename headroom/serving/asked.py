@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from engine.live.resources import BY_PATH, Resource
 from headroom.serving.problems import Refusal
-from headroom.serving.resources import BY_PATH, Resource
 
 NAME_MAX: Final = 253
 _VERBS: Final[Mapping[str, tuple[str, str]]] = {  # method -> (verb on an object, verb on a collection)

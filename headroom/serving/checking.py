@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.live.resources import Resource
 from headroom.serving.problems import Refusal, invalid
-from headroom.serving.resources import Resource
 from scenarios.object_checks import findings as findings_of
 from scenarios.object_rules import contradictions
 

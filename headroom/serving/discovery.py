@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from headroom.serving.resources import ALL_VERBS, GROUP_VERSIONS, RESOURCES, Resource
+from engine.live.resources import ALL_VERBS, GROUP_VERSIONS, RESOURCES, Resource
 
 _SUBRESOURCE_VERBS: Final = {
     "status": ("get", "patch", "update"),

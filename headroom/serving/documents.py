@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from engine.live.resources import GROUP_VERSIONS
 from headroom.serving import discovery, openapi
-from headroom.serving.resources import GROUP_VERSIONS
 
 _FIXED: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "/apis": discovery.groups,

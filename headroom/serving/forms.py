@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from headroom.serving.resources import Resource
+from engine.live.resources import Resource
 from simulator.cluster.defaults import defaulted, defaulted_pod, defaulted_set
 
 SERVER_OWNED: Final = (
@@ -65,7 +65,7 @@ def new_object(body: Mapping[str, Any], resource: Resource) -> dict[str, Any]:
             made["status"] = dict.fromkeys(
                 ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"), 0
             )
-        case _ if "status" in resource.subresources:
+        case _ if "status" in resource.subresources and resource.kind != "Node":  # which may bring one along
             made["status"] = {}
     return made
 

@@ -6,7 +6,7 @@ leaves the validation to the server then.
 
 from typing import Any, Final
 
-from headroom.serving.resources import GROUP_VERSIONS, RESOURCES, Resource
+from engine.live.resources import GROUP_VERSIONS, RESOURCES, Resource
 
 _FIELD_VALIDATION: Final = {
     "name": "fieldValidation",

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
@@ -18,6 +18,20 @@ from scenarios import RunSpec
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 CONNECTIONS_MAX: Final = 4_000
+
+
+class Listener(uvicorn.Server):
+    """Ends watches before it waits for connections to end."""
+
+    def __init__(self, server: Server, **settings: Any) -> None:
+        """Serve a server's application."""
+        super().__init__(uvicorn.Config(server.application(), access_log=False, lifespan="on", **settings))
+        self._server = server
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        self._server.close()
+        await super().shutdown(sockets)
 
 
 @dataclass(frozen=True)
@@ -63,22 +77,20 @@ def serve(
         scheme = "https" if place.certificate else "http"
         shown = f"[{host}]" if ":" in host else host
         url = f"{scheme}://{shown}:{port}"
-        world = World(spec, speed)
+        world = World(spec.cluster, spec.engine, spec.seed, speed)
         server = Server(world, place.door, f"{shown}:{port}")
         if config is not None:
             kubeconfig.write(config, url, place.token, place.certificate)
         tell(_greeting(world, url, config))
-        settings = uvicorn.Config(
-            server.application(),
+        listening = Listener(
+            server,
             log_level="warning",
-            access_log=False,
-            lifespan="on",
             limit_concurrency=CONNECTIONS_MAX,
             timeout_graceful_shutdown=2,
             ssl_certfile=None if place.certificate is None else str(place.certificate),
             ssl_keyfile=None if place.key is None else str(place.key),
         )
-        uvicorn.Server(settings).run(sockets=[listener])
+        listening.run(sockets=[listener])
     if world.failure is not None:
         raise HarnessError(str(ModelStopped(world.failure)), exits.MODEL_ERROR)
 
@@ -97,7 +109,7 @@ def _listening(place: Place) -> socket.socket:
 
 
 def _greeting(world: World, url: str, config: Path | None) -> str:
-    cluster = world.spec.cluster
+    cluster = world.spec
     objects = world.store.objects
     nodes, pods = (len(objects.get(kind, {})) for kind in ("Node", "Pod"))
     speed = "in real time" if world.speed == 1 else f"at {world.speed:g} x real time"

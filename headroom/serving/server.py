@@ -33,7 +33,7 @@ class Server:
         self.door = door
         self.address = address
         self.operations = Operations(world)
-        self._watches = 0
+        self._watches: dict[int, Watching] = {}
 
     def application(self) -> Starlette:
         """Return the ASGI application."""
@@ -46,6 +46,11 @@ class Server:
         clock = asyncio.create_task(self.world.keep_time())
         yield
         clock.cancel()
+
+    def close(self) -> None:
+        """End all watches, so that nobody has to be cut off."""
+        for watching in list(self._watches.values()):
+            watching.close()
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -64,7 +69,7 @@ class Server:
         path = request.url.path.rstrip("/")
         if path in ("/healthz", "/readyz", "/livez"):
             return PlainTextResponse("ok")
-        document = documents.at(path, self.world.spec.cluster.kubernetes_version, self.address)
+        document = documents.at(path, self.world.spec.kubernetes_version, self.address)
         if document is not None:
             if user.name == ANONYMOUS and path != "/version":
                 raise Refusal(403, f'forbidden: User "{ANONYMOUS}" cannot get path "{path}"', details={})
@@ -90,19 +95,19 @@ class Server:
         return JSONResponse(body)
 
     def _watch(self, request: Request, asked: Asked) -> Response:
-        if self._watches >= WATCHES_MAX:
+        if len(self._watches) >= WATCHES_MAX:
             raise Refusal(429, f"{WATCHES_MAX} watches are open", retry_after_s=1)
         watching = Watching(self.world, asked, as_table=_wants_table(request))
         watching.start()
         return StreamingResponse(self._counted(watching), media_type="application/json")
 
     async def _counted(self, watching: Watching) -> AsyncIterator[bytes]:
-        self._watches += 1
+        self._watches[id(watching)] = watching
         try:
             async for line in watching.lines():
                 yield line
         finally:
-            self._watches -= 1
+            del self._watches[id(watching)]
 
     async def _object(self, request: Request, asked: Asked, user: User) -> Answer:
         if asked.verb == "get":

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from engine.live.resources import Resource
 from headroom.serving.forms import selector_text
-from headroom.serving.resources import Resource
 
 Object = Mapping[str, Any]
 Column = tuple[str, str, int]

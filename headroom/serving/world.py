@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from engine.core.causes import Cause
-from scenarios.runspec import RunSpec
+from scenarios.runspec import ClusterSpec, EngineSpec
 from simulator.agenda import Agenda
 from simulator.attribution import Link, root
 from simulator.cluster.apiserver import Call, Client
@@ -15,6 +16,7 @@ from simulator.streams import Streams
 
 SECOND_NS = 1_000_000_000
 SLICE_NS = SECOND_NS // 20  # of virtual time that is caught up in one go before others have a turn
+_OF_EVERY_CLUSTER: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 IDLE_S = 0.25  # how long the clock sleeps at most
 
 
@@ -28,16 +30,18 @@ class ModelStopped(Exception):
 
 @dataclass
 class World:
-    """The cluster of a RunSpec, with nobody but those who come over HTTP."""
+    """A modelled cluster, with nobody in it but those who come over HTTP."""
 
-    spec: RunSpec
+    spec: ClusterSpec
+    engine: EngineSpec
+    seed: int = 0
     speed: float = 1.0  # virtual seconds a second
 
     def __post_init__(self) -> None:
         """Build the cluster, settled at virtual time 0."""
-        streams = Streams(self.spec.seed, self.spec.replication)
+        streams = Streams(self.seed, 0)
         self.agenda = Agenda()
-        self.cluster = Cluster(self.agenda, self.spec.cluster, self.spec.engine, streams)
+        self.cluster = Cluster(self.agenda, with_namespaces(self.spec), self.engine, streams)
         self.store = self.cluster.store
         self.listing = Listing(self.agenda, self.store, self.cluster.watch)
         self._clients: dict[str, Client] = {}
@@ -116,3 +120,24 @@ class World:
             return await ended
         finally:
             self._pending.pop(ended, None)
+
+
+def with_namespaces(spec: ClusterSpec) -> ClusterSpec:
+    """Return a cluster in which every namespace that holds something is there, and those of every cluster.
+
+    Cluster files and snapshots may leave them out; a server that has a pod in a namespace has the namespace.
+    """
+    there = {item["metadata"]["name"] for item in spec.objects if item["kind"] == "Namespace"}
+    used = {item["metadata"].get("namespace", "") for item in spec.objects}
+    missing = sorted({*used, *_OF_EVERY_CLUSTER} - there - {""})
+    added = [
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+            "spec": {"finalizers": ["kubernetes"]},
+            "status": {"phase": "Active"},
+        }
+        for name in missing
+    ]
+    return replace(spec, objects=(*added, *spec.objects))

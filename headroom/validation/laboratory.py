@@ -21,7 +21,7 @@ from scenarios import CATALOGUE
 from scenarios.runspec import ClusterSpec, EngineSpec
 from simulator.agenda import Agenda
 from simulator.cluster.cluster import Cluster
-from simulator.driver import Driver
+from engine.core.driver import Driver
 from simulator.perform import ModelPerformer
 from simulator.streams import Streams
 

@@ -17,7 +17,7 @@ from engine.core.host import Host
 from engine.core.machine import WorkflowEngine
 from engine.core.recovery import recover
 from simulator.agenda import Agenda
-from simulator.driver import Driver
+from engine.core.driver import Driver
 from simulator.engine_stations import EngineStations, StationedHost, bind, host_type
 from tests.fuzz.draws import Stop
 from tests.fuzz.faults import Died, FaultyPerformer, Mortality, WatchedStore

@@ -169,7 +169,7 @@ def test_the_pure_layers_do_not_iterate_over_sets() -> None:
         ("simulator.x", "from engine.live import loop"),
         ("scenarios.x", "import simulator"),
         ("reports.x", "from engine.core.machine import WorkflowEngine"),
-        ("reports.x", "import simulator.driver"),
+        ("reports.x", "import simulator.agenda"),
         ("engine.live.x", "import simulator"),
     ],
 )

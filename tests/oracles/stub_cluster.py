@@ -10,7 +10,7 @@ from engine.core.causes import Cause
 from engine.core.effects import Effect, Sleep, WaitUntil
 from engine.core.errors import ActionError, Conflict, NotFound, ServerError
 from engine.core.host import Host
-from simulator.driver import Clockwork
+from engine.core.driver import Clockwork
 
 MILLISECOND_NS = 1_000_000
 

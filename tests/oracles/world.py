@@ -14,7 +14,7 @@ from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
 from engine.core.records import Row
 from simulator.agenda import Agenda
-from simulator.driver import Driver
+from engine.core.driver import Driver
 from tests.oracles.heap_agenda import HeapAgenda
 from tests.oracles.plain_simpy import PlainSimPy
 from tests.oracles.random_workflows import ACTIONS, Workflows

@@ -20,7 +20,7 @@ from engine.core.records import Row
 from engine.live import LiveMonitoring, LiveOutbound, LiveOutside, MonitoringSettings
 from simulator.agenda import Agenda
 from simulator.cluster.cluster import Cluster
-from simulator.driver import Driver
+from engine.core.driver import Driver
 from simulator.outside import Outside
 from simulator.perform import ModelPerformer
 from simulator.streams import Streams

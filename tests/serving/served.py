@@ -9,13 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
-
 from headroom.serving.access import Door, User
+from headroom.serving.running import Listener
 from headroom.serving.server import Server
 from headroom.serving.world import World
 from headroom.serving_verbs import spec_of
-from scenarios import RunSpec
 
 Body = dict[str, Any]
 
@@ -92,17 +90,24 @@ class Served:
             time.sleep(0.02)
 
 
+def production(speed: float) -> World:
+    """Return the cluster of the requirements."""
+    spec = spec_of("high-load-production", None, None, None)
+    return World(spec.cluster, spec.engine, spec.seed, speed)
+
+
 @contextmanager
 def serving(
-    spec: RunSpec | None = None, *, speed: float = 20.0, tokens: dict[str, User] | None = None
+    world: World | None = None,
+    *,
+    speed: float = 20.0,
+    tokens: dict[str, User] | None = None,
+    kind: type[Server] = Server,
 ) -> Iterator[Served]:
     """Serve a cluster for as long as the block lasts."""
-    world = World(spec or spec_of("high-load-production", None, None, None), speed)
-    server = Server(world, Door(tokens or {}), "127.0.0.1")
-    runner = uvicorn.Server(
-        uvicorn.Config(server.application(), host="127.0.0.1", port=0, log_level="error", access_log=False,
-                       timeout_graceful_shutdown=1)
-    )  # fmt: skip
+    world = world or production(speed)
+    server = kind(world, Door(tokens or {}), "127.0.0.1")
+    runner = Listener(server, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1)
     thread = threading.Thread(target=runner.run, daemon=True)
     thread.start()
     while not runner.started:

@@ -15,7 +15,7 @@ from engine.core.records import Row
 from scenarios.runspec import EngineSpec
 from simulator.agenda import Agenda
 from simulator.cluster.cluster import Cluster
-from simulator.driver import Driver
+from engine.core.driver import Driver
 from simulator.perform import ModelPerformer
 from simulator.streams import Streams
 from tests.simulator import worlds

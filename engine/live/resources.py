@@ -1,4 +1,4 @@
-"""What is served: the resources of the API with their names, groups and verbs.
+"""The resources of the Kubernetes API that actions touch and the model keeps: names, groups and verbs.
 
 Source: the discovery documents of a kube-apiserver 1.36 (`/api/v1`, `/apis/<group>/<version>`), of which
 these are the resources that the model acts on or keeps. Anything else is answered with 404, as by a server

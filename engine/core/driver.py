@@ -7,7 +7,7 @@ from engine.core.host import Host
 
 
 class Clockwork(Protocol):
-    """What the driver needs of an agenda (`simulator.agenda.Agenda`, or the plain heap of the tests)."""
+    """What the driver needs of an agenda: the modelled one, the real one, or the plain heap of the tests."""
 
     @property
     def now(self) -> int:
