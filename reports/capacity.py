@@ -49,7 +49,7 @@ def _next(found: Mapping[str, Any]) -> list[str]:
     row, path = found["next"], found["knob"]["path"]
     if row is None:
         return []
-    why = row.get("text") or row.get("reason", "")
+    why = f"{row['text']}{_more(row)}" if "text" in row else row["reason"]
     told = [f"{path} = {row['value']} {FINDINGS[row['finding']]}: {why}"]
     fails = found["bracket"]["fails"]
     if row["finding"] == "undecided" and fails is not None:
