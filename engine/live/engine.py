@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from engine.cel import CelConditions
+from engine.core.action import ActionSpec
+from engine.core.conditions import Conditions
 from engine.core.definition import Workflow
 from engine.core.driver import Driver
 from engine.core.events import Event, ExecutionSubmitted, WorkflowRegistered
@@ -17,7 +18,6 @@ from engine.live.api import KubernetesApi
 from engine.live.loop import Loop
 from engine.live.outside import LiveOutside
 from engine.live.perform import WORKERS, LivePerformer
-from engine.registry import runnable
 
 
 class LiveEngine:
@@ -27,17 +27,20 @@ class LiveEngine:
         self,
         api: KubernetesApi,
         limits: Limits,
+        catalogue: tuple[Mapping[str, ActionSpec], Conditions],
         sink: Callable[[Row], None],
         outside: LiveOutside | None = None,
         *,
         workers: int = WORKERS,
         detail: bool = False,
     ) -> None:
-        """Bind the parts; nothing is asked of the cluster yet. `sink` is called on the engine's thread."""
+        """Bind the parts; nothing is asked of the cluster yet.
+
+        `catalogue`: the actions by name, and what compiles conditions. `sink` is called on the engine's
+        thread.
+        """
         self.loop = Loop()
-        self.host = Host(
-            WorkflowEngine(limits), runnable(), CelConditions(), lambda: self.loop.now, sink, detail=detail
-        )
+        self.host = Host(WorkflowEngine(limits), *catalogue, lambda: self.loop.now, sink, detail=detail)
         self.performer = LivePerformer(self.loop, self.host, api, outside, workers)
         self.host.performer = self.performer
         Driver(self.host, self.loop)

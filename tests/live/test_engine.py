@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 
 import scenarios
+from engine.cel import CelConditions
 from engine.core.causes import Cause
 from engine.core.definition import Workflow
 from engine.core.limits import Limits
 from engine.live.api import KubernetesApi
 from engine.live.bucket import TokenBucket
 from engine.live.engine import LiveEngine
+from engine.registry import runnable
 from tests.live.bench import connected
 from tests.serving.served import Served, production, serving
 
 SPEED = 20.0
+CATALOGUE = (runnable(), CelConditions())
 DEPLOYMENTS = ("api-gateway", "message-queue", "order-processing-service", "redis-cache", "user-service")
 
 
@@ -34,7 +37,7 @@ def restarts(attempts: int = 2) -> Workflow:
 def engine_on(served: Served, rows: list[Mapping[str, Any]], qps: float | None = None) -> LiveEngine:
     api = KubernetesApi(connected(served), TokenBucket(qps, 5))
     limits = Limits(max_concurrency=10, step_timeout_ns=30_000_000_000)
-    return LiveEngine(api, limits, rows.append, detail=True)
+    return LiveEngine(api, limits, CATALOGUE, rows.append, detail=True)
 
 
 def target(index: int) -> dict[str, Any]:
@@ -78,7 +81,7 @@ def test_what_time_was_spent_on_is_charged_without_a_gap(served: Served) -> None
 def test_a_step_that_takes_too_long_is_given_up_at_its_deadline(served: Served) -> None:
     rows: list[Mapping[str, Any]] = []
     api = KubernetesApi(connected(served), TokenBucket(None, 1))
-    engine = LiveEngine(api, Limits(step_timeout_ns=50_000_000), rows.append)
+    engine = LiveEngine(api, Limits(step_timeout_ns=50_000_000), CATALOGUE, rows.append)
     run(engine, restarts(attempts=1), 1)
     [execution] = [row for row in rows if row["type"] == "execution"]
     assert execution["state"] == "failed"
