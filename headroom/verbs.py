@@ -3,17 +3,17 @@
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 import scenarios
-from headroom import announcing, gating, rundir
+from headroom import announcing, gating, registering, rundir
 from headroom.errors import HarnessError
 from headroom.experiment import Experiment, Settings
 from headroom.progress import Teller
@@ -21,6 +21,9 @@ from headroom.rundir import RunDirectory
 from headroom.worker import Job
 from reports import exits
 from scenarios import Scenario
+
+if TYPE_CHECKING:
+    from reports.summary import Summary
 
 LOG_WIDTH = 120  # columns of what is piped or kept, where nobody can widen the window
 
@@ -73,7 +76,12 @@ def run(
         experiment.perform()
         gating.attach(scenario, settings.out, datetime.now(UTC).date())
         return judge(
-            settings.out, scenario, allow_inconclusive=allow_inconclusive, as_json=as_json, github=github
+            settings.out,
+            scenario,
+            allow_inconclusive=allow_inconclusive,
+            as_json=as_json,
+            github=github,
+            enter=lambda it: registering.enter_run(it, scenario, settings.out, teller, overridden=explore),
         )
 
 
@@ -91,8 +99,9 @@ def judge(
     allow_inconclusive: bool,
     as_json: bool,
     github: bool | None = False,
+    enter: "Callable[[Summary], None] | None" = None,
 ) -> int:
-    """Write the documents of a run directory and print the summary."""
+    """Write the documents of a run directory and print the summary; let `enter` note it."""
     import reports
 
     run = reports.read_run(path)
@@ -103,6 +112,8 @@ def judge(
     if run.infeasible and not run.points:  # nothing was run, so nothing is missing
         summary = replace(summary, causes=tuple(it for it in summary.causes if it.code != exits.NO_DATA))
     reports.write(path, summary)
+    if enter is not None:
+        enter(summary)
     if announcing.wanted(given=github):
         announcing.announce_run(summary, scenario)
     if as_json:

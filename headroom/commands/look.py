@@ -100,3 +100,27 @@ def explain(
     from headroom import explaining
 
     explaining.explain(directory, target, point, top, as_json=json)
+
+
+@app.command()
+def history(
+    scenario: Annotated[
+        str | None, typer.Argument(metavar="SCENARIO", help="Its name. Default: which there are.")
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(metavar="NAME", help="A measure, as points.csv names them.")
+    ] = "makespan",
+    at: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH=VALUE", help="The point; may be repeated. Default: that of the targets."),
+    ] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Show so many runs, the last ones.")] = 20,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also runs with values set on the command line.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show what earlier runs of a scenario found, and where it changed beyond chance."""
+    from headroom import history as histories
+
+    histories.history(scenario, metric, at or (), limit, everything=everything, as_json=json)

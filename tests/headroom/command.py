@@ -12,7 +12,14 @@ COMMAND = [sys.executable, "-c", "from headroom.cli import main; main()"]
 
 def environment(**more: str) -> dict[str, str]:
     """Return this process's environment with the checkout importable and plain, wide output."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200", **more}
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "NO_COLOR": "1",
+        "COLUMNS": "200",
+        "HEADROOM_REGISTRY": "",
+        **more,
+    }
 
 
 def headroom(
