@@ -1,7 +1,7 @@
 """Where more replications are worth their time: where a number matters and is not known well enough.
 
-A number matters at a point that a target judges, and where the curve over a swept number bends: there the
-knee is found. Known well enough is a mean whose half-width is at most the asked share of it.
+A number matters at a point where a target judges a time or a rate, and where the curve over a swept number
+bends: there the knee is found. Known well enough is a mean whose half-width is at most the asked share of it.
 """
 
 import math
@@ -24,10 +24,17 @@ def reached(point: "PointSummary") -> float | None:
 
 
 def judged(summary: "Summary") -> list[int]:
-    """Return the points at which a target that may fail looks, in order; all of them where none looks."""
+    """Return the points at which a target that may fail judges a time or a rate, in order.
+
+    Where nothing is asked, all of them. A count that must be zero everywhere asks for no mean.
+    """
     if not summary.targets:
         return [point.index for point in summary.points]
-    wanted = {item.point for item in summary.judgements if item.target.severity != "info"}
+    wanted = {
+        item.point
+        for item in summary.judgements
+        if item.target.severity != "info" and item.unit in ("s", "1/s", "1/min")
+    }
     return [point.index for point in summary.points if point.index in wanted]
 
 
