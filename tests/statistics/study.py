@@ -1,0 +1,191 @@
+"""How often the harness's own statistics are right, measured where the truth is known.
+
+Everything that estimates and judges is the product's; only the queues are numpy's. `python -m
+tests.statistics` makes the whole study and writes its figures into docs/statistics.md.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from reports.columns import Floats, PointRuns
+from reports.estimates import Estimate, estimate
+from reports.intervals import share_bounds
+from reports.looks import planned_looks
+from reports.metrics import METRICS
+from reports.paired import Finding, effect_of
+from reports.regressions import Regression, judge_pairs
+from reports.steady import cut
+from reports.verdicts import Verdict
+from scenarios.regression_schema import Rule
+from tests.statistics.lanes import System, point
+
+ERROR: Final = 0.025  # of each bound of a 95 % interval
+PRECISION: Final = 0.05
+SYSTEMS: Final = tuple(System(servers, rho) for servers in (1, 5) for rho in (0.7, 0.8, 0.9))
+JOBS: Final = {0.7: 4_000, 0.8: 8_000, 0.9: 24_000}  # of one server: the busier, the longer to forget
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often something happened in so many tries, with its exact 95 % bounds."""
+
+    hits: int
+    tries: int
+
+    @property
+    def share(self) -> float:
+        return self.hits / self.tries
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        found = share_bounds(self.hits, self.tries, ERROR)
+        return found.low or 0.0, 1.0 if found.high is None else found.high
+
+    def __str__(self) -> str:
+        low, high = self.bounds
+        return f"{self.share:.1%} [{low:.1%}, {high:.1%}]"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What became of the experiments on one queue."""
+
+    system: System
+    jobs: int
+    replications: str
+    mean: Rate  # intervals of the mean that hold the truth, of those that there are
+    p95: Rate | None
+    bias: float  # of the mean, as a share
+    refused: Rate  # called UNSTABLE or unsettled, though all of them are steady
+    short: Rate  # with a number, and a warning that the run is less than ten times its warm-up
+    cut_share: float  # median
+
+
+def jobs_of(system: System) -> int:
+    """Return how many jobs a replication has: servers forget together, in less time each."""
+    return JOBS[system.utilisation]
+
+
+def measured(at: PointRuns, stat: str) -> Estimate:
+    return estimate(METRICS["execution_duration"], stat, at, ERROR)
+
+
+def coverage(system: System, experiments: int, replications: int = 10, seed: int = 1) -> Coverage:
+    """Return how often 95 % intervals of a steady experiment hold the truth."""
+    jobs = jobs_of(system)
+    found = [cut(point(system, replications, jobs, [seed, number]), None) for number in range(experiments)]
+    return _coverage(system, jobs, str(replications), found, with_p95=True)
+
+
+def sequential(system: System, experiments: int, seed: int = 2) -> Coverage:
+    """Return the same where replications go on, 10-20-40-80, until the mean is known within 5 %."""
+    found = []
+    for number in range(experiments):
+        whole = point(system, 80, jobs_of(system), [seed, number])
+        for look in planned_looks(10, 80):
+            at = cut(PointRuns(0, {}, whole.replications[:look]), None)
+            if (measured(at, "mean").precision or math.inf) <= PRECISION:
+                break
+        found.append(at)
+    return _coverage(system, jobs_of(system), "10 to 80, until ±5 %", found, with_p95=False)
+
+
+def _coverage(
+    system: System, jobs: int, replications: str, found: list[PointRuns], *, with_p95: bool
+) -> Coverage:
+    settled = [(at, at.settling) for at in found if at.settling is not None]
+    good = [at for at, settling in settled if settling.has_numbers]
+    means = [measured(at, "mean") for at in good]
+    tails = [measured(at, "p95") for at in good] if with_p95 else []
+    values = [one.value for one in means if one.value is not None]
+    return Coverage(
+        system=system,
+        jobs=jobs,
+        replications=replications,
+        mean=_holding(means, system.mean),
+        p95=_holding(tails, system.quantile(0.95)) if with_p95 else None,
+        bias=float(np.mean(values)) / system.mean - 1,
+        refused=Rate(len(found) - len(good), len(found)),
+        short=Rate(sum(settling.status == "short" for _, settling in settled), len(found)),
+        cut_share=float(np.median([settling.cut_share for _, settling in settled])),
+    )
+
+
+def _holding(estimates: Iterable[Estimate], truth: float) -> Rate:
+    bounds = [(one.low, one.high) for one in estimates if one.low is not None and one.high is not None]
+    return Rate(sum(low <= truth <= high for low, high in bounds), len(bounds))
+
+
+def unstable(utilisation: float, experiments: int, jobs: int = 8_000) -> Rate:
+    """Return how often a queue that is offered more than it can carry is refused as UNSTABLE."""
+    system = System(1, utilisation)
+    found = [cut(point(system, 10, jobs, [3, number]), None).settling for number in range(experiments)]
+    return Rate(sum(it is not None and it.status == "unstable" for it in found), experiments)
+
+
+def means_of(system: System, replications: int, jobs: int, seed: list[int]) -> Floats:
+    """Return one mean a replication, the warm-up (a tenth) left out."""
+    runs = point(system, replications, jobs, seed).replications
+    return np.array([float(np.mean(run.execution_duration_s[jobs // 10 :])) for run in runs])
+
+
+def false_alarms(system: System, tries: int, replications: int = 10) -> dict[str, Rate]:
+    """Return how often two equal settings with *different* dice are told apart, by comparison and by gate.
+
+    With the same dice they are equal to the last digit, and nothing is ever found.
+    """
+    rule = Rule(metric="execution_duration", worse_than=0, better_than=0)
+    compared = gated = 0
+    for number in range(tries):
+        first, second = (means_of(system, replications, 2_000, [4, number, side]) for side in (0, 1))
+        finding = effect_of(list(zip(first, second, strict=True)), alpha=0.05, margin=0.0).finding
+        compared += finding in (Finding.LOWER, Finding.HIGHER)
+        blank = Regression(rule, "s", {}, Verdict.NO_DATA)
+        gated += judge_pairs(blank, list(first), list(second), 0.05).verdict is Verdict.FAIL
+    return {"comparison": Rate(compared, tries), "gate": Rate(gated, tries)}
+
+
+def at_the_margin(tries: int, replications: int = 10, margin: float = 0.03) -> Rate:
+    """Return how often a change of exactly the margin is called a regression: the worst that is allowed."""
+    rule = Rule(metric="execution_duration", worse_than=margin)
+    red = 0
+    for number in range(tries):
+        dice = np.random.default_rng([5, number])
+        before = dice.lognormal(0, 0.2, replications)
+        after = before * (1 + margin) * dice.lognormal(0, 0.01, replications)
+        blank = Regression(rule, "s", {}, Verdict.NO_DATA)
+        red += judge_pairs(blank, list(before), list(after), 0.05).verdict is Verdict.FAIL
+    return Rate(red, tries)
+
+
+def slower(system: System, tries: int, replications: int = 10, by: float = 1.03) -> dict[str, Rate]:
+    """Return how often a server that is 3 % slower is found, with common and with independent dice."""
+    rule = Rule(metric="execution_duration", worse_than=0)
+    red = {"common": 0, "independent": 0}
+    for number in range(tries):
+        before = means_of(system, replications, 2_000, [6, number, 0])
+        for name, seed in (("common", 0), ("independent", 1)):
+            after = _slowed(system, replications, [6, number, seed], by)
+            blank = Regression(rule, "s", {}, Verdict.NO_DATA)
+            found = judge_pairs(blank, list(before), list(after), 0.05)
+            red[name] += found.verdict is Verdict.FAIL and found.finding == "worse"
+    return {name: Rate(count, tries) for name, count in red.items()}
+
+
+def _slowed(system: System, replications: int, seed: list[int], by: float) -> Floats:
+    """A server that takes longer for the same work: the clock of arrivals runs faster, seen from it."""
+    quick = System(system.servers, system.utilisation * by)
+    return means_of(quick, replications, 2_000, seed) * by
+
+
+Step = Callable[[], object]
+
+
+def systems(experiments: int) -> list[Callable[[], Coverage]]:
+    """Return the coverage of every queue as steps, so that they can be spread over processes."""
+    return [partial(coverage, system, experiments) for system in SYSTEMS]
