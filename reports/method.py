@@ -5,7 +5,9 @@ from reports.summary import Summary
 
 _TEXT = """
 Replications are the sample: every statistic is taken within each replication first, and its interval is
-Student's t over the replications at {confidence}. n is the number of replications.
+Student's t over the replications at {confidence}. n is the number of replications. Where replications are
+added until a number is known well enough, its error is divided over the planned looks: who stops where an
+interval is narrow stops where it is narrow by chance.
 
 A percentile is taken per replication where each holds at least 59 values (p95) or 299 (p99), so that a
 value beyond it was probably seen. Otherwise it is taken over all replications pooled, with a bootstrap over

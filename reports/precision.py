@@ -5,8 +5,12 @@ bends: there the knee is found. Known well enough is a mean whose half-width is 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
+
+from reports.columns import PointRuns
+from reports.judge import Judgement
+from reports.questions import Questions
 
 if TYPE_CHECKING:
     from reports.summary import PointSummary, Summary
@@ -23,19 +27,28 @@ def reached(point: "PointSummary") -> float | None:
     return max((value for value in found if value is not None), default=None)
 
 
-def judged(summary: "Summary") -> list[int]:
-    """Return the points at which a target that may fail judges a time or a rate, in order.
+def judged(questions: Questions, judgements: Iterable[Judgement]) -> frozenset[int]:
+    """Return the points at which a target that may fail judges a time or a rate.
 
     Where nothing is asked, all of them. A count that must be zero everywhere asks for no mean.
     """
-    if not summary.targets:
-        return [point.index for point in summary.points]
-    wanted = {
+    if not questions.targets:
+        return frozenset(index for index, _ in questions.points)
+    return frozenset(
         item.point
-        for item in summary.judgements
-        if item.target.severity != "info" and item.unit in ("s", "1/s", "1/min")
-    }
-    return [point.index for point in summary.points if point.index in wanted]
+        for item in judgements
+        if item.point is not None and item.target.severity != "info" and item.unit in ("s", "1/s", "1/min")
+    )
+
+
+def error_of(point: PointRuns, questions: Questions, watched: Container[int]) -> float:
+    """Return the error of each bound at a point: divided over the planned looks where there may be several.
+
+    Who looks again and again and stops when an interval is narrow stops where it is narrow by chance: with
+    the whole error at every look, intervals at 95 % hold the truth in 90 % only.
+    """
+    again = point.index in watched or len(point.replications) > questions.replications_min
+    return questions.alpha / 2 / (len(questions.looks) if again else 1)
 
 
 def imprecise(summary: "Summary") -> list[int]:
@@ -44,7 +57,7 @@ def imprecise(summary: "Summary") -> list[int]:
     A bend gets at most `BEND_ROUNDS` doublings: where nothing is judged, a map is worth no more.
     """
     asked, most = summary.questions.precision, summary.questions.replications_min << BEND_ROUNDS
-    chosen = set(judged(summary))
+    chosen = judged(summary.questions, summary.judgements)
     bent = {point.index for point in summary.points if point.n < most} & set(bends(summary.points))
     return [
         point.index

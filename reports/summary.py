@@ -27,7 +27,7 @@ from reports.judge import Judgement, TargetResult, judge_targets
 from reports.looks import next_look
 from reports.metrics import METRICS
 from reports.paired import Finding
-from reports.precision import imprecise
+from reports.precision import error_of, imprecise, judged
 from reports.questions import Questions, questions_of
 from reports.steady import steady_view
 from reports.verdicts import Verdict
@@ -111,10 +111,10 @@ def summarise(
     `causes` are reasons for an exit code that only the caller knows, such as an interruption.
     """
     questions = questions_of(scenario)
-    error = questions.alpha / 2
     checks = self_checks(run)  # of all that happened, also where it does not count
     run = steady_view(run, questions)
     targets = judge_targets(questions, run)
+    watched = judged(questions, (item for result in targets for item in result.judgements))
     comparisons = compare_all(questions, run)
     found = [
         *causes,
@@ -127,7 +127,7 @@ def summarise(
     return Summary(
         questions=questions,
         run=run,
-        points=tuple(_point(point, error) for point in run.points),
+        points=tuple(_point(point, error_of(point, questions, watched)) for point in run.points),
         targets=targets,
         comparisons=comparisons,
         checks=checks,
