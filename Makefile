@@ -1,4 +1,4 @@
-# make setup | demo | test | slow | exhaustive | validation | fuzz | storms | bench | docs | clean. Nothing needs to be done before any of them.
+# make setup | demo | test | slow | exhaustive | coverage | validation | fuzz | storms | bench | docs | clean. Nothing needs to be done before any of them.
 
 SHELL := /bin/bash
 VENV := .venv
@@ -10,7 +10,7 @@ SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in $(CANDIDATES); do if $$p -c '$(SUITABLE)' 2>/dev/null; then echo $$p; break; fi; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: setup demo test lint types tests slow exhaustive validation fuzz storms bench docs clean
+.PHONY: setup demo test lint types tests slow exhaustive coverage validation fuzz storms bench docs clean
 
 setup: $(STAMP)
 
@@ -43,6 +43,10 @@ slow: setup
 
 validation: setup
 	$(BIN)/headroom validate-model --markdown docs/reference/validation.md
+
+# How often intervals, gate and stopping rules are right, into docs/statistics.md: a quarter of an hour.
+coverage: setup
+	$(BIN)/python -m tests.statistics
 
 exhaustive: setup
 	$(BIN)/pytest -m exhaustive -s

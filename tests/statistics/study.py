@@ -5,9 +5,8 @@ tests.statistics` makes the whole study and writes its figures into docs/statist
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -27,7 +26,8 @@ from tests.statistics.lanes import System, point
 ERROR: Final = 0.025  # of each bound of a 95 % interval
 PRECISION: Final = 0.05
 SYSTEMS: Final = tuple(System(servers, rho) for servers in (1, 5) for rho in (0.7, 0.8, 0.9))
-JOBS: Final = {0.7: 4_000, 0.8: 8_000, 0.9: 24_000}  # of one server: the busier, the longer to forget
+JOBS: Final = {0.7: 10_000, 0.8: 20_000, 0.9: 60_000}  # the busier, the longer it takes to forget
+HURRIED: Final = 6  # so many times shorter, to see what that costs
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Coverage:
 
     system: System
     jobs: int
-    replications: str
+    n: str  # replications
     mean: Rate  # intervals of the mean that hold the truth, of those that there are
     p95: Rate | None
     bias: float  # of the mean, as a share
@@ -66,47 +66,50 @@ class Coverage:
     cut_share: float  # median
 
 
-def jobs_of(system: System) -> int:
-    """Return how many jobs a replication has: servers forget together, in less time each."""
-    return JOBS[system.utilisation]
+def measured(at: PointRuns, stat: str, error: float = ERROR) -> Estimate:
+    return estimate(METRICS["execution_duration"], stat, at, error)
 
 
-def measured(at: PointRuns, stat: str) -> Estimate:
-    return estimate(METRICS["execution_duration"], stat, at, ERROR)
-
-
-def coverage(system: System, experiments: int, replications: int = 10, seed: int = 1) -> Coverage:
-    """Return how often 95 % intervals of a steady experiment hold the truth."""
-    jobs = jobs_of(system)
+def coverage(system: System, experiments: int, shorter: int = 1, seed: int = 1) -> Coverage:
+    """Return how often 95 % intervals of a steady experiment hold the truth, over 10 replications."""
+    jobs, replications = JOBS[system.utilisation] // shorter, 10
     found = [cut(point(system, replications, jobs, [seed, number]), None) for number in range(experiments)]
     return _coverage(system, jobs, str(replications), found, with_p95=True)
 
 
-def sequential(system: System, experiments: int, seed: int = 2) -> Coverage:
-    """Return the same where replications go on, 10-20-40-80, until the mean is known within 5 %."""
-    found = []
+def sequential(system: System, experiments: int, *, spent: bool = True, seed: int = 2) -> Coverage:
+    """Return the same where replications go on, 10-20-40-80, until the mean is known within 5 %.
+
+    The error is divided over the looks, as the harness does, or not (`spent`), to see what that is for.
+    """
+    looks, jobs, found = planned_looks(10, 80), 4_000, []
+    error = ERROR / len(looks) if spent else ERROR
     for number in range(experiments):
-        whole = point(system, 80, jobs_of(system), [seed, number])
-        for look in planned_looks(10, 80):
-            at = cut(PointRuns(0, {}, whole.replications[:look]), None)
-            if (measured(at, "mean").precision or math.inf) <= PRECISION:
-                break
+        whole = point(system, looks[-1], jobs, [seed, number])
+        tried = (cut(PointRuns(0, {}, whole.replications[:look]), None) for look in looks)
+        at = next(
+            it
+            for it in tried
+            if (measured(it, "mean", error).precision or math.inf) <= PRECISION
+            or len(it.replications) == looks[-1]
+        )
         found.append(at)
-    return _coverage(system, jobs_of(system), "10 to 80, until ±5 %", found, with_p95=False)
+    n = f"10 to 80, until ±{PRECISION:.0%}"
+    return _coverage(system, jobs, n, found, with_p95=False, error=error)
 
 
 def _coverage(
-    system: System, jobs: int, replications: str, found: list[PointRuns], *, with_p95: bool
+    system: System, jobs: int, n: str, found: list[PointRuns], *, with_p95: bool, error: float = ERROR
 ) -> Coverage:
     settled = [(at, at.settling) for at in found if at.settling is not None]
     good = [at for at, settling in settled if settling.has_numbers]
-    means = [measured(at, "mean") for at in good]
+    means = [measured(at, "mean", error) for at in good]
     tails = [measured(at, "p95") for at in good] if with_p95 else []
     values = [one.value for one in means if one.value is not None]
     return Coverage(
         system=system,
         jobs=jobs,
-        replications=replications,
+        n=n,
         mean=_holding(means, system.mean),
         p95=_holding(tails, system.quantile(0.95)) if with_p95 else None,
         bias=float(np.mean(values)) / system.mean - 1,
@@ -134,33 +137,36 @@ def means_of(system: System, replications: int, jobs: int, seed: list[int]) -> F
     return np.array([float(np.mean(run.execution_duration_s[jobs // 10 :])) for run in runs])
 
 
-def false_alarms(system: System, tries: int, replications: int = 10) -> dict[str, Rate]:
-    """Return how often two equal settings with *different* dice are told apart, by comparison and by gate.
+def false_alarms(system: System, tries: int, replications: int = 10, first: int = 0) -> Rate:
+    """Return how often the gate, without a margin, is red between equal settings with *different* dice.
 
     With the same dice they are equal to the last digit, and nothing is ever found.
     """
     rule = Rule(metric="execution_duration", worse_than=0, better_than=0)
-    compared = gated = 0
-    for number in range(tries):
-        first, second = (means_of(system, replications, 2_000, [4, number, side]) for side in (0, 1))
-        finding = effect_of(list(zip(first, second, strict=True)), alpha=0.05, margin=0.0).finding
-        compared += finding in (Finding.LOWER, Finding.HIGHER)
-        blank = Regression(rule, "s", {}, Verdict.NO_DATA)
-        gated += judge_pairs(blank, list(first), list(second), 0.05).verdict is Verdict.FAIL
-    return {"comparison": Rate(compared, tries), "gate": Rate(gated, tries)}
-
-
-def at_the_margin(tries: int, replications: int = 10, margin: float = 0.03) -> Rate:
-    """Return how often a change of exactly the margin is called a regression: the worst that is allowed."""
-    rule = Rule(metric="execution_duration", worse_than=margin)
     red = 0
+    for number in range(first, first + tries):
+        before, after = (means_of(system, replications, 2_000, [4, number, side]) for side in (0, 1))
+        blank = Regression(rule, "s", {}, Verdict.NO_DATA)
+        red += judge_pairs(blank, list(before), list(after), 0.05).verdict is Verdict.FAIL
+    return Rate(red, tries)
+
+
+def at_the_margin(tries: int, replications: int = 10, margin: float = 0.03) -> dict[str, Rate]:
+    """Return how often a change of exactly the margin is found beyond it: the worst that may be.
+
+    By the gate and by `compare`; the dice are common, so that pairs differ by a per cent.
+    """
+    rule = Rule(metric="execution_duration", worse_than=margin)
+    red = higher = 0
     for number in range(tries):
         dice = np.random.default_rng([5, number])
         before = dice.lognormal(0, 0.2, replications)
         after = before * (1 + margin) * dice.lognormal(0, 0.01, replications)
         blank = Regression(rule, "s", {}, Verdict.NO_DATA)
         red += judge_pairs(blank, list(before), list(after), 0.05).verdict is Verdict.FAIL
-    return Rate(red, tries)
+        pairs = list(zip(before, after, strict=True))
+        higher += effect_of(pairs, 0.05, margin).finding is Finding.HIGHER
+    return {"gate": Rate(red, tries), "compare": Rate(higher, tries)}
 
 
 def slower(system: System, tries: int, replications: int = 10, by: float = 1.03) -> dict[str, Rate]:
@@ -181,11 +187,3 @@ def _slowed(system: System, replications: int, seed: list[int], by: float) -> Fl
     """A server that takes longer for the same work: the clock of arrivals runs faster, seen from it."""
     quick = System(system.servers, system.utilisation * by)
     return means_of(quick, replications, 2_000, seed) * by
-
-
-Step = Callable[[], object]
-
-
-def systems(experiments: int) -> list[Callable[[], Coverage]]:
-    """Return the coverage of every queue as steps, so that they can be spread over processes."""
-    return [partial(coverage, system, experiments) for system in SYSTEMS]
