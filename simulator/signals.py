@@ -25,6 +25,7 @@ class Signals:
         self._at_once = [_Sender(spec, streams) for spec in specs if not spec.from_waiting]
         self._awaited = {spec.name: _Sender(spec, streams) for spec in specs if spec.from_waiting}
         self._open: dict[str, dict[str, None]] = {}  # execution -> the steps whose signal is on its way
+        self._queued: dict[str, None] = {}  # those of them that had not been admitted when last looked at
         if specs:
             host.on_handled.append(self._note)
             host.on_execution_end.append(self._ended)
@@ -32,16 +33,34 @@ class Signals:
     def _note(self, _now: int, event: Event, _commands: tuple[Command, ...]) -> None:
         if isinstance(event, ExecutionSubmitted):
             self._open[event.execution_id] = {}
+            self._queued[event.execution_id] = None
             for sender in self._at_once:
                 self._send(sender, event.execution_id, event.execution_id)
         execution_id = getattr(event, "execution_id", None)
         for one in [execution_id] if execution_id is not None else list(self._open):
             if one in self._open:
                 self._look(self._host.engine.execution(one))
+        self._look_at_admitted()
+
+    def _look_at_admitted(self) -> None:
+        """Look at those that have been admitted in the place of another one, mostly the first in line."""
+        engine = self._host.engine
+        missing = engine.active_count - (len(self._open) - len(self._queued))
+        admitted = []
+        for one in self._queued if missing > 0 else ():
+            facts = engine.execution(one)
+            if facts.admitted_ns >= 0:
+                admitted.append(facts)
+                if len(admitted) == missing:
+                    break
+        for facts in admitted:
+            self._look(facts)
 
     def _look(self, facts: ExecutionFacts) -> None:
         """Send to the steps that have begun to wait since the last look."""
         asked = self._open[facts.execution_id]
+        if facts.admitted_ns >= 0:
+            self._queued.pop(facts.execution_id, None)
         for name, steps in facts.waiting.items():
             sender = self._awaited.get(name)
             for step in steps if sender is not None else ():
@@ -60,6 +79,8 @@ class Signals:
 
     def _ended(self, facts: ExecutionFacts) -> None:
         self._open.pop(facts.execution_id, None)
+        self._queued.pop(facts.execution_id, None)
+        self._look_at_admitted()
 
 
 class _Sender:

@@ -74,3 +74,11 @@ def test_each_execution_waits_for_its_own_draw_and_all_are_reproducible() -> Non
     assert len(set(waits)) == 20
     assert all(SECOND_NS <= one <= 9 * SECOND_NS for one in waits)
     assert run_row(simulate(run))["history_digest"] == run_row(result)["history_digest"]
+
+
+def test_whoever_is_admitted_in_the_place_of_another_gets_a_signal_too() -> None:
+    base = spec(SignalSpec("approve", FIVE, {}, from_waiting=True), gate("g"), count=5)
+    run = replace(base, engine=engine(max_concurrency=2))
+    steps = of_type(simulate(run), "step")
+    assert [step["ended_ns"] // SECOND_NS for step in steps] == [5, 5, 10, 10, 15]
+    assert run_row(simulate(run))["completed_count"] == 5
