@@ -211,7 +211,7 @@ high-throughput-orchestration  BR-WORKFLOW-032
 POINTS
 burst       exec/s        p50 s        p95 s p99 s bottleneck       n
     5 0.7067±0.12  5.521±0.47            -     - readiness 51%  10
-   20  1.145±0.069  10.12±0.97 16.62±0.81p     - admission 34%  10
+   20  1.145±0.095  10.12±1.3 16.62±0.84p     - admission 34%  10
 """
 
 

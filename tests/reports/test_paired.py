@@ -17,7 +17,8 @@ def test_swapping_the_sides_inverts_the_change(pairs: list[tuple[float, float]])
     there, back = effect_of(pairs, 0.05), effect_of([(b, a) for a, b in pairs], 0.05)
     assert there.change is not None
     assert back.change is not None
-    assert math.log1p(there.change) == pytest.approx(-math.log1p(back.change), abs=1e-7)  # near -100 % digits are lost
+    # Near -100 % digits are lost.
+    assert math.log1p(there.change) == pytest.approx(-math.log1p(back.change), abs=1e-7)
     mirrored = {Finding.LOWER: Finding.HIGHER, Finding.HIGHER: Finding.LOWER}
     assert back.finding is mirrored.get(there.finding, there.finding)
 

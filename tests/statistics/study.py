@@ -66,6 +66,20 @@ class Coverage:
     cut_share: float  # median
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What one experiment says; nothing else of it is kept."""
+
+    status: str
+    cut_share: float
+    mean: Estimate
+    p95: Estimate | None
+
+    @property
+    def has_numbers(self) -> bool:
+        return self.mean.value is not None
+
+
 def measured(at: PointRuns, stat: str, error: float = ERROR) -> Estimate:
     return estimate(METRICS["execution_duration"], stat, at, error)
 
@@ -73,8 +87,12 @@ def measured(at: PointRuns, stat: str, error: float = ERROR) -> Estimate:
 def coverage(system: System, experiments: int, shorter: int = 1, seed: int = 1) -> Coverage:
     """Return how often 95 % intervals of a steady experiment hold the truth, over 10 replications."""
     jobs, replications = JOBS[system.utilisation] // shorter, 10
-    found = [cut(point(system, replications, jobs, [seed, number]), None) for number in range(experiments)]
-    return _coverage(system, jobs, str(replications), found, with_p95=True)
+
+    def once(number: int) -> Seen:
+        at = cut(point(system, replications, jobs, [seed, number]), None)
+        return _seen(at, measured(at, "mean"), measured(at, "p95"))
+
+    return _coverage(system, jobs, str(replications), [once(number) for number in range(experiments)])
 
 
 def sequential(system: System, experiments: int, *, spent: bool = True, seed: int = 2) -> Coverage:
@@ -82,40 +100,40 @@ def sequential(system: System, experiments: int, *, spent: bool = True, seed: in
 
     The error is divided over the looks, as the harness does, or not (`spent`), to see what that is for.
     """
-    looks, jobs, found = planned_looks(10, 80), 4_000, []
+    looks, jobs = planned_looks(10, 80), 4_000
     error = ERROR / len(looks) if spent else ERROR
-    for number in range(experiments):
+
+    def once(number: int) -> Seen:
         whole = point(system, looks[-1], jobs, [seed, number])
-        tried = (cut(PointRuns(0, {}, whole.replications[:look]), None) for look in looks)
-        at = next(
-            it
-            for it in tried
-            if (measured(it, "mean", error).precision or math.inf) <= PRECISION
-            or len(it.replications) == looks[-1]
-        )
-        found.append(at)
+        for look in looks:
+            at = cut(PointRuns(0, {}, whole.replications[:look]), None)
+            mean = measured(at, "mean", error)
+            if look == looks[-1] or (mean.precision or math.inf) <= PRECISION:
+                return _seen(at, mean, None)
+        raise AssertionError("the last look ends it")
+
     n = f"10 to 80, until ±{PRECISION:.0%}"
-    return _coverage(system, jobs, n, found, with_p95=False, error=error)
+    return _coverage(system, jobs, n, [once(number) for number in range(experiments)])
 
 
-def _coverage(
-    system: System, jobs: int, n: str, found: list[PointRuns], *, with_p95: bool, error: float = ERROR
-) -> Coverage:
-    settled = [(at, at.settling) for at in found if at.settling is not None]
-    good = [at for at, settling in settled if settling.has_numbers]
-    means = [measured(at, "mean", error) for at in good]
-    tails = [measured(at, "p95") for at in good] if with_p95 else []
-    values = [one.value for one in means if one.value is not None]
+def _seen(at: PointRuns, mean: Estimate, p95: Estimate | None) -> Seen:
+    assert at.settling is not None
+    return Seen(at.settling.status, at.settling.cut_share, mean, p95)
+
+
+def _coverage(system: System, jobs: int, n: str, seen: list[Seen]) -> Coverage:
+    good = [one for one in seen if one.has_numbers]
+    tails = [one.p95 for one in good if one.p95 is not None]
     return Coverage(
         system=system,
         jobs=jobs,
         n=n,
-        mean=_holding(means, system.mean),
-        p95=_holding(tails, system.quantile(0.95)) if with_p95 else None,
-        bias=float(np.mean(values)) / system.mean - 1,
-        refused=Rate(len(found) - len(good), len(found)),
-        short=Rate(sum(settling.status == "short" for _, settling in settled), len(found)),
-        cut_share=float(np.median([settling.cut_share for _, settling in settled])),
+        mean=_holding([one.mean for one in good], system.mean),
+        p95=_holding(tails, system.quantile(0.95)) if tails else None,
+        bias=float(np.mean([one.mean.value for one in good])) / system.mean - 1,
+        refused=Rate(len(seen) - len(good), len(seen)),
+        short=Rate(sum(one.status == "short" for one in seen), len(seen)),
+        cut_share=float(np.median([one.cut_share for one in seen])),
     )
 
 
