@@ -74,7 +74,7 @@ def test_a_straight_line_does_not_bend_and_a_knee_does() -> None:
 
 
 def test_a_curve_runs_along_one_number_with_all_else_equal() -> None:
-    points = [
+    points: list[Any] = [
         SimpleNamespace(index=0, coordinates={"a": a, "b": b, "on": True})
         for a in (1, 2, 3, 4)
         for b in (1, 2)
@@ -90,7 +90,8 @@ def test_a_bend_gets_two_doublings_and_no_more() -> None:
             point.estimates["makespan"].precision = 0.2
         asked = target("t", "makespan", max=1, where={"load.burst": 999})
         questions = SimpleNamespace(targets=(asked,), precision=0.05, replications_min=10, points=())
-        assert imprecise(SimpleNamespace(questions=questions, judgements=(), points=points)) == more
+        summary: Any = SimpleNamespace(questions=questions, judgements=(), points=points)
+        assert imprecise(summary) == more
 
 
 def test_the_error_is_spent_only_where_one_looks_again(tmp_path: Path) -> None:

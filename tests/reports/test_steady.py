@@ -33,7 +33,7 @@ def run_of(at: PointRuns) -> RunData:
 
 def flow(gap_s: float, took_s: float, count: int, replications: int = 10) -> PointRuns:
     """Executions at equal distances, each of which takes equally long."""
-    came = np.arange(count) * gap_s
+    came = np.linspace(0.0, (count - 1) * gap_s, count, dtype=np.float64)
     runs = (replication(number, came, np.full(count, took_s)) for number in range(replications))
     return PointRuns(0, {}, tuple(runs))
 

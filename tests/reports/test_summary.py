@@ -101,6 +101,8 @@ def test_infeasible_is_said_before_failed(tmp_path: Path) -> None:
         ("execution", {"execution": "x-1"}, "unique ids"),
         ("sample", {"busy_ns": 10**15}, "utilisation"),
         ("sample", {"wait_ns": 10**15}, "admission waits agree"),
+        ("sample", {"queue_ns": 10**15}, "Little's law"),
+        ("sample", {"queue_ns": -1}, "Little's law"),
     ],
 )
 def test_a_record_that_contradicts_itself_is_a_model_error(
