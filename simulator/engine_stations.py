@@ -82,9 +82,8 @@ class GroupCommit:
 
     def waited_until(self, at_ns: int) -> int:
         """Return the waiting done up to `at_ns`, over all events."""
-        return self.wait_ns - sum(
-            (start - at_ns) * count for start, _, count in self._batches if start > at_ns
-        )
+        ahead = sum((start - at_ns) * count for start, _, count in self._batches if start > at_ns)
+        return max(0, self.wait_ns - ahead)  # what is still being decided has not come
 
     def queue_until(self, at_ns: int) -> int:
         """Return the time integral of how many events wait up to `at_ns`, not before the last change."""

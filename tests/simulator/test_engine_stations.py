@@ -34,6 +34,12 @@ def test_what_comes_during_a_commit_goes_into_the_next() -> None:
     assert [commits.busy_until(at) for at in (25, 30, 35)] == [20, 25, 30]
 
 
+def test_what_is_decided_after_the_end_of_a_run_has_not_waited() -> None:
+    commits = store(10)
+    commits.reserve(25)  # of a decision that ends at 25
+    assert (commits.waited_until(20), commits.queue_until(20)) == (0, 0)
+
+
 def test_a_full_group_makes_the_next_one_wait() -> None:
     commits = store(10, group_max=2)
     assert [commits.reserve(0) for _ in range(5)] == [10, 10, 20, 20, 30]
