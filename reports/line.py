@@ -157,7 +157,17 @@ def throughput_of(runs: PointRuns) -> Floats:
 
 
 def _completed(runs: PointRuns) -> Floats:
-    return np.array([item.run["completed_count"] for item in runs.replications], dtype=np.float64)
+    """Return how many executions completed while the stations were watched: over the whole run.
+
+    Of a steady experiment only a window's executions are known, and with its throughput the others.
+    """
+    counts = [
+        float(item.run["completed_count"])
+        if item.window is None
+        else float(METRICS[THROUGHPUT].take(item)[0]) * item.run["ended_ns"] / SECOND_NS
+        for item in runs.replications
+    ]
+    return np.array(counts, dtype=np.float64)
 
 
 def _service(runs: PointRuns, names: Sequence[str]) -> Floats:
