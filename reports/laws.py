@@ -244,9 +244,14 @@ def _ceiling_words(line: Line, demand: Demand, ceiling: Estimate) -> str:
     return words
 
 
+def spread_of(line: Line, demand: Demand) -> float:
+    """Return by how much the most that executions ask of a station exceeds the least, over the loads."""
+    per_seat = line.stations.per_seat[:, line.stations.names.index(demand.station)]
+    return float(per_seat.max() / per_seat.min() - 1)
+
+
 def _growth(line: Line, demand: Demand) -> str:
-    place = line.stations.names.index(demand.station)
-    per_seat = line.stations.per_seat[:, place]
+    per_seat = line.stations.per_seat[:, line.stations.names.index(demand.station)]
     growth = float(per_seat[-1] / per_seat.min() - 1)
     if growth <= STEADY_MOST:
         return ""

@@ -7,13 +7,14 @@ import numpy as np
 from reports.columns import SECOND_NS
 from reports.erlang import waiting
 from reports.formats import number, percent, quantity
-from reports.laws import STEADY_MOST, TITLES, Bounds, nothing
+from reports.laws import STEADY_MOST, TITLES, Bounds, nothing, spread_of
 from reports.line import SLOTS, Line, Reading
 from reports.mva import solve
 from reports.operational import Demand
 
 POPULATION_MAX: Final = 2_000  # users up to which a closed network is solved
 SMALLEST_SHARE: Final = 0.05  # of the binding demand, from which a station is a queue and not a delay
+BUCKET: Final = "client."  # how the names of the clients' token buckets begin
 VARIATION: Final = (0.5, 2.0)  # squared coefficients of variation near enough to the exponential's 1
 
 
@@ -60,6 +61,17 @@ def _no_mva(line: Line, bounds: Bounds) -> str:
         return "not drawn: no station served a limited number at once"
     if line.loads[-1] > POPULATION_MAX or any(load != round(load) for load in line.loads):
         return f"not drawn: it is solved for whole users, up to {POPULATION_MAX}"
+    return _no_network(line, bounds.asymptotes.binding)
+
+
+def _no_network(line: Line, binding: Demand | None) -> str:
+    if binding is not None and binding.station.startswith(BUCKET):
+        return (
+            f"not drawn: {binding.station} gives out tokens at a rate, nobody stays there to be served, and"
+            " the network knows servers only"
+        )
+    if binding is not None and (spread := spread_of(line, binding)) > STEADY_MOST:
+        return f"not drawn: over the loads, executions ask {binding.station} for up to {percent(spread)} more"
     if not line.whole:
         return "not drawn: executions failed or did not finish, and nobody leaves the law's network early"
     if _waited_for_slots(line):
