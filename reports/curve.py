@@ -32,7 +32,7 @@ class Knee:
     methods: dict[str, Estimate]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Curve:
     """A line, what the laws say of it, and its knee."""
 

@@ -74,7 +74,7 @@ class Stations:
         return Demand(name, float(self.per_seat[:, place].min()) * seats, seats)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Line:
     """One line: its points by rising load. Points at which nothing completed are left out."""
 

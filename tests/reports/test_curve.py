@@ -9,6 +9,7 @@ import pytest
 
 import scenarios
 from reports.curve import Curve, curves
+from reports.figures.laws import laws
 from reports.read import read_run
 from reports.summary import summarise
 from reports.usl import law
@@ -253,3 +254,18 @@ def test_constant_service_is_not_given_to_erlang(tmp_path: Path) -> None:
     found = simulated(tmp_path, constant, "--replications", "2")
     assert not found.erlang.holds
     assert "2 times too long" in found.erlang.words
+
+
+def test_the_figure_shows_what_holds_and_durations_where_a_law_tells_them(tmp_path: Path) -> None:
+    burst = one(tmp_path / "burst", usl(2.0, 0.05, 0.002), stations={"api": (1, 0.1)})
+    drawn = laws([burst])
+    assert drawn is not None
+    assert "mean duration" not in drawn.svg
+    assert "operational bounds" in drawn.svg
+    assert "closed network" not in drawn.svg
+    assert burst.knee.words.partition(" (")[0] in drawn.description
+    closed = one(tmp_path / "closed", usl(2.0, 0.05, 0.002), "load.closed.users", stations={"api": (1, 0.1)})
+    drawn = laws([closed])
+    assert drawn is not None
+    assert "mean duration" in drawn.svg
+    assert laws([]) is None
