@@ -99,7 +99,8 @@ def _points(summary: Summary, console: Console) -> None:
     left = len(summary.points) - _MOST_ROWS
     if left > 0:
         console.print(f"... and {left} more, in points.csv")
-    cells = [point.estimates[name] for point in summary.points for _, name in _COLUMNS]
+    settled = [point for point in summary.points if point.settling is None or point.settling.has_numbers]
+    cells = [point.estimates[name] for point in settled for _, name in _COLUMNS]
     notes = [
         (POOLED_NOTE, any(cell.method == "pooled" for cell in cells)),
         (UNBOUNDED_NOTE, any(cell.value == float("inf") for cell in cells)),
@@ -108,6 +109,10 @@ def _points(summary: Summary, console: Console) -> None:
     for note, needed in notes:
         if needed:
             console.print(_Line(note, style="dim"))
+    for point in summary.points[:_MOST_ROWS]:
+        if point.settling is not None and point.settling.reason:
+            words = f"{coordinates(point.coordinates)}: {point.settling.reason}"
+            console.print(_Line(words, style="yellow"))
 
 
 def _row(point: PointSummary, paths: list[str]) -> list[Text]:
@@ -149,7 +154,8 @@ def _targets(summary: Summary, console: Console) -> None:
         line.add(f"  ({target.severity})" if target.severity != "error" else "", style="dim")
         console.print(line)
         details = f"{target.metric}: {item.value_text}, asked {item.limit_text}, n={item.n}"
-        further = [behind_text(item), margin_text(item)]
+        power = item.detectable.text if item.detectable and item.verdict is Verdict.PASS else ""
+        further = [behind_text(item), margin_text(item), power]
         console.print(_Line(f"             {details}"))
         worst = f"worst of {len(result.judgements)} points" if len(result.judgements) > 1 else "at"
         rest = "; ".join(part for part in [f"{worst} {place(item)}", *further, item.reason] if part)
