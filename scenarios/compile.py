@@ -15,7 +15,7 @@ from scenarios.paths import assign
 from scenarios.problems import validated
 from scenarios.runspec import ClusterSpec, LoadSpec, RunSpec, SignalSpec, TargetsSpec, WorkloadSpec
 from scenarios.scenario import Scenario, Sources
-from scenarios.schema import Load, ScenarioFile, Signal, Targeting
+from scenarios.schema import ScenarioFile, Signal, Targeting
 from scenarios.sweep import Point, marks_of
 
 _PARAMETERS = "cluster.parameters."
@@ -105,7 +105,7 @@ def _workload(
         workflow=workflow.to_json(),
         variables=workload.variables,
         targets=targets,
-        load=_load(workload.load),
+        load=_load(document, sources, file),
         subflows=tuple(subflow.to_json() for subflow in subflows),
         signals=tuple(
             SignalSpec(signal.name, signal.after, signal.payload, signal.since == "waiting")
@@ -131,7 +131,12 @@ def _check_signals(document: Document, signals: tuple[Signal, ...], known: Itera
         raise ScenarioError(problems)
 
 
-def _load(load: Load) -> LoadSpec:
+def _load(document: Document, sources: Sources, file: ScenarioFile) -> LoadSpec:
+    load = file.workload.load
+    if load.trace:
+        from scenarios.trace import load_of
+
+        return load_of(document, load.trace, sources.trace(document, load.trace), file.experiment.horizon)
     if load.closed:
         return LoadSpec(
             "closed", users=load.closed.users, think_ns=load.closed.think, for_ns=load.closed.lasts

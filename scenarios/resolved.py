@@ -9,12 +9,14 @@ from scenarios.clusters import ClusterSource, build_cluster
 from scenarios.compile import TARGETS
 from scenarios.document import Document
 from scenarios.emit import to_yaml
+from scenarios.load_schema import Trace
 from scenarios.node_counts import NODES, POOLS
 from scenarios.node_schema import NodePool
 from scenarios.parameters import CATALOGUE
 from scenarios.scenario import Scenario, Sources
 from scenarios.schema import ScenarioFile
 from scenarios.sweep import Sweep
+from scenarios.trace import carried, cut
 
 _VERBATIM: Final = {"variables", "sweep", "quotas", "objects"}  # a null means something there
 _CLUSTER_PATHS: Final = {  # where one of these is swept, there is no one cluster to carry
@@ -24,6 +26,14 @@ _CLUSTER_PATHS: Final = {  # where one of these is swept, there is no one cluste
     "cluster.files",
     "cluster.kubernetes_version",
     "cluster.workloads",
+}
+_TRACE_PATHS: Final = {  # where one of these is swept, there is no one recording to carry
+    "load",
+    "load.trace",
+    "load.trace.file",
+    "load.trace.gaps",
+    "load.trace.column",
+    "load.trace.unit",
 }
 _WORKFLOW_PATHS: Final = {"workload", "workload.workflow"}
 
@@ -49,9 +59,20 @@ def resolved_data(document: Document, file: ScenarioFile, sources: Sources, swee
         variables = [*file.workload.variables, TARGETS]
         workload["workflow"] = source.assemble(values, variables, sources.subflow).whole(source)
         workload["parameters"] = values
+    if file.workload.load.trace is not None and not _TRACE_PATHS & set(sweep.paths):
+        workload["load"]["trace"] = _trace(document, file.workload.load.trace, sources, sweep)
     if not _CLUSTER_PATHS & set(sweep.paths):
         data["cluster"] = _cluster(document, file, sources, sweep, data["cluster"])
     return data
+
+
+def _trace(document: Document, trace: Trace, sources: Sources, sweep: Sweep) -> dict[str, Any]:
+    """Return the arrivals in place of their file; those that no point ever sees are left out."""
+    offsets: Sequence[int] = sources.trace(document, trace)
+    if not {"load.trace.from", "load.trace.for"} & set(sweep.paths):
+        offsets = cut(offsets, trace.begins, trace.lasts) or offsets
+        trace = trace.model_copy(update={"begins": 0})
+    return carried(trace, offsets)
 
 
 def _cluster(

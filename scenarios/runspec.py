@@ -50,16 +50,18 @@ class LoadSpec:
     """How executions arrive.
 
     burst: `count` at time 0. closed: `users` each submit, wait for the end, think `think_ns` on average
-    (exponential; 0: none), until `for_ns`. open: a Poisson stream of `rate_per_s` until `for_ns`. Nothing
+    (exponential; 0: none), until `for_ns`. open: a Poisson stream of `rate_per_s` until `for_ns`. trace: as
+    `gaps` say, nanoseconds to the first arrival and from each to the next, apart by spaces. Nothing
     arrives after `for_ns`; what has arrived is run to its end, or to `horizon_ns`.
     """
 
-    kind: Literal["burst", "closed", "open"]
+    kind: Literal["burst", "closed", "open", "trace"]
     count: int = 0
     users: int = 0
     think_ns: int = 0
     rate_per_s: float = 0.0
     for_ns: int = 0
+    gaps: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,8 @@ class RunSpec:
             del data["faults"]
         if not self.cluster.pools:
             del data["cluster"]["pools"]
+        if not self.workload.load.gaps:
+            del data["workload"]["load"]["gaps"]
         return data
 
     @cached_property

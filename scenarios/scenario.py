@@ -12,6 +12,7 @@ from scenarios.composition import chosen, named, with_profiles
 from scenarios.document import Document
 from scenarios.errors import Path, dotted
 from scenarios.experiment_schema import Experiment
+from scenarios.load_schema import Trace
 from scenarios.regression_schema import Regressions
 from scenarios.runspec import ClusterSpec, RunSpec
 from scenarios.schema import Comparison, ScenarioFile, Sensitivity, Target
@@ -28,6 +29,7 @@ class Sources:
     workflows: dict[str, WorkflowSource] = field(default_factory=dict)
     clusters: dict[str, ClusterSource] = field(default_factory=dict)
     built: dict[str, ClusterSpec] = field(default_factory=dict)  # by the content of the choice
+    traces: dict[Trace, tuple[int, ...]] = field(default_factory=dict)  # arrivals, whole recordings
     specs: dict[int, RunSpec] = field(default_factory=dict)  # by point, replication 0
 
     def workflow(self, scenario: Document, which: str | dict[str, Any]) -> WorkflowSource:
@@ -48,6 +50,15 @@ class Sources:
             document = open_named("workflow", which, base, caller.mark(place), dotted(place))
             self.workflows[key] = WorkflowSource.read(document)
         return self.workflows[key]
+
+    def trace(self, scenario: Document, trace: Trace) -> tuple[int, ...]:
+        """Return the arrivals of the whole recording that a load names or carries."""
+        from scenarios.trace import recorded
+
+        whole = trace.model_copy(update={"speed": 1.0, "begins": 0, "lasts": None})
+        if whole not in self.traces:
+            self.traces[whole] = recorded(scenario, whole, self.base)
+        return self.traces[whole]
 
     def cluster(self, scenario: Document, choice: ClusterChoice) -> ClusterSource:
         """Return the cluster that a choice names or carries, its profiles and the choice's put in."""

@@ -12,16 +12,14 @@ from scenarios.experiment_schema import Experiment
 from scenarios.fault_schema import FaultEntry
 from scenarios.fields import (
     Distribution,
-    Duration,
     Model,
     Name,
-    PositiveDuration,
-    Rate,
     Ratio,
     Rows,
     custom_error,
 )
 from scenarios.limits import LimitField, unit_mismatch
+from scenarios.load_schema import Load
 from scenarios.metrics import find_metric
 from scenarios.regression_schema import Regressions
 from scenarios.units import format_duration
@@ -31,44 +29,6 @@ ASSUMPTION_SCALES = ("assumptions.startup_scale", "assumptions.exit_scale", "ass
 AT_ONCE: Final = {"dist": "constant", "value_s": 0.0}
 Scalar = str | int | float | bool
 Where = dict[str, Scalar]
-
-
-class Closed(Model):
-    """Users who each submit, wait for the end, think (exponential, this long on average), submit again."""
-
-    users: Annotated[int, Field(ge=1, le=100_000)]
-    think: Duration = 0
-    lasts: Annotated[PositiveDuration, Field(alias="for")]
-
-
-class Open(Model):
-    """A Poisson stream of arrivals."""
-
-    rate: Rate
-    lasts: Annotated[PositiveDuration, Field(alias="for")]
-
-    @model_validator(mode="after")
-    def _above_zero(self) -> Self:
-        if self.rate <= 0:
-            raise custom_error("a rate of 0", "a rate above 0", at=("rate",))
-        return self
-
-
-class Load(Model):
-    """How executions arrive: all at once, from a fixed number of users, or as a stream."""
-
-    burst: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    closed: Closed | None = None
-    open: Open | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        given = [name for name in ("burst", "closed", "open") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise custom_error(
-                " and ".join(given) or "no load", "exactly " + one_of(["burst", "closed", "open"])
-            )
-        return self
 
 
 class Targeting(Model):
@@ -207,18 +167,17 @@ class ScenarioFile(Model):
         if self.experiment.kind == "steady" and load.burst is not None:
             raise custom_error(
                 f"a burst of {load.burst} in a steady experiment, though it ends",
-                "a load that goes on (open or closed), or kind: terminating",
+                "a load that goes on (open, closed or trace), or kind: terminating",
                 at=("experiment", "kind"),
             )
         return self
 
     @model_validator(mode="after")
     def _steady_outlives_its_warmup(self) -> Self:
-        load, warmup = self.workload.load, self.experiment.warmup
-        stream = load.open or load.closed
-        if warmup is not None and stream is not None and 2 * warmup >= stream.lasts:
+        lasts, warmup = self.workload.load.lasts, self.experiment.warmup
+        if warmup is not None and lasts is not None and 2 * warmup >= lasts:
             raise custom_error(
-                f"a warm-up of {format_duration(warmup)} in a load of {format_duration(stream.lasts)}",
+                f"a warm-up of {format_duration(warmup)} in a load of {format_duration(lasts)}",
                 "a warm-up below half of the load; a tenth or less leaves enough to estimate from",
                 at=("experiment", "warmup"),
             )

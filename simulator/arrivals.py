@@ -1,4 +1,4 @@
-"""How executions arrive: a burst, users who wait for their own, or a Poisson stream."""
+"""How executions arrive: a burst, users who wait for their own, a Poisson stream, or as was recorded."""
 
 import math
 from collections.abc import Callable
@@ -26,6 +26,7 @@ class Arrivals:
         self._users: dict[int, int] = {}
         self._thoughts: dict[int, int] = {}
         self._thinking = 0
+        self._gaps = iter([int(word) for word in load.gaps.split()])
         self.over = False
 
     def start(self) -> None:
@@ -33,6 +34,9 @@ class Arrivals:
         load = self._load
         if load.kind == "open":
             self._schedule_next()
+            return
+        if load.kind == "trace":
+            self._schedule_recorded()
             return
         count = load.count if load.kind == "burst" else load.users
         self.over = load.kind == "burst"
@@ -75,3 +79,14 @@ class Arrivals:
     def _poisson(self, _event: Any) -> None:
         self._arrive(0)
         self._schedule_next()
+
+    def _schedule_recorded(self) -> None:
+        gap = next(self._gaps, None)
+        if gap is None:
+            self.over = True
+            return
+        self._agenda.after(gap, self._recorded)
+
+    def _recorded(self, _event: Any) -> None:
+        self._arrive(0)
+        self._schedule_recorded()

@@ -90,3 +90,15 @@ def test_twice_the_rate_brings_the_same_arrivals_twice_as_fast() -> None:
     for (at, index), (sooner, same) in zip(slow, fast, strict=True):
         assert index == same
         assert sooner == pytest.approx(at / 2, abs=len(slow))
+
+
+def test_a_recording_is_played_to_the_nanosecond_and_whatever_the_dice() -> None:
+    load = LoadSpec("trace", for_ns=10**10, gaps="0 0 7 1000000000")
+    played = [Office(load, replication=number).submitted for number in range(2)]
+    assert played[0] == played[1] == [(0, 0), (0, 1), (7, 2), (1_000_000_007, 3)]
+
+
+def test_a_recording_may_begin_late_and_ends_with_its_last_arrival() -> None:
+    office = Office(LoadSpec("trace", for_ns=10, gaps="5"))
+    assert office.submitted == [(5, 0)]
+    assert office.arrivals.over
