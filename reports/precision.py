@@ -45,7 +45,7 @@ def error_of(point: PointRuns, questions: Questions, watched: Container[int]) ->
     """Return the error of each bound at a point: divided over the planned looks where there may be several.
 
     Who looks again and again and stops when an interval is narrow stops where it is narrow by chance: with
-    the whole error at every look, intervals at 95 % hold the truth in 90 % only.
+    the whole error at every look, intervals at 95 % hold the truth in 92 % only.
     """
     again = point.index in watched or len(point.replications) > questions.replications_min
     return questions.alpha / 2 / (len(questions.looks) if again else 1)

@@ -108,5 +108,5 @@ def test_a_three_per_cent_slower_api_server_is_found_with_ten_replications(tmp_p
             slow, same = (judge_pairs(blank, means[0], after, 0.05) for after in means[1:])
             red += slow.verdict is Verdict.FAIL and slow.finding == "worse"
             quiet += same.verdict is not Verdict.FAIL
-    assert red >= 38
+    assert red >= 38, red
     assert quiet == 40
