@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from headroom import announcing, baselines, comparing, gating, verbs
+from headroom import announcing, baselines, comparing, gating, registering, verbs
 from headroom.commands.gate import SELFTEST
 from headroom.comparing import Asked as Comparison
 from headroom.errors import HarnessError
@@ -35,6 +35,7 @@ def gate(scenario: Scenario, asked: Asked, teller: Teller, *, github: bool | Non
         teller.say(f"warning: {warning}")
     told = gating.gate(scenario, asked, teller)
     view = gate_view(told)
+    registering.enter_answer("gate", scenario, asked.out, view.exit_code, [], teller)
     if as_json:
         verbs.print_json(told)
     else:

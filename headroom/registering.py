@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -52,6 +52,17 @@ def enter_answer(
     """Enter what another verb answered about a scenario."""
     entry = _entry(verb, scenario, out, exit_code, overridden=False, focus=key_of({}), verdicts={})
     _enter(entry, measures, teller)
+
+
+def enter_capacity(
+    found: Mapping[str, Any], scenario: Scenario, out: Path, exit_code: int, teller: Teller
+) -> None:
+    """Enter the answer of `headroom capacity`; its certificate has how sure it is, and no interval."""
+    answer = found["answer"]
+    number = answer if isinstance(answer, int | float) and not isinstance(answer, bool) else None
+    name = f"capacity:{found['knob']}"
+    told = [] if number is None else [Measure(key_of({}), name, "count", number, None, None, None, 1)]
+    enter_answer("capacity", scenario, out, exit_code, told, teller)
 
 
 def _enter(entry: Entry, measures: Any, teller: Teller) -> None:

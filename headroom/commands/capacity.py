@@ -17,24 +17,30 @@ class Wanted(StrEnum):
     SMALLEST = "smallest"
 
 
+Knobs = Annotated[
+    list[str],
+    typer.Option(metavar="PATH", help="What to turn, such as load.burst or cluster.nodes; two: a frontier."),
+]
+Ranges = Annotated[
+    list[str] | None,
+    typer.Option("--range", metavar="[PATH=]A..B", help="Where to look. Default: around what it has."),
+]
+Prices = Annotated[
+    list[str] | None,
+    typer.Option(metavar="POOL=PRICE", help="What a node of a pool costs, as node=0.20/h; may be repeated."),
+]
+
+
 @app.command()
 def capacity(
     scenario: Name,
-    knob: Annotated[
-        list[str],
-        typer.Option(
-            metavar="PATH", help="What to turn, such as load.burst or cluster.nodes; two: a frontier."
-        ),
-    ],
+    knob: Knobs,
     overrides: Overrides = None,
     target: Annotated[
         list[str] | None,
         typer.Option(metavar="ID", help="Judge by these targets. Default: those of severity error."),
     ] = None,
-    within: Annotated[
-        list[str] | None,
-        typer.Option("--range", metavar="[PATH=]A..B", help="Where to look. Default: around what it has."),
-    ] = None,
+    within: Ranges = None,
     step: Annotated[str | None, typer.Option(metavar="N", help="The least difference that counts.")] = None,
     direction: Annotated[
         Wanted | None, typer.Option(help="What is looked for, if it is not plain from the knob.")
@@ -48,12 +54,7 @@ def capacity(
     since: Annotated[
         str | None, typer.Option(metavar="DATE", help="The day from which growth counts. Default: today.")
     ] = None,
-    price: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="POOL=PRICE", help="What a node of a pool costs, as node=0.20/h; may be repeated."
-        ),
-    ] = None,
+    price: Prices = None,
     seed: Seed = None,
     workers: Workers = None,
     out: Annotated[
@@ -64,7 +65,7 @@ def capacity(
 ) -> None:
     """Find the largest load, or the smallest cluster, that meets the targets."""
     from headroom import capacity as answering
-    from headroom import verbs
+    from headroom import registering, verbs
     from headroom.capacity_growth import Growth
     from headroom.capacity_search import Direction
     from headroom.progress import Teller
@@ -81,7 +82,9 @@ def capacity(
         prices=tuple(price or ()),
     )
     place = out or verbs.default_directory(loaded, overridden=bool(overrides or seed is not None))
-    found = answering.answer(loaded, question, place, workers or cores(), Teller(quiet=quiet))
+    teller = Teller(quiet=quiet)
+    found = answering.answer(loaded, question, place, workers or cores(), teller)
+    registering.enter_capacity(found, loaded, place, answering.code_of(found), teller)
     raise typer.Exit(answering.show(found, place, as_json=json))
 
 

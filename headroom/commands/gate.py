@@ -115,7 +115,7 @@ def gate(
 
 @app.command()
 def baseline(
-    deed: Annotated[Deed, typer.Argument(help="What to do: accept the values of a run.")],
+    deed: Annotated[Deed, typer.Argument(metavar="accept", help="What to do: accept the values of a run.")],
     directory: Annotated[Path, typer.Argument(metavar="RUN", help="A directory that `headroom run` wrote.")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why these values are right; it is kept.")],
     out: Annotated[
