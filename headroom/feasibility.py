@@ -1,13 +1,13 @@
 """Infeasible by configuration: targets that no engine could meet, proven from the RunSpec before the run.
 
 Each bound is a floor under the metric, whatever the dice say: calls that the client's bucket cannot have
-let through yet, waits that the workflow declares, the time that a workload is certain to take to exit or
-start. A step that a condition may skip counts nothing.
+let through yet, waits that the workflow declares, the time that a workload is certain to take to exit, to
+start and to be found ready, and what many executions share: slots, locks, rates, the controllers' bucket. A
+step that a condition may skip counts nothing.
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,49 +15,54 @@ import scenarios
 from engine.core.definition import SECOND_NS, Step, StepKind, Workflow
 from engine.core.validation import targets_of
 from engine.registry import actions
-from scenarios import Point, RunSpec, Scenario
-from scenarios.distributions import quantile
-
-GRACE_S = 30  # terminationGracePeriodSeconds that a pod template does not state
-# Actions that end only when the pods they removed are gone and their replacements are ready.
-REPLACES_PODS = ("restart_pod", "rollback_deployment", "rollout_restart")
-
-
-@dataclass(frozen=True)
-class Bound:
-    """A floor under a metric, in seconds, and the arithmetic in words."""
-
-    seconds: float
-    because: str
+from headroom import budgets
+from headroom.budgets import REPLACES_PODS
+from headroom.replacement import Bound, Replacement, greatest
+from scenarios import Point, RunSpec, Scenario, Target
 
 
 def examine(scenario: Scenario, points: Sequence[Point]) -> list[dict[str, Any]]:
     """Return a row for every target and point where the floor lies beyond the limit."""
+    return [row for row in floors(scenario, points) if row["bound_s"] > row["limit_s"]]
+
+
+def floors(scenario: Scenario, points: Sequence[Point]) -> list[dict[str, Any]]:
+    """Return a row for every target on a time and every point that it judges: floor and limit."""
     from reports.questions import matches
 
-    limited = [it for it in scenario.targets if it.severity == "error" and it.metric in BOUNDS]
-    rows = []
+    limited = [
+        it for it in scenario.targets if it.severity == "error" and it.metric in BOUNDS and it.max is not None
+    ]
+    rows: list[dict[str, Any]] = []
     for point in points:
         looking = [target for target in limited if matches(target.where, point.coordinates)]
-        if not looking:
-            continue
-        floor = Floor(scenarios.compile(scenario, point, 0))
-        for target in looking:
-            bound = BOUNDS[target.metric](floor)
-            if target.max is not None and bound.seconds > target.max:
-                rows.append(
-                    {
-                        "target": target.id,
-                        "requirement": target.requirement or scenario.requirement,
-                        "metric": target.metric,
-                        "point": point.index,
-                        "coordinates": dict(point.coordinates),
-                        "limit_s": float(target.max),
-                        "bound_s": round(bound.seconds, 6),
-                        "because": bound.because,
-                    }
-                )
+        if looking:
+            floor = Floor(scenarios.compile(scenario, point, 0))
+            rows += [_row(scenario, target, point, BOUNDS[target.metric](floor)) for target in looking]
     return rows
+
+
+def highest(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return for each target the row whose floor leaves the least of its limit, in the order of targets."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        known = found.get(row["target"])
+        if known is None or row["bound_s"] > known["bound_s"]:
+            found[row["target"]] = row
+    return [dict(row) for row in found.values()]
+
+
+def _row(scenario: Scenario, target: Target, point: Point, bound: Bound) -> dict[str, Any]:
+    return {
+        "target": target.id,
+        "requirement": target.requirement or scenario.requirement,
+        "metric": target.metric,
+        "point": point.index,
+        "coordinates": dict(point.coordinates),
+        "limit_s": float(target.max or 0.0),
+        "bound_s": round(bound.seconds, 6),
+        "because": bound.because,
+    }
 
 
 class Floor:
@@ -67,27 +72,54 @@ class Floor:
         """Read the workflow out of the spec."""
         self.spec = spec
         self.workflow = Workflow.from_json(spec.workload.workflow)
+        self._replacement = Replacement(spec)
 
     def execution(self) -> Bound:
         """Return the floor under every execution's duration."""
-        return max(self.path, self._bucket(1), key=lambda bound: bound.seconds)
+        return greatest(self.path, self._bucket(1), *self._shared(1))
 
     def makespan(self) -> Bound:
         """Return the floor under the time from the first arrival to the last end."""
-        load, engine = self.spec.workload.load, self.spec.engine
-        bounds = [self.path]
-        if load.kind == "burst":
-            bounds.append(self._bucket(load.count))
-            if engine.max_concurrency is not None and load.count > engine.max_concurrency:
-                rounds = math.ceil(load.count / engine.max_concurrency)
-                bounds.append(
-                    Bound(
-                        rounds * self.path.seconds,
-                        f"{load.count} executions, {engine.max_concurrency} at a time:"
-                        f" {rounds} rounds of {self.path.because}",
-                    )
-                )
-        return max(bounds, key=lambda bound: bound.seconds)
+        arrivals, engine = self._arrivals, self.spec.engine
+        executions, last_s = arrivals
+        bounds = [self.path, self._bucket(executions), *self._shared(executions), self._made]
+        if last_s:
+            until = f"the last execution arrives {last_s:g} s after the first"
+            bounds.append(Bound(last_s + self.path.seconds, f"{until}; {self.path.because}"))
+        if engine.max_concurrency is not None and executions > engine.max_concurrency:
+            rounds = math.ceil(executions / engine.max_concurrency)
+            words = f"{executions} executions, {engine.max_concurrency} at a time: {rounds} rounds of"
+            bounds.append(Bound(rounds * self.path.seconds, f"{words} {self.path.because}"))
+        return greatest(*bounds)
+
+    @cached_property
+    def _arrivals(self) -> tuple[int, float]:
+        """How many executions are sure to arrive, and how long after the first the last of them does."""
+        load = self.spec.workload.load
+        if load.kind == "trace":
+            gaps = [int(gap) for gap in load.gaps.split()]
+            return len(gaps), sum(gaps[1:]) / SECOND_NS
+        return {"burst": load.count, "closed": load.users}.get(load.kind, 1), 0.0
+
+    def _shared(self, executions: int) -> tuple[Bound, ...]:
+        """Return the floors under what so many executions do with what they share."""
+        spec, steps = self.spec, self._certain
+        return (
+            budgets.slots(spec, steps, self._seconds, executions),
+            budgets.locks(spec, steps, self._seconds, executions),
+            budgets.rates(spec, steps, executions),
+        )
+
+    @property
+    def _made(self) -> Bound:
+        return budgets.controllers(self.spec, self._certain, self._replacement, self._targets)
+
+    @cached_property
+    def _certain(self) -> list[Step]:
+        return list(certain_steps(self.workflow.steps))
+
+    def _seconds(self, step: Step) -> float:
+        return self._own(step)[0]
 
     @cached_property
     def path(self) -> Bound:
@@ -111,8 +143,7 @@ class Floor:
 
     def _certain_actions(self) -> list[Step]:
         shared = self.spec.engine.coalesce  # one call may do for several steps
-        certain = certain_steps(self.workflow.steps)
-        return [step for step in certain if step.kind is StepKind.ACTION and step.action not in shared]
+        return [step for step in self._certain if step.kind is StepKind.ACTION and step.action not in shared]
 
     def _longest(self, level: Sequence[Step], *, certain: bool) -> tuple[float, list[str]]:
         """Return the longest chain through one level of steps: seconds, and what they are made of."""
@@ -134,7 +165,8 @@ class Floor:
             seconds = step.wait_ns / SECOND_NS
             return seconds, [f"{step.id} waits {seconds:g} s as declared"]
         if step.action in REPLACES_PODS:
-            bound = min((self._replacement(name) for name in self._targets(step)), key=lambda it: it.seconds)
+            names = self._targets(step)
+            bound = min((self._replacement.bound(name) for name in names), key=lambda it: it.seconds)
             return bound.seconds, [f"{step.id}: {bound.because}"] if bound.seconds else []
         return 0.0, []
 
@@ -144,44 +176,13 @@ class Floor:
         if "${" not in name:
             return [name]
         targets = self.spec.workload.targets
-        return targets.deployments if targets is not None else list(self._graces) or ["*"]
-
-    @cached_property
-    def _graces(self) -> dict[str, float]:
-        return {
-            f"{it['metadata'].get('namespace', 'default')}/{it['metadata']['name']}": float(
-                it["spec"]["template"]["spec"].get("terminationGracePeriodSeconds", GRACE_S)
-            )
-            for it in self.spec.cluster.objects
-            if it["kind"] == "Deployment"
-        }
-
-    def _replacement(self, deployment: str) -> Bound:
-        """Return the floor under replacing a pod: the old one's exit, or the new one's start-up."""
-        behaviours, parameters = self.spec.cluster.behaviours, self.spec.cluster.parameters
-        behaviour = behaviours.get(deployment) or behaviours.get("*") or {}
-        grace = self._graces.get(deployment, 0.0)
-        startup = least(behaviour.get("startup"), parameters["assumptions.startup_scale"])
-        leaving = least(behaviour.get("exit"), parameters["assumptions.exit_scale"])
-        if behaviour.get("ignores_sigterm"):
-            exit_bound = Bound(grace, f"{deployment} ignores SIGTERM: {grace:g} s of termination grace")
-        else:
-            exit_bound = Bound(
-                min(leaving, grace), f"{deployment} takes at least {leaving:.3g} s from SIGTERM to exit"
-            )
-        startup_bound = Bound(startup, f"{deployment} takes at least {startup:.3g} s from start to ready")
-        return max(exit_bound, startup_bound, key=lambda bound: bound.seconds)
+        return targets.deployments if targets is not None else self._replacement.names or ["*"]
 
 
 BOUNDS: Mapping[str, Callable[[Floor], Bound]] = {
     "makespan": Floor.makespan,
     "execution_duration": Floor.execution,
 }
-
-
-def least(distribution: Mapping[str, Any] | None, scale: float) -> float:
-    """Return the least value that a distribution times `scale` can take, in seconds."""
-    return quantile(distribution, scale)(0.0) / SECOND_NS if distribution else 0.0
 
 
 def sure_of(level: Sequence[Step]) -> list[Step]:

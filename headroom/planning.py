@@ -22,6 +22,7 @@ def plan(scenario: Scenario, workers: int, world: str = WORLD) -> dict[str, Any]
     runs = {"min": len(points) * replications.min, "max": most}
     searched = sensitivity_runs(scenario)
     probes = probe(scenario, points, world)
+    floors = feasibility.floors(scenario, points)
     each = sum(it["wall_s"] for it in probes) / len(probes)
     return {
         "scenario": scenario.name,
@@ -39,7 +40,8 @@ def plan(scenario: Scenario, workers: int, world: str = WORLD) -> dict[str, Any]
         "targets": [
             {"id": it.id, "metric": it.metric, "requirement": it.requirement} for it in scenario.targets
         ],
-        "infeasible": feasibility.examine(scenario, points),
+        "floors": feasibility.highest(floors),
+        "infeasible": [row for row in floors if row["bound_s"] > row["limit_s"]],
         "warnings": list(scenario.warnings),
     }
 

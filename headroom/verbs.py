@@ -186,6 +186,9 @@ def plan(scenario: Scenario, workers: int, *, as_json: bool) -> None:
     out.print(
         f"time          about {spread(seconds)} s on {workers} workers ({len(result['probes'])} probed)"
     )
+    for row in result["floors"]:
+        text = f"floor         {row['target']}: {row['metric']} is never below {row['bound_s']:.4g} s"
+        out.print(f"{text}, asked at most {row['limit_s']:g} s: {row['because']}", markup=False)
     for row in result["infeasible"]:
         where = f"{row['target']} at {row['coordinates']}"
         text = f"infeasible: {where}: {row['because']}; limit {row['limit_s']:g} s"
