@@ -141,6 +141,18 @@ def test_few_replications_give_values_without_intervals(tmp_path: Path) -> None:
     assert "no interval: fewer than 5 replications" in value.note
 
 
+@pytest.mark.parametrize(("noise", "floor"), [(0.1, 0.0), (0.0, 0.01)])
+def test_a_point_weighs_by_its_interval_and_none_beyond_a_hundredth(
+    tmp_path: Path, noise: float, floor: float
+) -> None:
+    line = one(tmp_path, usl(2.0, 0.05, 0.002), noise=noise).line
+    for weight, point in zip(line.weights, line.points, strict=True):
+        found = point.estimates["executions_per_second"]
+        assert found.value is not None
+        assert found.half_width is not None
+        assert weight == pytest.approx(1 / (floor * found.value or found.half_width))
+
+
 def test_as_json_it_is_strict_and_the_same_each_time(tmp_path: Path) -> None:
     summary = line_summary(tmp_path, ("load.burst", LOADS), usl(2, 0.05, 0.002), stations={"api": (1, 0.1)})
     texts = {json.dumps([it.to_json() for it in curves(summary)], allow_nan=False) for _ in range(2)}
