@@ -13,6 +13,7 @@ from engine.cel import CelConditions
 from engine.core import collector
 from engine.core.action_history import ActionHistory, OscillationPolicy
 from engine.core.definition import Workflow
+from engine.core.driver import Driver
 from engine.core.events import ExecutionSubmitted, WorkflowRegistered
 from engine.core.facts import ExecutionFacts
 from engine.core.history import History
@@ -31,7 +32,6 @@ from simulator.capacity import CapacityReports
 from simulator.checkers import CHECKS, ClusterChecker, EngineChecker
 from simulator.cluster.cluster import Cluster
 from simulator.cluster.faults.schedule import Faults
-from engine.core.driver import Driver
 from simulator.engine_stations import StationedHost, bind, host_type
 from simulator.outside import Outside
 from simulator.perform import ModelPerformer

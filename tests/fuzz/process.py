@@ -8,6 +8,7 @@ from engine.actions.conditions import CONDITIONS
 from engine.cel import CelConditions
 from engine.core.attempt_runner import Attempt
 from engine.core.commands import Command
+from engine.core.driver import Driver
 from engine.core.durable_host import DurableHost
 from engine.core.effects import Effect
 from engine.core.errors import ProtocolError, StoreError
@@ -17,7 +18,6 @@ from engine.core.host import Host
 from engine.core.machine import WorkflowEngine
 from engine.core.recovery import recover
 from simulator.agenda import Agenda
-from engine.core.driver import Driver
 from simulator.engine_stations import EngineStations, StationedHost, bind, host_type
 from tests.fuzz.draws import Stop
 from tests.fuzz.faults import Died, FaultyPerformer, Mortality, WatchedStore

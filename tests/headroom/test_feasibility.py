@@ -304,6 +304,5 @@ def test_the_plan_shows_the_highest_floor_of_every_target_that_can_fail(file: Pa
     assert rows["all"]["bound_s"] == pytest.approx(75)
     assert rows["each"]["bound_s"] == pytest.approx(5)
     text = headroom("plan", file).stdout
-    assert (
-        "floor         all: makespan is never below 75 s, asked at most 5 s: 60 executions, 4 at a time" in text
-    )
+    assert "floor         all: makespan is never below 75 s, asked at most 5 s" in text
+    assert "60 executions, 4 at a time" in text

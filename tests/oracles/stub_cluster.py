@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from engine.core.attempt_runner import Attempt
 from engine.core.causes import Cause
+from engine.core.driver import Clockwork
 from engine.core.effects import Effect, Sleep, WaitUntil
 from engine.core.errors import ActionError, Conflict, NotFound, ServerError
 from engine.core.host import Host
-from engine.core.driver import Clockwork
 
 MILLISECOND_NS = 1_000_000
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.cel import CelConditions
 from engine.core.definition import Workflow
+from engine.core.driver import Driver
 from engine.core.event_codec import HISTORY_VERSION
 from engine.core.events import ExecutionSubmitted, WorkflowRegistered
 from engine.core.facts import ExecutionFacts
@@ -14,7 +15,6 @@ from engine.core.limits import Limits
 from engine.core.machine import WorkflowEngine
 from engine.core.records import Row
 from simulator.agenda import Agenda
-from engine.core.driver import Driver
 from tests.oracles.heap_agenda import HeapAgenda
 from tests.oracles.plain_simpy import PlainSimPy
 from tests.oracles.random_workflows import ACTIONS, Workflows

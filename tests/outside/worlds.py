@@ -8,6 +8,7 @@ from engine.cel import CelConditions
 from engine.core.action import ActionContext, ActionSpec, Parameter
 from engine.core.causes import Cause
 from engine.core.definition import Step, Workflow
+from engine.core.driver import Driver
 from engine.core.effects import Effect, Log, Remember
 from engine.core.errors import ActionError
 from engine.core.events import ExecutionSubmitted, WorkflowRegistered
@@ -20,7 +21,6 @@ from engine.core.records import Row
 from engine.live import LiveMonitoring, LiveOutbound, LiveOutside, MonitoringSettings
 from simulator.agenda import Agenda
 from simulator.cluster.cluster import Cluster
-from engine.core.driver import Driver
 from simulator.outside import Outside
 from simulator.perform import ModelPerformer
 from simulator.streams import Streams

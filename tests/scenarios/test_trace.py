@@ -114,7 +114,7 @@ def test_a_window_is_cut_and_then_played(
         ("1\n2\n", "{file: arrivals.csv, from: 5s}", "no arrival lies between from and for"),
         ("1\n99999\n", "arrivals.csv", "arrivals within experiment.horizon, 4h"),
         ("1\n", "{column: at}", "neither file nor gaps; expected a file"),
-        ("1\n", "{file: arrivals.csv, speed: 0}", "workload.load.trace.speed: found 0; expected more than 0.0"),
+        ("1\n", "{file: arrivals.csv, speed: 0}", "trace.speed: found 0; expected more than 0.0"),
         ("1\n", "{gaps: 1 -2}", "workload.load.trace.gaps: '1 -2'; expected whole nanoseconds"),
         ("1\n", "{gaps: one}", "workload.load.trace.gaps: 'one'"),
     ],

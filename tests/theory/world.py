@@ -6,6 +6,7 @@ from typing import Any
 from engine.cel import CelConditions
 from engine.core.action import ActionSpec
 from engine.core.definition import Step, Workflow
+from engine.core.driver import Driver
 from engine.core.events import ExecutionSubmitted, WorkflowRegistered
 from engine.core.facts import ExecutionFacts
 from engine.core.host import Host
@@ -15,7 +16,6 @@ from engine.core.records import Row
 from scenarios.runspec import EngineSpec
 from simulator.agenda import Agenda
 from simulator.cluster.cluster import Cluster
-from engine.core.driver import Driver
 from simulator.perform import ModelPerformer
 from simulator.streams import Streams
 from tests.simulator import worlds
