@@ -6,6 +6,7 @@ from typing import Any
 
 from reports.focus import focus_index
 from reports.formats import coordinate, visible
+from reports.line import load_of
 from reports.summary import PointSummary, Summary
 
 MOST_SERIES = 6
@@ -39,8 +40,12 @@ class Axis:
 
     @property
     def numeric(self) -> bool:
-        """Whether all values are numbers."""
-        return all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)
+        """Whether all values are numbers, or rates."""
+        return all(load_of(value) is not None for value in self.values)
+
+    @property
+    def _places(self) -> list[float]:
+        return [load_of(value) or 0.0 for value in self.values]
 
     @property
     def logarithmic(self) -> bool:
@@ -48,13 +53,13 @@ class Axis:
         return (
             self.numeric
             and len(self.values) > 2
-            and min(self.values) > 0
-            and max(self.values) / min(self.values) >= 10
+            and min(self._places) > 0
+            and max(self._places) / min(self._places) >= 10
         )
 
     def position(self, value: Any) -> float:
         """Return where a value lies on a linear or logarithmic axis; categories lie one after another."""
-        return float(value) if self.numeric else float(self.values.index(value))
+        return (load_of(value) or 0.0) if self.numeric else float(self.values.index(value))
 
     def labels(self) -> list[str]:
         """Return the values as tick labels."""
@@ -136,4 +141,4 @@ def _axis(path: str | None, points: Sequence[PointSummary]) -> Axis:
         return Axis(None, (None,))
     values = list(dict.fromkeys(point.coordinates[path] for point in points))
     axis = Axis(path, tuple(values))
-    return Axis(path, tuple(sorted(values))) if axis.numeric else axis
+    return Axis(path, tuple(sorted(values, key=axis.position))) if axis.numeric else axis
