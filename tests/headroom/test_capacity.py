@@ -23,7 +23,7 @@ apiVersion: headroom/v1
 name: batch
 cluster: {profile: basic-development, nodes: NODES}
 workload:
-  workflow: restart-pods
+  workflow: scale-deployments  # no floor stands against its targets
   variables: {bends: BENDS}
   targets: {deployments: all}
   load: {burst: BURST}

@@ -101,7 +101,7 @@ def test_quiet_says_nothing_on_stderr(scenario: Path) -> None:
 
 
 def test_a_failed_target_is_exit_code_10(scenario: Path) -> None:
-    scenario.write_text(SMALL.replace("MAX", "2s"))
+    scenario.write_text(SMALL.replace("MAX", "11s"))
     result = headroom("run", scenario, "--out", scenario.parent / "run")
     assert result.returncode == 10, result.stderr
 
