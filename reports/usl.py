@@ -145,9 +145,14 @@ def _least_error(basis: Floats, seen: Floats, weights: Floats) -> tuple[Floats, 
     scales = np.abs(basis).max(axis=1, keepdims=True)
     basis = basis / scales
     found, error = _descend(_linear_start(basis, seen, weights), basis, seen, weights)
-    again, other = _descend(_even_start(basis, seen), basis, seen, weights)
-    better = other < error
-    found[better], error[better] = again[better], other[better]
+    even = _even_start(basis, seen)
+    tilts = [np.ones(len(basis))]
+    if len(basis) > 1:  # points that scatter much can have more than one valley: look from each side
+        tilts += [np.where(np.arange(len(basis)) == at, 2.5, 0.1) for at in range(len(basis))]
+    for tilt in tilts:
+        again, other = _descend(even * tilt, basis, seen, weights)
+        better = other < error
+        found[better], error[better] = again[better], other[better]
     return found / scales[:, 0], error
 
 

@@ -60,7 +60,8 @@ def follow(text: str, folder: Path) -> int:
         elif step.words[0] == "cp":
             shutil.copy(folder / step.words[1], folder / step.words[2])
         else:
-            result = headroom(*step.words[1:], cwd=folder)
+            env = {"HEADROOM_REGISTRY": str(folder / "registry.sqlite")}
+            result = headroom(*step.words[1:], cwd=folder, env=env)
             told = f"{shlex.join(step.words)}: {result.stdout[-3000:]}{result.stderr[-3000:]}"
             assert result.returncode == step.code, told
             count += 1
@@ -80,6 +81,7 @@ def test_a_command_that_ends_otherwise_than_said_is_noticed(tmp_path: Path) -> N
     assert follow("    headroom validate nowhere.yaml  # exit 3\n", tmp_path) == 1
 
 
+@pytest.mark.slow
 def test_the_tutorial_leaves_what_it_promises(tmp_path: Path) -> None:
     follow((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"), tmp_path)
     runs = sorted(path.name for path in (tmp_path / "runs").iterdir() if path.is_dir())
