@@ -60,7 +60,7 @@ def enter_capacity(
     """Enter the answer of `headroom capacity`; its certificate has how sure it is, and no interval."""
     answer = found["answer"]
     number = answer if isinstance(answer, int | float) and not isinstance(answer, bool) else None
-    name = f"capacity:{found['knob']}"
+    name = f"capacity:{found['knob']['path']}"
     told = [] if number is None else [Measure(key_of({}), name, "count", number, None, None, None, 1)]
     enter_answer("capacity", scenario, out, exit_code, told, teller)
 

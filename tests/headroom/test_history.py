@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from headroom import history, registry
+import scenarios
+from headroom import history, registering, registry
 from headroom.errors import HarnessError
+from headroom.progress import Teller
 from headroom.registry import Entry, Measure, enter, entries, key_of
 from reports import exits
 from tests.headroom.command import headroom
@@ -169,3 +171,20 @@ def test_a_registry_that_cannot_be_written_stops_no_run(tmp_path: Path) -> None:
     done = headroom("run", "smoke", "--out", tmp_path / "run", env=place)
     assert done.returncode == 0, done.stderr
     assert "note: not entered into the registry of runs" in done.stderr
+
+
+def test_other_verbs_enter_their_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "r.sqlite"
+    monkeypatch.setenv(registry.VARIABLE, str(path))
+    scenario = scenarios.load("smoke")
+    found = {"answer": 26, "knob": {"path": "load.burst"}}
+    registering.enter_capacity(found, scenario, tmp_path, 0, Teller(quiet=True))
+    registering.enter_capacity({**found, "answer": None}, scenario, tmp_path, 10, Teller(quiet=True))
+    registering.enter_answer("gate", scenario, tmp_path, 11, [], Teller(quiet=True))
+    assert [(it.verb, it.exit_code) for it in entries(path)] == [
+        ("capacity", 0),
+        ("capacity", 10),
+        ("gate", 11),
+    ]
+    [(run, told)] = registry.measures(path, [1, 2, 3], key_of({}), "capacity:load.burst").items()
+    assert (run, told.value, told.error) == (1, 26, None)
