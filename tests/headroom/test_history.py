@@ -181,10 +181,7 @@ def test_other_verbs_enter_their_answers(tmp_path: Path, monkeypatch: pytest.Mon
     registering.enter_capacity(found, scenario, tmp_path, 0, Teller(quiet=True))
     registering.enter_capacity({**found, "answer": None}, scenario, tmp_path, 10, Teller(quiet=True))
     registering.enter_answer("gate", scenario, tmp_path, 11, [], Teller(quiet=True))
-    assert [(it.verb, it.exit_code) for it in entries(path)] == [
-        ("capacity", 0),
-        ("capacity", 10),
-        ("gate", 11),
-    ]
+    told_of = [(it.verb, it.exit_code) for it in entries(path)]
+    assert told_of == [("capacity", 0), ("capacity", 10), ("gate", 11)]
     [(run, told)] = registry.measures(path, [1, 2, 3], key_of({}), "capacity:load.burst").items()
     assert (run, told.value, told.error) == (1, 26, None)
