@@ -95,6 +95,13 @@ def test_back_off_lies_between_attempts_and_queues_before_the_first() -> None:
     ]
 
 
+def test_after_an_attempt_back_off_comes_before_whatever_else_was_waited_for() -> None:
+    causes = {"dispatch queue": 20, "retry back-off": 20, "API service": 50}
+    span = execution_span([HEAD, step(causes=causes), attempt(1, 20, 40), attempt(2, 70, 100)])
+    waits = [(it.name, it.start_ns, it.end_ns) for it in span.waits() if it.name != "API service"]
+    assert waits[1:] == [("dispatch queue", 10, 20), ("retry back-off", 40, 60), ("dispatch queue", 60, 70)]
+
+
 def test_one_that_was_never_admitted_waited_for_that_all_the_time() -> None:
     [only] = execution_span([HEAD | {"state": "unfinished", "admitted_ns": -1}]).waits()
     assert (only.name, only.start_ns, only.end_ns) == ("admission", 0, 100)
