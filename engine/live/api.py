@@ -15,11 +15,7 @@ from engine.core.effects import Create, Delete, Evict, Get, List, Patch, ReadLog
 from engine.core.errors import (
     ApiError,
     Cancelled,
-    Conflict,
-    Forbidden,
-    Gone,
     Invalid,
-    NotFound,
     ServerError,
     TooManyRequests,
     Unreachable,
@@ -28,6 +24,7 @@ from engine.live.bucket import TokenBucket
 from engine.live.connection import Answer, Connection
 from engine.live.resources import BY_KIND
 from engine.live.resources import Resource as ApiResource
+from engine.live.status import BY_STATUS
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 READ_TRIES: Final = 4
@@ -35,14 +32,6 @@ THROTTLED_TRIES: Final = 10  # client-go rest/request.go maxRetries
 BACKOFF_S: Final = 0.25  # before the second try of a read; doubled each time
 WAIT_S_MAX: Final = 30.0  # of a Retry-After
 PAGE: Final = 500
-_BY_STATUS: Final[Mapping[int, type[ApiError]]] = {
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-    410: Gone,
-    422: Invalid,
-    429: TooManyRequests,
-}
 Throttled = Callable[[float], None]
 """Told of the seconds that a request waited for the client's own bucket."""
 
@@ -210,11 +199,7 @@ def error_of(answer: Answer) -> ApiError:
     body = answer.body if isinstance(answer.body, Mapping) else {}
     message = str(body.get("message") or answer.body or f"status {answer.status}")[:2000]
     reason = str(body.get("reason") or "") or None
-    if answer.status in (401, 403):
-        return Forbidden(message, reason=reason or "Forbidden")
-    kind = _BY_STATUS.get(answer.status)
-    if kind is None:
-        kind = ServerError if answer.status >= 500 else Invalid
+    kind = BY_STATUS.get(answer.status, ServerError if answer.status >= 500 else Invalid)
     error = kind(message, reason=reason)
     if isinstance(error, TooManyRequests) and answer.retry_after_s is not None:
         error.retry_after_ns = int(answer.retry_after_s * 1e9)

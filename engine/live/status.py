@@ -17,7 +17,7 @@ from engine.core.errors import (
 from engine.live.http import Answer
 
 QUOTED_LENGTH_MAX: Final = 300
-_BY_STATUS: Final[dict[int, type[ApiError]]] = {
+BY_STATUS: Final[dict[int, type[ApiError]]] = {
     401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone, 429: TooManyRequests,
 }  # fmt: skip
 
@@ -38,8 +38,8 @@ def check_status(answer: Answer, what: str) -> None:
     message = f"{what} answered {status}{': ' if said else ''}{said}"
     if status < 400:
         raise Redirected(f"{what} answered {status}: redirects are not followed; configure the final URL")
-    if status in _BY_STATUS:
-        raise _BY_STATUS[status](message)
+    if status in BY_STATUS:
+        raise BY_STATUS[status](message)
     if status < 500 and status != 408:
         raise Invalid(message, reason="BadRequest")
     raise ServerError(message)
